@@ -1,0 +1,80 @@
+// What a graph costs by count.
+#include <price/macs.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+#include <graph/kept.h>
+
+plc_cost plc_node_cost(const pleach_graph *graph, int node)
+{
+    const plc_node *n = &graph->nodes[node];
+    plc_cost cost = {0};
+
+    if (n->op->cost)
+        n->op->cost(graph, n, &cost);
+    return cost;
+}
+
+static void add_cost(plc_cost *total, plc_cost cost)
+{
+    total->macs += cost.macs;
+    total->params += cost.params;
+    total->bytes += cost.bytes;
+}
+
+plc_cost plc_graph_cost(const pleach_graph *graph)
+{
+    plc_cost total = {0};
+
+    for (int i = 0; i < graph->n_nodes; i++)
+        add_cost(&total, plc_node_cost(graph, i));
+    return total;
+}
+
+long long pleach_graph_macs(const pleach_graph *graph)
+{
+    return plc_graph_cost(graph).macs;
+}
+
+long long pleach_graph_params(const pleach_graph *graph)
+{
+    return plc_graph_cost(graph).params;
+}
+
+pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table)
+{
+    pleach_status status = plc_alloc(ctx, (size_t)graph->n_nodes, sizeof **table, table);
+
+    for (int i = 0; status == PLEACH_OK && i < graph->n_nodes; i++)
+        (*table)[i] = plc_node_cost(graph, i);
+    return status;
+}
+
+// The operators' own shape rules run on a shadow of the graph that borrows names and inputs, so the
+// counts cannot differ from those of the graph that compaction builds.
+pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
+                              const plc_channels *channels, const unsigned char *mask,
+                              plc_cost *table, plc_cost *total)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph shadow = *graph;
+
+    shadow.nodes = NULL;
+    *total = (plc_cost){0};
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *shadow.nodes, &shadow.nodes));
+    memcpy(shadow.nodes, graph->nodes, (size_t)graph->n_nodes * sizeof *shadow.nodes);
+    for (int i = 0; i < graph->n_nodes; i++) {
+        plc_node *node = &shadow.nodes[i];
+        node->attrs = plc_kept_attrs(channels, graph, mask, i);
+        node->n_params = 0;
+        TRY(node->op->shape(ctx, &shadow, node));
+        plc_cost cost = plc_node_cost(&shadow, i);
+        add_cost(total, cost);
+        if (table)
+            table[i] = cost;
+    }
+done:
+    free(shadow.nodes);
+    return status;
+}

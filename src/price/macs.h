@@ -1,0 +1,25 @@
+// What a graph costs by count: MACs, parameters, bytes; per node and in total, masked or not.
+#ifndef PLC_PRICE_MACS_H
+#define PLC_PRICE_MACS_H
+
+#include <graph/channels.h>
+#include <graph/op.h>
+
+// Cost of one image through the node; all zero for a view.
+plc_cost plc_node_cost(const pleach_graph *graph, int node);
+
+// Sum over the nodes. pleach_graph_macs and pleach_graph_params are its parts.
+plc_cost plc_graph_cost(const pleach_graph *graph);
+
+// Cost of each node into a new array of graph->n_nodes that the caller owns.
+pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table);
+
+// Cost that the network would have if compacted to `mask` (graph/kept.h), exactly, without building
+// it: some microseconds per node. `table` may be NULL; else it receives the cost of each node
+// (graph->n_nodes, the caller's). Fails with PLEACH_EGRAPH when the mask leaves a value no
+// channels.
+pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
+                              const plc_channels *channels, const unsigned char *mask,
+                              plc_cost *table, plc_cost *total);
+
+#endif
