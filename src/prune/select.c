@@ -1,0 +1,305 @@
+// Which channels a budget leaves.
+#include <prune/select.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <graph/kept.h>
+#include <price/macs.h>
+
+typedef struct ranked {
+    double score;
+    int class_id;
+} ranked;
+
+// All that one selection works with.
+typedef struct search {
+    pleach_ctx *ctx;
+    const pleach_graph *graph;
+    const plc_channels *channels;
+    const plc_select_opts *opts;
+    unsigned char *before; // owned: the present mask
+    unsigned char *trial;  // owned: the mask at the pl that is tried
+    bool *group_kept;      // owned: groups that the user leaves alone
+    ranked *order;         // owned: prunable classes, weakest first
+    int n;                 // how many
+    plc_cost cost;         // of `trial`
+} search;
+
+pleach_status plc_class_macs(pleach_ctx *ctx, const pleach_graph *graph,
+                             const plc_channels *channels, const unsigned char *mask, double *costs)
+{
+    pleach_status status = PLEACH_OK;
+    plc_cost *table = NULL, total = {0};
+
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *table, &table));
+    TRY(plc_masked_cost(ctx, graph, channels, mask, table, &total));
+    for (int c = 0; c < plc_channels_n_classes(channels); c++)
+        costs[c] = 0;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const plc_node *node = &graph->nodes[i];
+        if (table[i].macs == 0)
+            continue;
+        double share = (double)table[i].macs / plc_kept_count(channels, graph, mask, i);
+        for (int c = 0; c < node->shape.c; c++)
+            costs[plc_channels_class(channels, i, c)] += share;
+        if (node->params[0].axis[1] !=
+            PLC_AXIS_IN) // depthwise: a class is on both sides, counted once
+            continue;
+        int in = node->inputs[0];
+        share = (double)table[i].macs / plc_kept_count(channels, graph, mask, in);
+        for (int c = 0; c < graph->nodes[in].shape.c; c++)
+            costs[plc_channels_class(channels, in, c)] += share;
+    }
+done:
+    free(table);
+    return status;
+}
+
+static pleach_status unknown_node(search *s, const char *name)
+{
+    pleach_status status = PLEACH_OK;
+    const char **names = NULL;
+
+    TRY(plc_alloc(s->ctx, (size_t)s->graph->n_nodes, sizeof *names, &names));
+    for (int i = 0; i < s->graph->n_nodes; i++)
+        names[i] = s->graph->nodes[i].name;
+    const char *nearest = plc_nearest_name(name, names, s->graph->n_nodes);
+    FAIL(s->ctx, PLEACH_EUSAGE, "keep '%s': graph '%s' has no such node; %s%s%s", name,
+         s->graph->name, nearest ? "did you mean '" : "pleach inspect lists its nodes",
+         nearest ? nearest : "", nearest ? "'?" : "");
+done:
+    free(names);
+    return status;
+}
+
+static pleach_status check_opts(search *s)
+{
+    const plc_select_opts *o = s->opts;
+
+    // Written so that NaN fails too.
+    if (!(o->target > 0 && o->target <= 1))
+        return plc_fail(s->ctx, PLEACH_EUSAGE,
+                        "target is %g; give the share that stays, above 0 to 1", o->target);
+    if (!(o->band >= 0 && o->band <= 1))
+        return plc_fail(s->ctx, PLEACH_EUSAGE, "band is %g; give 0 to 1", o->band);
+    if (!(o->max_ratio >= 0 && o->max_ratio <= 1))
+        return plc_fail(s->ctx, PLEACH_EUSAGE, "max ratio is %g; give 0 to 1", o->max_ratio);
+    if (o->min_channels < 0 || o->dense < 0)
+        return plc_fail(s->ctx, PLEACH_EUSAGE,
+                        "min channels is %d, the dense count %lld; neither may be "
+                        "negative",
+                        o->min_channels, o->dense);
+    return PLEACH_OK;
+}
+
+static pleach_status mark_kept_groups(search *s)
+{
+    pleach_status status = PLEACH_OK;
+    int n_groups = plc_channels_n_groups(s->channels);
+
+    TRY(plc_alloc(s->ctx, (size_t)n_groups, sizeof *s->group_kept, &s->group_kept));
+    for (int g = 0; g < n_groups; g++)
+        s->group_kept[g] = plc_channels_group(s->channels, g)->frozen;
+    for (int i = 0; i < s->opts->n_keep; i++) {
+        int node = plc_graph_find(s->graph, s->opts->keep[i]);
+        if (node == PLC_NO_NODE)
+            TRY(unknown_node(s, s->opts->keep[i]));
+        for (int c = 0; c < s->graph->nodes[node].shape.c; c++) {
+            int class_id = plc_channels_class(s->channels, node, c);
+            s->group_kept[plc_channels_group_of(s->channels, class_id)] = true;
+        }
+    }
+done:
+    return status;
+}
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score < y->score ? -1 : 1;
+    return x->class_id < y->class_id ? -1 : x->class_id > y->class_id;
+}
+
+// Appends the group's classes with their scores divided by the mean, and by `costs` unless NULL.
+static pleach_status take_group(search *s, int g, const float *scores, const double *costs)
+{
+    const plc_group *group = plc_channels_group(s->channels, g);
+    double mean = 0;
+
+    for (int i = 0; i < group->n_classes; i++) {
+        double score = (double)scores[group->classes[i]];
+        if (!(score >= 0) || isinf(score))
+            return plc_fail(
+                s->ctx, PLEACH_EDIVERGED,
+                "score of channel %d of group '%s' is %g; training diverged: use the last good "
+                "checkpoint with a lower learning rate",
+                i, s->graph->nodes[group->first_node].name, score);
+        mean += score / group->n_classes;
+    }
+    for (int i = 0; i < group->n_classes; i++) {
+        int c = group->classes[i];
+        double score = mean > 0 ? (double)scores[c] / mean : 0;
+        if (costs && costs[c] > 0)
+            score /= costs[c];
+        s->order[s->n++] = (ranked){score, c};
+    }
+    return PLEACH_OK;
+}
+
+static pleach_status rank_classes(search *s, const float *scores)
+{
+    pleach_status status = PLEACH_OK;
+    size_t n_classes = (size_t)plc_channels_n_classes(s->channels);
+    double *costs = NULL;
+
+    if (s->opts->rank == PLC_RANK_MACS) {
+        TRY(plc_alloc(s->ctx, n_classes, sizeof *costs, &costs));
+        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->before, costs));
+    }
+    TRY(plc_alloc(s->ctx, n_classes, sizeof *s->order, &s->order));
+    for (int g = 0; g < plc_channels_n_groups(s->channels); g++)
+        if (!s->group_kept[g])
+            TRY(take_group(s, g, scores, costs));
+    qsort(s->order, (size_t)s->n, sizeof *s->order, compare_ranked);
+done:
+    free(costs);
+    return status;
+}
+
+// Fewest classes that a group of n must keep.
+static int floor_of(const search *s, int n)
+{
+    int least = s->opts->min_channels > 0 ? s->opts->min_channels : 1;
+    double max_ratio = s->opts->max_ratio > 0 ? s->opts->max_ratio : 1;
+    // The tolerance keeps a share such as 0.7 of 10 from losing one to rounding.
+    int by_ratio = n - (int)floor(max_ratio * n + 1e-9);
+
+    if (least < by_ratio)
+        least = by_ratio;
+    return least < n ? least : n;
+}
+
+// Gives the strongest pruned classes back to every group that fell below its floor.
+static pleach_status restore_floors(search *s)
+{
+    pleach_status status = PLEACH_OK;
+    int n_groups = plc_channels_n_groups(s->channels), *missing = NULL;
+
+    TRY(plc_alloc(s->ctx, (size_t)n_groups, sizeof *missing, &missing));
+    for (int g = 0; g < n_groups; g++) {
+        const plc_group *group = plc_channels_group(s->channels, g);
+        missing[g] = floor_of(s, group->n_classes);
+        for (int i = 0; i < group->n_classes; i++)
+            missing[g] -= s->trial[group->classes[i]];
+    }
+    for (int r = s->n - 1; r >= 0; r--) {
+        int c = s->order[r].class_id, g = plc_channels_group_of(s->channels, c);
+        if (missing[g] <= 0 || s->trial[c])
+            continue;
+        s->trial[c] = 1;
+        missing[g]--;
+    }
+done:
+    free(missing);
+    return status;
+}
+
+// The mask and its cost at pl = n_below / n.
+static pleach_status try_threshold(search *s, int n_below)
+{
+    pleach_status status = PLEACH_OK;
+    double upper = n_below + s->opts->band * s->n; // as a rank: q >= pu
+
+    memset(s->trial, 1, (size_t)plc_channels_n_classes(s->channels));
+    for (int r = 0; r < s->n; r++) {
+        int c = s->order[r].class_id;
+        s->trial[c] = r < n_below ? 0 : r >= upper ? 1 : s->before[c];
+    }
+    TRY(restore_floors(s));
+    TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, NULL, &s->cost));
+done:
+    return status;
+}
+
+static bool meets(const search *s, double allowed)
+{
+    return (double)(s->opts->budget == PLC_BUDGET_PARAMS ? s->cost.params : s->cost.macs) <=
+           allowed;
+}
+
+// As pl grows no class comes back and no group grows, so the cost only falls: bisection.
+static pleach_status find_threshold(search *s, double allowed, plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    int low = 0, high = s->n;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        TRY(try_threshold(s, middle));
+        if (meets(s, allowed))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    TRY(try_threshold(s, low));
+    selection->reached = meets(s, allowed);
+    selection->pl = s->n ? (double)low / s->n : 0;
+done:
+    return status;
+}
+
+static void fill(search *s, plc_selection *selection)
+{
+    selection->macs = s->cost.macs;
+    selection->params = s->cost.params;
+    selection->n_prunable = s->n;
+    for (int r = 0; r < s->n; r++)
+        selection->n_kept += s->trial[s->order[r].class_id];
+    for (int c = 0; c < plc_channels_n_classes(s->channels); c++) {
+        selection->flips += s->trial[c] != s->before[c];
+        selection->returns += s->trial[c] && !s->before[c];
+    }
+    selection->mask = s->trial;
+    s->trial = NULL;
+}
+
+pleach_status plc_select(pleach_ctx *ctx, const pleach_graph *graph, const plc_channels *channels,
+                         const float *scores, const unsigned char *mask,
+                         const plc_select_opts *opts, plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    int n_classes = plc_channels_n_classes(channels);
+    search s = {.ctx = ctx, .graph = graph, .channels = channels, .opts = opts};
+    double dense = (double)opts->dense;
+
+    *selection = (plc_selection){0};
+    TRY(check_opts(&s));
+    TRY(mark_kept_groups(&s));
+    TRY(plc_alloc(ctx, (size_t)n_classes, 1, &s.before));
+    TRY(plc_alloc(ctx, (size_t)n_classes, 1, &s.trial));
+    for (int c = 0; c < n_classes; c++)
+        s.before[c] = !mask || mask[c];
+    TRY(rank_classes(&s, scores));
+    if (opts->dense == 0)
+        dense = (double)(opts->budget == PLC_BUDGET_PARAMS ? pleach_graph_params(graph)
+                                                           : pleach_graph_macs(graph));
+    TRY(find_threshold(&s, opts->target * dense, selection));
+    fill(&s, selection);
+done:
+    free(s.before);
+    free(s.trial);
+    free(s.group_kept);
+    free(s.order);
+    return status;
+}
+
+void plc_selection_finish(plc_selection *selection)
+{
+    free(selection->mask);
+    *selection = (plc_selection){0};
+}

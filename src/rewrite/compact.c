@@ -1,0 +1,61 @@
+// Channel compaction, described.
+#include <rewrite/compact.h>
+
+#include <stdlib.h>
+#include <base/memory.h>
+#include <graph/kept.h>
+
+static pleach_status check_mask(pleach_ctx *ctx, const pleach_graph *graph,
+                                const plc_channels *channels, const unsigned char *mask)
+{
+    for (int g = 0; g < plc_channels_n_groups(channels); g++) {
+        const plc_group *group = plc_channels_group(channels, g);
+        int n_kept = 0;
+        for (int i = 0; i < group->n_classes; i++)
+            n_kept += mask[group->classes[i]] != 0;
+        if (n_kept < (group->frozen ? group->n_classes : 1))
+            return plc_fail(ctx, PLEACH_EGRAPH, "group '%s': the mask keeps %d of %d channels; %s",
+                            graph->nodes[group->first_node].name, n_kept, group->n_classes,
+                            group->frozen ? "a frozen group keeps all" : "keep at least one");
+    }
+    return PLEACH_OK;
+}
+
+pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
+                                   const plc_channels *channels, const unsigned char *mask,
+                                   pleach_graph **new_graph, plc_edits **edits)
+{
+    pleach_status status = PLEACH_OK;
+    size_t n = (size_t)graph->n_nodes;
+    bool *stays = NULL;
+    int *stands_for = NULL;
+    plc_attrs *attrs = NULL;
+
+    *new_graph = NULL;
+    *edits = NULL;
+    TRY(check_mask(ctx, graph, channels, mask));
+    TRY(plc_alloc(ctx, n, sizeof *stays, &stays));
+    TRY(plc_alloc(ctx, n, sizeof *stands_for, &stands_for));
+    TRY(plc_alloc(ctx, n, sizeof *attrs, &attrs));
+    for (int i = 0; i < graph->n_nodes; i++) {
+        stays[i] = true;
+        stands_for[i] = i;
+        attrs[i] = plc_kept_attrs(channels, graph, mask, i);
+    }
+    TRY(plc_edits_begin(ctx, graph, stays, stands_for, attrs, new_graph, edits));
+    for (int i = 0; i < (*edits)->n_items; i++) {
+        plc_edit *e = &(*edits)->items[i];
+        for (int axis = 0; axis < 2; axis++)
+            TRY(plc_kept_indices(ctx, channels, graph, mask, e->from_node, e->from_param, axis,
+                                 &e->kept[axis], &e->n_kept[axis]));
+    }
+done:
+    free(stays);
+    free(stands_for);
+    free(attrs);
+    if (status != PLEACH_OK) {
+        pleach_graph_destroy(new_graph);
+        plc_edits_destroy(edits);
+    }
+    return status;
+}

@@ -1,0 +1,18 @@
+// Dropping a residual branch: the shortcut stands in for the sum (method section 5).
+#ifndef PLC_REWRITE_DROP_H
+#define PLC_REWRITE_DROP_H
+
+#include <rewrite/edits.h>
+
+// The graph in which readers of `add` read its input `shortcut` (a node of the graph) instead; what
+// nobody reads any more goes, and so does a ReLU after the add when the shortcut cannot be
+// negative. Every parameter that stays is copied whole. Exact once the branch is faded to zero. The
+// caller owns both. Fails with PLEACH_EGRAPH when `add` is no add or `shortcut` not its input.
+pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int add, int shortcut,
+                                pleach_graph **new_graph, plc_edits **edits);
+
+// Which values can be seen from the graph to be zero or more everywhere: a ReLU, or pooling,
+// flatten, concat or sums of such values. Into a new array [n_nodes] that the caller owns.
+pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, bool **marks);
+
+#endif

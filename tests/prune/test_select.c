@@ -1,0 +1,442 @@
+// Tests of src/prune/select.c and of the counts in src/price/macs.c that it searches with.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/memory.h>
+#include <graph/kept.h>
+#include <price/macs.h>
+#include <prune/select.h>
+#include <rewrite/compact.h>
+
+#include "random_graph.h"
+
+enum { N_SEEDS = 60 };
+
+static pleach_ctx *ctx;
+
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        if ((call) != PLEACH_OK)                                                                   \
+            fail_msg("%s: %s", #call, pleach_error(ctx));                                          \
+    } while (0)
+
+static int make_fixture(void **state)
+{
+    (void)state;
+    return pleach_ctx_create(&ctx) != PLEACH_OK;
+}
+
+static int drop_fixture(void **state)
+{
+    (void)state;
+    pleach_ctx_destroy(&ctx);
+    return 0;
+}
+
+// A graph, its channels and a score per class.
+typedef struct subject {
+    pleach_graph *graph;
+    plc_channels *channels;
+    float *scores;
+    int n_classes;
+} subject;
+
+// A number from 0 to 1 that depends on n alone (the finalizer of MurmurHash3).
+static float hashed(unsigned n)
+{
+    n = (n ^ n >> 16) * 0x85ebca6bu;
+    n = (n ^ n >> 13) * 0xc2b2ae35u;
+    return (float)((n ^ n >> 16) >> 8) / 16777216;
+}
+
+// Scores of update number `step`: the same tendency every time, with some noise.
+static void set_scores(subject *s, unsigned step)
+{
+    for (int c = 0; c < s->n_classes; c++)
+        s->scores[c] = hashed((unsigned)c + 1) + 0.2f * hashed((unsigned)c * 1000 + step + 1);
+}
+
+static subject take(pleach_graph *graph)
+{
+    subject s = {.graph = graph};
+
+    assert_ok(plc_channels_create(ctx, graph, &s.channels));
+    s.n_classes = plc_channels_n_classes(s.channels);
+    assert_ok(plc_alloc(ctx, (size_t)s.n_classes, sizeof *s.scores, &s.scores));
+    set_scores(&s, 0);
+    return s;
+}
+
+static subject take_model(const char *model)
+{
+    pleach_graph *graph = NULL;
+
+    assert_ok(pleach_graph_create(ctx, model, 3, 32, 32, 10, &graph));
+    return take(graph);
+}
+
+static void finish(subject *s)
+{
+    free(s->scores);
+    plc_channels_destroy(&s->channels);
+    pleach_graph_destroy(&s->graph);
+}
+
+static plc_selection choose(const subject *s, const unsigned char *mask, plc_select_opts opts)
+{
+    plc_selection selection;
+
+    assert_ok(plc_select(ctx, s->graph, s->channels, s->scores, mask, &opts, &selection));
+    return selection;
+}
+
+static void masked_cost_is_the_cost_of_the_compacted_graph(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < N_SEEDS; seed++) {
+        pleach_graph *graph = NULL, *compacted = NULL;
+        plc_edits *edits = NULL;
+        unsigned char *mask = NULL;
+        plc_cost masked = {0};
+        assert_ok(plc_random_graph(ctx, seed, &graph));
+        subject s = take(graph);
+        assert_ok(plc_random_mask(ctx, s.channels, seed, 0.5, &mask));
+        assert_ok(plc_masked_cost(ctx, graph, s.channels, mask, NULL, &masked));
+        assert_ok(plc_compact_describe(ctx, graph, s.channels, mask, &compacted, &edits));
+        plc_cost cost = plc_graph_cost(compacted);
+        if (cost.macs != masked.macs || cost.params != masked.params || cost.bytes != masked.bytes)
+            fail_msg("seed %u: %lld MACs masked, %lld compacted", seed, masked.macs, cost.macs);
+        free(mask);
+        plc_edits_destroy(&edits);
+        pleach_graph_destroy(&compacted);
+        finish(&s);
+    }
+}
+
+static void costs_of_known_layers_are_right(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_cost *table = NULL, sum = {0};
+
+    assert_ok(plc_cost_table(ctx, s.graph, &table));
+    for (int i = 0; i < s.graph->n_nodes; i++)
+        sum.macs += table[i].macs;
+    assert_int_equal(sum.macs, pleach_graph_macs(s.graph));
+    assert_int_equal(table[plc_graph_find(s.graph, "conv1")].macs, 32 * 32 * 16 * 27);
+    assert_int_equal(table[plc_graph_find(s.graph, "layer2.0.conv1")].macs, 16 * 16 * 32 * 16 * 9);
+    assert_int_equal(table[plc_graph_find(s.graph, "fc")].macs, 640);
+    assert_int_equal(table[plc_graph_find(s.graph, "fc")].params, 650);
+    assert_int_equal(table[plc_graph_find(s.graph, "bn1")].params, 32);
+    assert_int_equal(table[plc_graph_find(s.graph, "relu")].bytes, 2 * 4 * 16 * 32 * 32);
+    assert_int_equal(table[plc_graph_find(s.graph, "flatten")].bytes, 0); // a view
+    free(table);
+    finish(&s);
+}
+
+static void the_target_is_just_met(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"resnet20", "vgg16", "densenet40"};
+    static const double targets[] = {1, 0.7, 0.5, 0.2, 0.05};
+
+    for (int m = 0; m < 3; m++)
+        for (int i = 0; i < 10; i++) {
+            subject s = take_model(models[m]);
+            plc_select_opts opts = {.target = targets[i / 2], .rank = i % 2, .budget = i % 2};
+            plc_selection sel = choose(&s, NULL, opts);
+            long long dense =
+                opts.budget ? pleach_graph_params(s.graph) : pleach_graph_macs(s.graph);
+            long long cost = opts.budget ? sel.params : sel.macs;
+            plc_cost check = {0};
+            assert_ok(plc_masked_cost(ctx, s.graph, s.channels, sel.mask, NULL, &check));
+            assert_int_equal(check.macs, sel.macs);
+            assert_int_equal(check.params, sel.params);
+            assert_true(sel.reached && (double)cost <= opts.target * (double)dense);
+            // One channel more would cost more: a step of any of these is below 2 % of the network.
+            assert_true((double)cost >= (opts.target - 0.02) * (double)dense);
+            assert_int_equal(sel.flips, sel.n_prunable - sel.n_kept);
+            assert_int_equal(sel.returns, 0);
+            plc_selection_finish(&sel);
+            finish(&s);
+        }
+}
+
+static void a_target_of_one_keeps_everything(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 1});
+
+    assert_true(sel.pl == 0 && sel.flips == 0 && sel.n_kept == sel.n_prunable);
+    assert_int_equal(sel.n_prunable, 3 * (16 + 32 + 64) + 16 + 32 + 64);
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+static void weaker_channels_of_a_group_leave_first(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.4});
+
+    for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
+        const plc_group *group = plc_channels_group(s.channels, g);
+        for (int i = 0; i < group->n_classes; i++)
+            for (int j = 0; j < group->n_classes; j++)
+                if (!sel.mask[group->classes[i]] && sel.mask[group->classes[j]])
+                    assert_true(s.scores[group->classes[i]] <= s.scores[group->classes[j]]);
+    }
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+static int count_kept(const subject *s, const unsigned char *mask, int g)
+{
+    const plc_group *group = plc_channels_group(s->channels, g);
+    int n = 0;
+
+    for (int i = 0; i < group->n_classes; i++)
+        n += mask[group->classes[i]];
+    return n;
+}
+
+static void groups_keep_what_the_options_say(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    const char *keep[] = {"layer1.1.conv1", "layer3.2.add"};
+    plc_selection one = choose(&s, NULL, (plc_select_opts){.target = 1e-6});
+    plc_selection five = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .min_channels = 5});
+    plc_selection ratio = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .max_ratio = 0.75});
+    plc_selection kept =
+        choose(&s, NULL, (plc_select_opts){.target = 1e-6, .keep = keep, .n_keep = 2});
+    int a = plc_channels_class(s.channels, plc_graph_find(s.graph, keep[0]), 0);
+    int b = plc_channels_class(s.channels, plc_graph_find(s.graph, keep[1]), 0);
+
+    assert_false(one.reached || five.reached || ratio.reached || kept.reached);
+    assert_true(one.pl == 1);
+    for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
+        const plc_group *group = plc_channels_group(s.channels, g);
+        int n = group->n_classes;
+        bool named =
+            g == plc_channels_group_of(s.channels, a) || g == plc_channels_group_of(s.channels, b);
+        assert_int_equal(count_kept(&s, one.mask, g), group->frozen ? n : 1);
+        assert_int_equal(count_kept(&s, five.mask, g), group->frozen ? n : 5);
+        assert_int_equal(count_kept(&s, ratio.mask, g), group->frozen ? n : n / 4);
+        assert_int_equal(count_kept(&s, kept.mask, g), group->frozen || named ? n : 1);
+    }
+    plc_selection_finish(&one);
+    plc_selection_finish(&five);
+    plc_selection_finish(&ratio);
+    plc_selection_finish(&kept);
+    finish(&s);
+}
+
+static void the_last_channel_of_a_group_is_its_strongest(void **state)
+{
+    (void)state;
+    subject s = take_model("vgg16");
+    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 1e-6});
+
+    for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
+        const plc_group *group = plc_channels_group(s.channels, g);
+        if (group->frozen)
+            continue;
+        for (int i = 0; i < group->n_classes; i++)
+            for (int j = 0; j < group->n_classes; j++)
+                assert_true(!sel.mask[group->classes[i]] ||
+                            s.scores[group->classes[i]] >= s.scores[group->classes[j]]);
+    }
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+// Flips over ten updates with the given band at one target.
+static int flips_over_updates(double band)
+{
+    subject s = take_model("resnet20");
+    unsigned char *mask = NULL;
+    int flips = 0;
+
+    for (unsigned step = 0; step < 10; step++) {
+        set_scores(&s, step);
+        plc_selection sel = choose(&s, mask, (plc_select_opts){.target = 0.5, .band = band});
+        assert_true(sel.reached);
+        flips += step > 0 ? sel.flips : 0;
+        free(mask);
+        mask = sel.mask;
+        sel.mask = NULL;
+        plc_selection_finish(&sel);
+    }
+    free(mask);
+    finish(&s);
+    return flips;
+}
+
+static void a_wider_band_flips_fewer_channels(void **state)
+{
+    (void)state;
+    int none = flips_over_updates(0), narrow = flips_over_updates(0.03),
+        wide = flips_over_updates(0.1);
+
+    assert_true(none > narrow);
+    assert_true(narrow > wide);
+}
+
+static void a_pruned_channel_that_grows_comes_back_only_past_the_band(void **state)
+{
+    (void)state;
+    subject s = take_model("cnn5");
+    plc_select_opts opts = {.target = 0.5, .band = 0.1};
+    plc_selection first = choose(&s, NULL, opts);
+    int weak = -1;
+
+    for (int c = 0; c < s.n_classes && weak < 0; c++)
+        if (!first.mask[c])
+            weak = c;
+    s.scores[weak] = 100; // the strongest of all
+    plc_selection second = choose(&s, first.mask, opts);
+    assert_int_equal(second.mask[weak], 1);
+    assert_true(second.returns >= 1 && second.flips >= second.returns);
+
+    set_scores(&s, 0);
+    plc_selection third = choose(&s, first.mask, opts); // nothing changed
+    assert_int_equal(third.flips, 0);
+    plc_selection_finish(&first);
+    plc_selection_finish(&second);
+    plc_selection_finish(&third);
+    finish(&s);
+}
+
+static void equal_scores_rank_by_class_number(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+
+    for (int c = 0; c < s.n_classes; c++)
+        s.scores[c] = 1;
+    plc_selection a = choose(&s, NULL, (plc_select_opts){.target = 0.5});
+    plc_selection b = choose(&s, NULL, (plc_select_opts){.target = 0.5});
+    assert_memory_equal(a.mask, b.mask, (size_t)s.n_classes);
+    for (int c = 1; c < s.n_classes; c++) {
+        int g = plc_channels_group_of(s.channels, c);
+        if (g == plc_channels_group_of(s.channels, c - 1) &&
+            !plc_channels_group(s.channels, g)->frozen)
+            assert_true(a.mask[c] >= a.mask[c - 1]);
+    }
+    plc_selection_finish(&a);
+    plc_selection_finish(&b);
+    finish(&s);
+}
+
+// Shares of all channels of a layer add up to its MACs on each side that a channel has.
+static void macs_of_the_classes_add_up(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    double *costs = NULL, sum = 0;
+    unsigned char *mask = NULL;
+
+    assert_ok(plc_alloc(ctx, (size_t)s.n_classes, sizeof *costs, &costs));
+    assert_ok(plc_random_mask(ctx, s.channels, 1, 0, &mask));
+    assert_ok(plc_class_macs(ctx, s.graph, s.channels, mask, costs));
+    for (int c = 0; c < s.n_classes; c++)
+        sum += costs[c];
+    assert_true(fabs(sum - 2.0 * (double)pleach_graph_macs(s.graph)) < 1);
+    // A channel of the inner group of layer1.0: 16 filters on either side at 32 x 32.
+    int c = plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv1"), 0);
+    assert_true(fabs(costs[c] - 2.0 * 16 * 9 * 32 * 32) < 1e-6);
+    free(mask);
+    free(costs);
+    finish(&s);
+}
+
+static void ranking_by_macs_takes_costly_channels_first(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+
+    for (int c = 0; c < s.n_classes; c++)
+        s.scores[c] = 1;
+    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.9, .rank = PLC_RANK_MACS});
+    int cheap = plc_channels_class(s.channels, plc_graph_find(s.graph, "layer3.2.conv1"), 0);
+    int n_kept = count_kept(&s, sel.mask, plc_channels_group_of(s.channels, cheap));
+    assert_int_equal(n_kept, 64);
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+static void a_fraction_refers_to_the_dense_network_that_is_given(void **state)
+{
+    (void)state;
+    subject s = take_model("cnn5");
+    long long dense = 2 * pleach_graph_macs(s.graph);
+    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.5, .dense = dense});
+
+    assert_int_equal(sel.macs, dense / 2);
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+static void wrong_options_and_scores_are_refused(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    const char *keep[] = {"layer1.0.conv3"};
+    const struct {
+        plc_select_opts opts;
+        const char *expected;
+    } cases[] = {
+        {{.target = 0}, "target is 0"},
+        {{.target = 1.5}, "target is 1.5"},
+        {{.target = NAN}, "target is"},
+        {{.target = 0.5, .band = -0.1}, "band is -0.1"},
+        {{.target = 0.5, .max_ratio = 2}, "max ratio is 2"},
+        {{.target = 0.5, .min_channels = -1}, "min channels is -1"},
+        {{.target = 0.5, .keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv1'?"},
+    };
+    plc_selection sel;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(plc_select(ctx, s.graph, s.channels, s.scores, NULL, &cases[i].opts, &sel),
+                         PLEACH_EUSAGE);
+        if (!strstr(pleach_error(ctx), cases[i].expected))
+            fail_msg("expected '%s': %s", cases[i].expected, pleach_error(ctx));
+    }
+    s.scores[plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv1"), 3)] = NAN;
+    assert_int_equal(plc_select(ctx, s.graph, s.channels, s.scores, NULL,
+                                &(plc_select_opts){.target = 0.5}, &sel),
+                     PLEACH_EDIVERGED);
+    assert_non_null(strstr(pleach_error(ctx), "channel 3 of group 'layer1.0.conv1'"));
+    finish(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(masked_cost_is_the_cost_of_the_compacted_graph),
+        cmocka_unit_test(costs_of_known_layers_are_right),
+        cmocka_unit_test(the_target_is_just_met),
+        cmocka_unit_test(a_target_of_one_keeps_everything),
+        cmocka_unit_test(weaker_channels_of_a_group_leave_first),
+        cmocka_unit_test(groups_keep_what_the_options_say),
+        cmocka_unit_test(the_last_channel_of_a_group_is_its_strongest),
+        cmocka_unit_test(a_wider_band_flips_fewer_channels),
+        cmocka_unit_test(a_pruned_channel_that_grows_comes_back_only_past_the_band),
+        cmocka_unit_test(equal_scores_rank_by_class_number),
+        cmocka_unit_test(macs_of_the_classes_add_up),
+        cmocka_unit_test(ranking_by_macs_takes_costly_channels_first),
+        cmocka_unit_test(a_fraction_refers_to_the_dense_network_that_is_given),
+        cmocka_unit_test(wrong_options_and_scores_are_refused),
+    };
+
+    return cmocka_run_group_tests_name("select", tests, make_fixture, drop_fixture);
+}
