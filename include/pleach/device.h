@@ -1,0 +1,59 @@
+// OpenCL devices: listing them, choosing one, opening it.
+#ifndef PLEACH_DEVICE_H
+#define PLEACH_DEVICE_H
+
+#include <stddef.h>
+#include <stdbool.h>
+#include <pleach/status.h>
+
+typedef struct pleach_device pleach_device;
+
+// What a device says of itself. Strings are owned by the list or the device they came with.
+typedef struct pleach_device_info {
+    int platform, index;           // "0:1" chooses it
+    const char *platform_name, *platform_version, *name, *vendor, *driver_version, *cl_version;
+    const char *kind;              // "cpu" "gpu" "accelerator" (an FPGA is one) "other"
+    int compute_units, clock_mhz;
+    int vector_width_float;        // native
+    size_t global_memory_bytes, max_allocation_bytes, local_memory_bytes;
+    size_t max_work_group_size;
+    int base_alignment_bytes;
+    bool has_fp16, has_fp64, has_compiler, unified_memory;
+} pleach_device_info;
+
+typedef struct pleach_device_list {
+    pleach_device_info *items;
+    int n_items;
+} pleach_device_list;
+
+// Lists every device of every platform. No platform at all is an empty list, not an error.
+pleach_status pleach_device_list_create(pleach_ctx *ctx, pleach_device_list **list);
+void pleach_device_list_destroy(pleach_device_list **list);
+
+// How a session lays out images on the device. Zero fields are chosen from the device's facts.
+typedef struct pleach_device_opts {
+    int lanes;             // images side by side: 4, 8, 16, 32 or 64
+    int mapping;           // PLEACH_MAPPING_
+    bool profile;          // record the time of every kernel
+    const char *cache_dir; // NULL: $XDG_CACHE_HOME/pleach; "": no cache
+} pleach_device_opts;
+
+enum {
+    PLEACH_MAPPING_AUTO,
+    PLEACH_MAPPING_VECTOR,    // a work-item holds all lanes in one vector
+    PLEACH_MAPPING_WORK_ITEM, // a work-item holds one lane
+};
+
+// Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a
+// device's or platform's name; NULL or "" takes a GPU if there is one, else a CPU, never an emulator.
+// Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform.
+pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice, const pleach_device_opts *opts,
+                                 pleach_device **device);
+void pleach_device_close(pleach_device **device);
+const pleach_device_info *pleach_device_get_info(const pleach_device *device);
+
+// Bytes of device buffers that are allocated now, and at most so far.
+size_t pleach_device_memory_bytes(const pleach_device *device);
+size_t pleach_device_peak_memory_bytes(const pleach_device *device);
+
+#endif

@@ -1,0 +1,111 @@
+// Device buffers: allocation with accounts, sub-buffers, copies.
+#include <device/device.h>
+
+#include <stdlib.h>
+#include <base/memory.h>
+
+pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
+                                plc_buffer **out)
+{
+    pleach_status status = PLEACH_OK;
+    plc_buffer *buffer = NULL;
+    cl_int error = CL_SUCCESS;
+
+    if (bytes == 0)
+        bytes = sizeof(float); // OpenCL has no empty buffers
+    if (bytes > device->info->max_allocation_bytes)
+        FAIL(device->ctx, PLEACH_ENOMEM,
+             "buffer '%s' needs %zu bytes, '%s' allocates at most %zu at once; use a smaller --batch",
+             name, bytes, device->info->name, device->info->max_allocation_bytes);
+    TRY(plc_alloc(device->ctx, 1, sizeof *buffer, &buffer));
+    buffer->name = name;
+    buffer->bytes = bytes;
+    buffer->mem = device->cl->clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+    if (error != CL_SUCCESS)
+        FAIL(device->ctx, PLEACH_ENOMEM,
+             "buffer '%s' of %zu bytes: %s (%zu bytes are in use on '%s'); use a smaller --batch",
+             name, bytes, plc_cl_error_name(error), device->memory_bytes, device->info->name);
+    buffer->counted = true;
+    device->memory_bytes += bytes;
+    if (device->memory_bytes > device->peak_memory_bytes)
+        device->peak_memory_bytes = device->memory_bytes;
+    TRY(plc_buffer_fill(device, buffer, 0, bytes / sizeof(unsigned) * sizeof(unsigned), 0));
+    *out = buffer;
+    buffer = NULL;
+done:
+    plc_buffer_destroy(device, &buffer);
+    return status;
+}
+
+void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer)
+{
+    plc_buffer *b = *buffer;
+
+    if (b == NULL)
+        return;
+    if (b->mem)
+        device->cl->clReleaseMemObject(b->mem);
+    if (b->counted)
+        device->memory_bytes -= b->bytes;
+    free(b);
+    *buffer = NULL;
+}
+
+pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const plc_buffer *parent,
+                               size_t offset_bytes)
+{
+    cl_int error = CL_SUCCESS;
+    const cl_buffer_region region = {offset_bytes, buffer->bytes};
+
+    buffer->mem = device->cl->clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE,
+                                                CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+    return plc_cl_check(device->ctx, error, "clCreateSubBuffer");
+}
+
+pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                               size_t bytes, const void *data)
+{
+    return plc_cl_check(device->ctx,
+                        device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE,
+                                                         offset_bytes, bytes, data, 0, NULL, NULL),
+                        "clEnqueueWriteBuffer");
+}
+
+pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                                     size_t bytes, const void *data, cl_event *done)
+{
+    return plc_cl_check(device->ctx,
+                        device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE,
+                                                         offset_bytes, bytes, data, 0, NULL, done),
+                        "clEnqueueWriteBuffer");
+}
+
+pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes,
+                              size_t bytes, void *data)
+{
+    return plc_cl_check(device->ctx,
+                        device->cl->clEnqueueReadBuffer(device->queue, buffer->mem, CL_TRUE,
+                                                        offset_bytes, bytes, data, 0, NULL, NULL),
+                        "clEnqueueReadBuffer");
+}
+
+pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_bytes,
+                              plc_buffer *to, size_t to_bytes, size_t bytes)
+{
+    return plc_cl_check(device->ctx,
+                        device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem,
+                                                        from_bytes, to_bytes, bytes, 0, NULL, NULL),
+                        "clEnqueueCopyBuffer");
+}
+
+pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                              size_t bytes, unsigned pattern)
+{
+    if (bytes == 0)
+        return PLEACH_OK;
+    return plc_cl_check(device->ctx,
+                        device->cl->clEnqueueFillBuffer(device->queue, buffer->mem, &pattern,
+                                                        sizeof pattern, offset_bytes, bytes, 0,
+                                                        NULL, NULL),
+                        "clEnqueueFillBuffer");
+}

@@ -1,0 +1,125 @@
+// Opening a device: context, queue, and the lane mapping that its facts suggest.
+#include <device/device.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+
+enum { GPU_LANES = 32, LEAST_CPU_LANES = 4, MOST_CPU_LANES = 16 };
+
+// A CPU or FPGA work-item holds all lanes in a vector; GPU lanes are neighbours in a work-group.
+static pleach_status choose_mapping(pleach_device *device, const pleach_device_opts *opts)
+{
+    const pleach_device_info *info = device->info;
+    const bool is_gpu = strcmp(info->kind, "gpu") == 0;
+    int lanes = opts->lanes;
+
+    device->vector_lanes = opts->mapping == PLEACH_MAPPING_AUTO
+                               ? !is_gpu
+                               : opts->mapping == PLEACH_MAPPING_VECTOR;
+    if (lanes == 0) {
+        lanes = is_gpu ? GPU_LANES : info->vector_width_float;
+        if (!is_gpu)
+            lanes = lanes < LEAST_CPU_LANES  ? LEAST_CPU_LANES
+                    : lanes > MOST_CPU_LANES ? MOST_CPU_LANES
+                                             : lanes;
+    }
+    const int most = device->vector_lanes ? MOST_CPU_LANES : 64;
+    if (lanes < LEAST_CPU_LANES || lanes > most || (lanes & (lanes - 1)) != 0)
+        return plc_fail(device->ctx, PLEACH_EUSAGE,
+                        "%d lanes: the %s mapping takes a power of two from %d to %d", lanes,
+                        device->vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
+    if (!device->vector_lanes && (size_t)lanes > info->max_work_group_size)
+        return plc_fail(device->ctx, PLEACH_EDEVICE, "%d lanes: '%s' takes work-groups of at most %zu",
+                        lanes, info->name, info->max_work_group_size);
+    device->lanes = lanes;
+    return PLEACH_OK;
+}
+
+pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
+                                   const pleach_device_opts *opts, pleach_device **out)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_device_opts defaults = {0};
+    pleach_device *device = NULL;
+    cl_int error = CL_SUCCESS;
+    int row = 0;
+
+    if (opts == NULL)
+        opts = &defaults;
+    TRY(plc_alloc(ctx, 1, sizeof *device, &device));
+    device->ctx = ctx;
+    device->cl = cl;
+    device->profile = opts->profile;
+    TRY(plc_device_table_create(ctx, cl, &device->table));
+    TRY(plc_device_table_choose(ctx, device->table, choice, &row));
+    device->id = device->table->ids[row];
+    device->platform = device->table->platforms[row];
+    device->info = &device->table->list.items[row];
+    TRY(choose_mapping(device, opts));
+
+    const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
+                                                (cl_context_properties)device->platform, 0};
+    device->context = cl->clCreateContext(properties, 1, &device->id, NULL, NULL, &error);
+    TRY(plc_cl_check(ctx, error, "clCreateContext"));
+    device->queue = cl->clCreateCommandQueue(device->context, device->id,
+                                             opts->profile ? CL_QUEUE_PROFILING_ENABLE : 0, &error);
+    TRY(plc_cl_check(ctx, error, "clCreateCommandQueue"));
+    *out = device;
+    device = NULL;
+done:
+    plc_device_close_base(&device);
+    return status;
+}
+
+void plc_device_close_base(pleach_device **device)
+{
+    pleach_device *d = *device;
+
+    if (d == NULL)
+        return;
+    if (d->queue)
+        d->cl->clReleaseCommandQueue(d->queue);
+    if (d->context)
+        d->cl->clReleaseContext(d->context);
+    plc_device_table_destroy(&d->table);
+    free(d);
+    *device = NULL;
+}
+
+const pleach_device_info *pleach_device_get_info(const pleach_device *device)
+{
+    return device->info;
+}
+
+size_t pleach_device_memory_bytes(const pleach_device *device)
+{
+    return device->memory_bytes;
+}
+
+size_t pleach_device_peak_memory_bytes(const pleach_device *device)
+{
+    return device->peak_memory_bytes;
+}
+
+pleach_status plc_device_flush(pleach_device *device)
+{
+    return plc_cl_check(device->ctx, device->cl->clFlush(device->queue), "clFlush(queue)");
+}
+
+pleach_status plc_device_finish(pleach_device *device)
+{
+    return plc_cl_check(device->ctx, device->cl->clFinish(device->queue), "clFinish(queue)");
+}
+
+pleach_status plc_device_wait(pleach_device *device, cl_event *event)
+{
+    pleach_status status = PLEACH_OK;
+
+    if (*event == NULL)
+        return status;
+    status = plc_cl_check(device->ctx, device->cl->clWaitForEvents(1, event), "clWaitForEvents");
+    device->cl->clReleaseEvent(*event);
+    *event = NULL;
+    return status;
+}

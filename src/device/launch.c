@@ -1,0 +1,145 @@
+// Launch lists: appended once, frozen once, then only enqueued.
+#include <device/launch.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+
+void plc_launch_list_init(plc_launch_list *list, pleach_device *device)
+{
+    *list = (plc_launch_list){.device = device};
+}
+
+void plc_launch_list_finish(plc_launch_list *list)
+{
+    for (int i = 0; i < list->n_items; i++) {
+        list->device->cl->clReleaseKernel(list->items[i]->kernel);
+        free(list->items[i]);
+    }
+    free(list->items);
+    *list = (plc_launch_list){0};
+}
+
+pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, const char *label,
+                                     plc_launch **out)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+
+    TRY(plc_grow(list->device->ctx, &list->items, &list->capacity, (size_t)list->n_items + 1));
+    TRY(plc_alloc(list->device->ctx, 1, sizeof *launch, &launch));
+    launch->label = label;
+    launch->kernel = kernel;
+    list->items[list->n_items++] = launch;
+    *out = launch;
+done:
+    if (status != PLEACH_OK)
+        list->device->cl->clReleaseKernel(kernel);
+    return status;
+}
+
+void plc_launch_arg_buffer(plc_launch *launch, plc_buffer *buffer)
+{
+    assert(launch->n_args < PLC_MAX_ARGS && buffer != NULL);
+    launch->args[launch->n_args++] = (plc_arg){.buffer = buffer, .bytes = sizeof(cl_mem)};
+}
+
+void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes)
+{
+    assert(launch->n_args < PLC_MAX_ARGS && bytes <= PLC_MAX_ARG_BYTES);
+    plc_arg *arg = &launch->args[launch->n_args++];
+    arg->buffer = NULL;
+    arg->bytes = bytes;
+    memcpy(arg->value, value, bytes);
+}
+
+void plc_launch_arg_int(plc_launch *launch, int value)
+{
+    plc_launch_arg_value(launch, &value, sizeof value);
+}
+
+void plc_launch_arg_float(plc_launch *launch, float value)
+{
+    plc_launch_arg_value(launch, &value, sizeof value);
+}
+
+static pleach_status set_arg(plc_launch_list *list, const plc_launch *launch, int index)
+{
+    const plc_arg *arg = &launch->args[index];
+    const void *value = arg->buffer ? (const void *)&arg->buffer->mem : arg->value;
+    const cl_int error =
+        list->device->cl->clSetKernelArg(launch->kernel, (cl_uint)index, arg->bytes, value);
+
+    if (error == CL_SUCCESS)
+        return PLEACH_OK;
+    plc_cl_check(list->device->ctx, error, "clSetKernelArg");
+    return plc_fail_in(list->device->ctx, PLEACH_EDEVICE, "kernel '%s', argument %d", launch->label,
+                       index);
+}
+
+pleach_status plc_launch_list_freeze(plc_launch_list *list)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < list->n_items; i++)
+        for (int j = 0; j < list->items[i]->n_args; j++)
+            TRY(set_arg(list, list->items[i], j));
+done:
+    return status;
+}
+
+pleach_status plc_launch_update_arg(plc_launch_list *list, plc_launch *launch, int index,
+                                    const void *value)
+{
+    assert(index < launch->n_args && launch->args[index].buffer == NULL);
+    memcpy(launch->args[index].value, value, launch->args[index].bytes);
+    return set_arg(list, launch, index);
+}
+
+static pleach_status add_profile(pleach_device *device, plc_launch *launch, cl_event event)
+{
+    pleach_status status = PLEACH_OK;
+    cl_ulong begin = 0, end = 0;
+    const cl_event events[] = {event};
+
+    CL_TRY(device->ctx, device->cl, clWaitForEvents(1, events));
+    CL_TRY(device->ctx, device->cl,
+           clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL));
+    CL_TRY(device->ctx, device->cl,
+           clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL));
+    launch->seconds += (double)(end - begin) * 1e-9;
+    launch->n_runs++;
+done:
+    device->cl->clReleaseEvent(event);
+    return status;
+}
+
+pleach_status plc_launch_list_run(plc_launch_list *list)
+{
+    return plc_launch_list_run_first(list, list->n_items);
+}
+
+pleach_status plc_launch_list_run_first(plc_launch_list *list, int n)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device *device = list->device;
+
+    for (int i = 0; i < n; i++) {
+        plc_launch *launch = list->items[i];
+        cl_event event = NULL;
+        const cl_int error = device->cl->clEnqueueNDRangeKernel(
+            device->queue, launch->kernel, 3, NULL, launch->global, launch->local, 0, NULL,
+            device->profile ? &event : NULL);
+        if (error != CL_SUCCESS) {
+            plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");
+            return plc_fail_in(device->ctx, PLEACH_EDEVICE, "kernel '%s' of %zux%zux%zu items",
+                               launch->label, launch->global[0], launch->global[1],
+                               launch->global[2]);
+        }
+        if (event)
+            TRY(add_profile(device, launch, event));
+    }
+done:
+    return status;
+}

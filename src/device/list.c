@@ -1,0 +1,265 @@
+// Platforms and devices: what there is, and which one a user's words choose.
+#include <device/list.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <base/memory.h>
+
+enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64 };
+
+static pleach_status platform_text(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
+                                   cl_platform_info what, const char **text)
+{
+    pleach_status status = PLEACH_OK;
+    size_t size = 0;
+    char *buffer = NULL;
+
+    CL_TRY(ctx, cl, clGetPlatformInfo(platform, what, 0, NULL, &size));
+    TRY(plc_alloc(ctx, size + 1, 1, &buffer));
+    CL_TRY(ctx, cl, clGetPlatformInfo(platform, what, size, buffer, NULL));
+    *text = buffer;
+    buffer = NULL;
+done:
+    free(buffer);
+    return status;
+}
+
+static pleach_status device_text(pleach_ctx *ctx, const plc_cl *cl, cl_device_id device,
+                                 cl_device_info what, const char **text)
+{
+    pleach_status status = PLEACH_OK;
+    size_t size = 0;
+    char *buffer = NULL;
+
+    CL_TRY(ctx, cl, clGetDeviceInfo(device, what, 0, NULL, &size));
+    TRY(plc_alloc(ctx, size + 1, 1, &buffer));
+    CL_TRY(ctx, cl, clGetDeviceInfo(device, what, size, buffer, NULL));
+    *text = buffer;
+    buffer = NULL;
+done:
+    free(buffer);
+    return status;
+}
+
+static const char *kind_name(cl_device_type type)
+{
+    return type & CL_DEVICE_TYPE_GPU           ? "gpu"
+           : type & CL_DEVICE_TYPE_CPU         ? "cpu"
+           : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+                                               : "other";
+}
+
+// Reads one device's facts. Strings already taken are freed with the list.
+static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
+                               cl_device_id device, pleach_device_info *info)
+{
+    pleach_status status = PLEACH_OK;
+    cl_device_type type = 0;
+    cl_uint units = 0, clock = 0, width = 0, align_bits = 0;
+    cl_ulong global = 0, alloc = 0, local = 0;
+    size_t group = 0;
+    cl_bool compiler = CL_FALSE, unified = CL_FALSE;
+    const char *extensions = NULL;
+
+    TRY(platform_text(ctx, cl, platform, CL_PLATFORM_NAME, &info->platform_name));
+    TRY(platform_text(ctx, cl, platform, CL_PLATFORM_VERSION, &info->platform_version));
+    TRY(device_text(ctx, cl, device, CL_DEVICE_NAME, &info->name));
+    TRY(device_text(ctx, cl, device, CL_DEVICE_VENDOR, &info->vendor));
+    TRY(device_text(ctx, cl, device, CL_DRIVER_VERSION, &info->driver_version));
+    TRY(device_text(ctx, cl, device, CL_DEVICE_VERSION, &info->cl_version));
+    TRY(device_text(ctx, cl, device, CL_DEVICE_EXTENSIONS, &extensions));
+#define FACT(what, variable)                                                                       \
+    CL_TRY(ctx, cl, clGetDeviceInfo(device, what, sizeof variable, &variable, NULL))
+    FACT(CL_DEVICE_TYPE, type);
+    FACT(CL_DEVICE_MAX_COMPUTE_UNITS, units);
+    FACT(CL_DEVICE_MAX_CLOCK_FREQUENCY, clock);
+    FACT(CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, width);
+    FACT(CL_DEVICE_GLOBAL_MEM_SIZE, global);
+    FACT(CL_DEVICE_MAX_MEM_ALLOC_SIZE, alloc);
+    FACT(CL_DEVICE_LOCAL_MEM_SIZE, local);
+    FACT(CL_DEVICE_MAX_WORK_GROUP_SIZE, group);
+    FACT(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
+    FACT(CL_DEVICE_COMPILER_AVAILABLE, compiler);
+    FACT(CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
+#undef FACT
+    info->kind = kind_name(type);
+    info->compute_units = (int)units;
+    info->clock_mhz = (int)clock;
+    info->vector_width_float = (int)width;
+    info->global_memory_bytes = global;
+    info->max_allocation_bytes = alloc;
+    info->local_memory_bytes = local;
+    info->max_work_group_size = group;
+    info->base_alignment_bytes = (int)(align_bits / 8);
+    info->has_compiler = compiler;
+    info->unified_memory = unified;
+    info->has_fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
+    info->has_fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
+done:
+    free((void *)extensions);
+    return status;
+}
+
+static pleach_status append_platform(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
+                                     int platform_index, plc_device_table *table)
+{
+    pleach_status status = PLEACH_OK;
+    cl_device_id devices[MAX_DEVICES];
+    cl_uint n_devices = 0;
+    const cl_int error =
+        cl->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, MAX_DEVICES, devices, &n_devices);
+
+    if (error == CL_DEVICE_NOT_FOUND)
+        return PLEACH_OK;
+    TRY(plc_cl_check(ctx, error, "clGetDeviceIDs"));
+    if (n_devices > MAX_DEVICES)
+        n_devices = MAX_DEVICES;
+    for (cl_uint i = 0; i < n_devices; i++) {
+        const size_t needed = (size_t)table->list.n_items + 1;
+        TRY(plc_grow(ctx, &table->list.items, &table->info_capacity, needed));
+        TRY(plc_grow(ctx, &table->ids, &table->id_capacity, needed));
+        TRY(plc_grow(ctx, &table->platforms, &table->platform_capacity, needed));
+        pleach_device_info *info = &table->list.items[table->list.n_items];
+        table->ids[table->list.n_items] = devices[i];
+        table->platforms[table->list.n_items] = platform;
+        table->list.n_items++;
+        info->platform = platform_index;
+        info->index = (int)i;
+        TRY(read_info(ctx, cl, platform, devices[i], info));
+    }
+done:
+    return status;
+}
+
+pleach_status plc_device_table_create(pleach_ctx *ctx, const plc_cl *cl, plc_device_table **out)
+{
+    pleach_status status = PLEACH_OK;
+    plc_device_table *table = NULL;
+    cl_platform_id platforms[MAX_PLATFORMS];
+    cl_uint n_platforms = 0;
+
+    TRY(plc_alloc(ctx, 1, sizeof *table, &table));
+    const cl_int error = cl->clGetPlatformIDs(MAX_PLATFORMS, platforms, &n_platforms);
+    const cl_int no_platform = -1001; // CL_PLATFORM_NOT_FOUND_KHR of the ICD loader
+    if (error == no_platform)
+        n_platforms = 0;
+    else
+        TRY(plc_cl_check(ctx, error, "clGetPlatformIDs"));
+    if (n_platforms > MAX_PLATFORMS)
+        n_platforms = MAX_PLATFORMS;
+    for (cl_uint i = 0; i < n_platforms; i++)
+        TRY(append_platform(ctx, cl, platforms[i], (int)i, table));
+    *out = table;
+    table = NULL;
+done:
+    plc_device_table_destroy(&table);
+    return status;
+}
+
+void plc_device_table_destroy(plc_device_table **table)
+{
+    if (*table == NULL)
+        return;
+    for (int i = 0; i < (*table)->list.n_items; i++) {
+        pleach_device_info *info = &(*table)->list.items[i];
+        free((void *)info->platform_name);
+        free((void *)info->platform_version);
+        free((void *)info->name);
+        free((void *)info->vendor);
+        free((void *)info->driver_version);
+        free((void *)info->cl_version);
+    }
+    free((*table)->list.items);
+    free((*table)->ids);
+    free((*table)->platforms);
+    free(*table);
+    *table = NULL;
+}
+
+pleach_status pleach_device_list_create(pleach_ctx *ctx, pleach_device_list **list)
+{
+    plc_device_table *table = NULL;
+    const pleach_status status = plc_device_table_create(ctx, &plc_cl_loader, &table);
+
+    *list = table ? &table->list : NULL;
+    return status;
+}
+
+void pleach_device_list_destroy(pleach_device_list **list)
+{
+    plc_device_table *table = (plc_device_table *)*list; // the list is its first member
+
+    plc_device_table_destroy(&table);
+    *list = NULL;
+}
+
+// An emulator computes as slowly as it likes: it is taken only when it is asked for.
+static bool is_emulator(const pleach_device_info *info)
+{
+    return strcasestr(info->name, "emulat") || strcasestr(info->platform_name, "emulat") ||
+           strcasestr(info->platform_name, "oclgrind") || strcasestr(info->name, "oclgrind");
+}
+
+static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
+{
+    for (int i = 0; i < list->n_items; i++)
+        if (strcmp(list->items[i].kind, kind) == 0 && (emulators || !is_emulator(&list->items[i])))
+            return i;
+    return -1;
+}
+
+static int find_choice(const pleach_device_list *list, const char *choice)
+{
+    int platform, index, used = 0;
+
+    if (sscanf(choice, "%d:%d%n", &platform, &index, &used) == 2 && choice[used] == '\0') {
+        for (int i = 0; i < list->n_items; i++)
+            if (list->items[i].platform == platform && list->items[i].index == index)
+                return i;
+        return -1;
+    }
+    if (strcmp(choice, "gpu") == 0 || strcmp(choice, "cpu") == 0)
+        return find_kind(list, choice, false);
+    if (strcmp(choice, "fpga") == 0 || strcmp(choice, "accelerator") == 0)
+        return find_kind(list, "accelerator", true);
+    for (int i = 0; i < list->n_items; i++)
+        if (strcasestr(list->items[i].name, choice) ||
+            strcasestr(list->items[i].platform_name, choice))
+            return i;
+    return -1;
+}
+
+pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *table,
+                                      const char *choice, int *chosen)
+{
+    const pleach_device_list *list = &table->list;
+
+    if (list->n_items == 0)
+        return plc_fail(ctx, PLEACH_EDEVICE,
+                        "no OpenCL device found; install a platform: `apt-get install "
+                        "pocl-opencl-icd` (any CPU), intel-opencl-icd (Intel GPUs), "
+                        "mesa-opencl-icd (AMD GPUs) or your vendor's driver");
+    if (choice == NULL || choice[0] == '\0') {
+        *chosen = find_kind(list, "gpu", false);
+        if (*chosen < 0)
+            *chosen = find_kind(list, "cpu", false);
+        if (*chosen < 0)
+            return plc_fail(ctx, PLEACH_EDEVICE,
+                            "no GPU and no CPU device, only others; name one with --device "
+                            "(`pleach devices` lists them)");
+        return PLEACH_OK;
+    }
+    *chosen = find_choice(list, choice);
+    if (*chosen < 0) {
+        char known[1024] = "";
+        for (int i = 0; i < list->n_items; i++) {
+            const size_t length = strlen(known);
+            snprintf(known + length, sizeof known - length, "%s%d:%d %s (%s)", i ? ", " : "",
+                     list->items[i].platform, list->items[i].index, list->items[i].name,
+                     list->items[i].kind);
+        }
+        return plc_fail(ctx, PLEACH_EDEVICE, "no device matches '%s'; there are: %s", choice, known);
+    }
+    return PLEACH_OK;
+}

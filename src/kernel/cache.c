@@ -1,0 +1,121 @@
+// The binary cache: one file per key, written to a temporary name and renamed.
+#include <kernel/cache.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <base/file.h>
+#include <base/memory.h>
+#include <base/text.h>
+
+enum { MAX_BINARY_BYTES = 256 << 20 };
+
+pleach_status plc_cache_folder(pleach_ctx *ctx, const char *wanted, char **folder)
+{
+    pleach_status status = PLEACH_OK;
+    const char *xdg = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    char *path = NULL, *base = NULL;
+
+    *folder = NULL;
+    if (wanted && wanted[0] == '\0')
+        return PLEACH_OK;
+    if (wanted) {
+        TRY(plc_strdup(ctx, wanted, &path));
+    } else if (xdg && xdg[0] == '/') {
+        TRY(plc_path_join(ctx, xdg, "pleach", &path));
+    } else if (home && home[0]) {
+        TRY(plc_path_join(ctx, home, ".cache", &base));
+        TRY(plc_path_join(ctx, base, "pleach", &path));
+    } else {
+        return PLEACH_OK;
+    }
+    if (plc_make_dirs(ctx, path) != PLEACH_OK) {
+        plc_log(ctx, PLEACH_LOG_WARNING, "kernels are not cached: %s", pleach_error(ctx));
+        goto done;
+    }
+    chmod(path, S_IRWXU);
+    *folder = path;
+    path = NULL;
+done:
+    free(base);
+    free(path);
+    return status;
+}
+
+void plc_cache_key(const pleach_device *device, const char *source, const char *options,
+                   char key[PLC_HASH_HEX_SIZE])
+{
+    const pleach_device_info *info = device->info;
+    const char *parts[] = {source,         options,      info->platform_name, info->platform_version,
+                           info->name,     info->vendor, info->driver_version};
+    enum { N_PARTS = sizeof parts / sizeof parts[0] };
+    char hashes[N_PARTS][PLC_HASH_HEX_SIZE];
+
+    for (int i = 0; i < N_PARTS; i++)
+        plc_hash_hex(parts[i], strlen(parts[i]), hashes[i]);
+    plc_hash_hex(hashes, sizeof hashes, key);
+}
+
+static pleach_status entry_path(pleach_ctx *ctx, const char *folder, const char *key, char **path)
+{
+    char name[PLC_HASH_HEX_SIZE + 8];
+
+    snprintf(name, sizeof name, "%s.bin", key);
+    return plc_path_join(ctx, folder, name, path);
+}
+
+pleach_status plc_cache_load(pleach_device *device, const char *folder, const char *key,
+                             const char *options, cl_program *program)
+{
+    pleach_status status = PLEACH_OK;
+    char *path = NULL, *binary = NULL;
+    size_t bytes = 0;
+    cl_int error = CL_SUCCESS, binary_status = CL_SUCCESS;
+
+    *program = NULL;
+    TRY(entry_path(device->ctx, folder, key, &path));
+    if (!plc_file_exists(path) ||
+        plc_file_read(device->ctx, path, MAX_BINARY_BYTES, &binary, &bytes) != PLEACH_OK)
+        goto done;
+    *program = device->cl->clCreateProgramWithBinary(device->context, 1, &device->id, &bytes,
+                                                     (const unsigned char **)&binary,
+                                                     &binary_status, &error);
+    if (error == CL_SUCCESS && binary_status == CL_SUCCESS)
+        error = device->cl->clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
+    if (error != CL_SUCCESS || binary_status != CL_SUCCESS) {
+        plc_log(device->ctx, PLEACH_LOG_DEBUG, "cached binary %s is not accepted (%s): rebuilding",
+                path, plc_cl_error_name(error));
+        if (*program)
+            device->cl->clReleaseProgram(*program);
+        *program = NULL;
+    }
+done:
+    free(binary);
+    free(path);
+    return status;
+}
+
+void plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program)
+{
+    pleach_status status = PLEACH_OK;
+    size_t bytes = 0;
+    unsigned char *binary = NULL;
+    char *path = NULL;
+
+    CL_TRY(device->ctx, device->cl,
+           clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL));
+    if (bytes == 0 || bytes > MAX_BINARY_BYTES)
+        goto done;
+    TRY(plc_alloc(device->ctx, bytes, 1, &binary));
+    CL_TRY(device->ctx, device->cl,
+           clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL));
+    TRY(entry_path(device->ctx, folder, key, &path));
+    TRY(plc_file_write_all(device->ctx, path, binary, bytes));
+done:
+    if (status != PLEACH_OK)
+        plc_log(device->ctx, PLEACH_LOG_WARNING, "kernel binary is not cached: %s",
+                pleach_error(device->ctx));
+    free(path);
+    free(binary);
+}

@@ -1,0 +1,24 @@
+// Built programs kept on disk, so that a second process need not compile.
+#ifndef PLC_KERNEL_CACHE_H
+#define PLC_KERNEL_CACHE_H
+
+#include <stddef.h>
+#include <base/hash.h>
+#include <device/device.h>
+
+// The folder of the cache, made with mode 0700: `wanted`, or $XDG_CACHE_HOME/pleach, ~/.cache/pleach.
+// *folder is NULL when `wanted` is "" or no folder can be made: then nothing is cached.
+pleach_status plc_cache_folder(pleach_ctx *ctx, const char *wanted, char **folder);
+
+// Key of all that can change a binary: source, options, platform, device, driver.
+void plc_cache_key(const pleach_device *device, const char *source, const char *options,
+                   char key[PLC_HASH_HEX_SIZE]);
+
+// *program stays NULL when there is no entry, or a bad one (which will be replaced).
+pleach_status plc_cache_load(pleach_device *device, const char *folder, const char *key,
+                             const char *options, cl_program *program);
+
+// Failing to write is logged, not an error.
+void plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program);
+
+#endif

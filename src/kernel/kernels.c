@@ -1,0 +1,224 @@
+// Programs by source and options, built once per process and once per driver.
+#include <kernel/kernels.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+#include <base/text.h>
+#include <kernel/cache.h>
+#include <kernel/sources.h>
+
+enum { MAX_OPTIONS = 512, ITEMS_PER_GROUP = 64 };
+
+typedef struct program {
+    char *file, *options; // owned
+    cl_program program;
+} program;
+
+struct plc_kernels {
+    pleach_device *device; // borrowed
+    char *cache_folder;    // owned, NULL: no cache
+    program *programs;     // owned
+    int n_programs;
+    size_t capacity;
+};
+
+pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, plc_kernels **out)
+{
+    pleach_status status = PLEACH_OK;
+    plc_kernels *kernels = NULL;
+
+    TRY(plc_alloc(device->ctx, 1, sizeof *kernels, &kernels));
+    kernels->device = device;
+    TRY(plc_cache_folder(device->ctx, cache_dir, &kernels->cache_folder));
+    *out = kernels;
+    kernels = NULL;
+done:
+    plc_kernels_destroy(&kernels);
+    return status;
+}
+
+void plc_kernels_destroy(plc_kernels **kernels)
+{
+    plc_kernels *k = *kernels;
+
+    if (k == NULL)
+        return;
+    for (int i = 0; i < k->n_programs; i++) {
+        if (k->programs[i].program)
+            k->device->cl->clReleaseProgram(k->programs[i].program);
+        free(k->programs[i].file);
+        free(k->programs[i].options);
+    }
+    free(k->programs);
+    free(k->cache_folder);
+    free(k);
+    *kernels = NULL;
+}
+
+pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
+                               const pleach_device_opts *opts, pleach_device **device)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device *opened = NULL;
+
+    TRY(plc_device_open_with(ctx, cl, choice, opts, &opened));
+    TRY(plc_kernels_create(opened, opts ? opts->cache_dir : NULL, &opened->kernels));
+    *device = opened;
+    opened = NULL;
+done:
+    pleach_device_close(&opened);
+    return status;
+}
+
+pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice, const pleach_device_opts *opts,
+                                 pleach_device **device)
+{
+    return plc_kernels_open(ctx, &plc_cl_loader, choice, opts, device);
+}
+
+void pleach_device_close(pleach_device **device)
+{
+    if (*device == NULL)
+        return;
+    plc_kernels_destroy(&(*device)->kernels);
+    plc_device_close_base(device);
+}
+
+// The compiler's log as the error's text.
+static pleach_status build_error(pleach_device *device, cl_program built, const char *file,
+                                 const char *options)
+{
+    size_t bytes = 0;
+    char *log = NULL;
+    pleach_status status = PLEACH_OK;
+
+    CL_TRY(device->ctx, device->cl,
+           clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes));
+    TRY(plc_alloc(device->ctx, bytes + 1, 1, &log));
+    CL_TRY(device->ctx, device->cl,
+           clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL));
+    status = plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
+                      device->info->name, options, log);
+done:
+    free(log);
+    return status;
+}
+
+static pleach_status build(plc_kernels *kernels, const char *file, const char *options,
+                           cl_program *out)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device *device = kernels->device;
+    char *source = NULL;
+    char name[64], all_options[MAX_OPTIONS], key[PLC_HASH_HEX_SIZE];
+    cl_program built = NULL;
+    cl_int error = CL_SUCCESS;
+
+    snprintf(name, sizeof name, "%s.cl", file);
+    snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -DLANES=%d %s%s", device->lanes,
+             device->vector_lanes ? "-DLANES_IN_VECTOR " : "", options);
+    TRY(plc_source_expand(device->ctx, name, &source));
+    plc_cache_key(device, source, all_options, key);
+    if (kernels->cache_folder) {
+        TRY(plc_cache_load(device, kernels->cache_folder, key, all_options, &built));
+        if (built)
+            goto built_one;
+    }
+    plc_log(device->ctx, PLEACH_LOG_DEBUG, "building %s %s", name, all_options);
+    built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
+                                                  &error);
+    TRY(plc_cl_check(device->ctx, error, "clCreateProgramWithSource"));
+    error = device->cl->clBuildProgram(built, 1, &device->id, all_options, NULL, NULL);
+    if (error == CL_BUILD_PROGRAM_FAILURE)
+        TRY(build_error(device, built, name, all_options));
+    TRY(plc_cl_check(device->ctx, error, "clBuildProgram"));
+    if (kernels->cache_folder)
+        plc_cache_store(device, kernels->cache_folder, key, built);
+built_one:
+    *out = built;
+    built = NULL;
+done:
+    if (built)
+        device->cl->clReleaseProgram(built);
+    free(source);
+    return status;
+}
+
+static pleach_status get_program(plc_kernels *kernels, const char *file, const char *options,
+                                 cl_program *out)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_ctx *ctx = kernels->device->ctx;
+
+    for (int i = 0; i < kernels->n_programs; i++)
+        if (strcmp(kernels->programs[i].file, file) == 0 &&
+            strcmp(kernels->programs[i].options, options) == 0) {
+            *out = kernels->programs[i].program;
+            return PLEACH_OK;
+        }
+    TRY(plc_grow(ctx, &kernels->programs, &kernels->capacity, (size_t)kernels->n_programs + 1));
+    program *entry = &kernels->programs[kernels->n_programs];
+    *entry = (program){0};
+    TRY(plc_strdup(ctx, file, &entry->file));
+    TRY(plc_strdup(ctx, options, &entry->options));
+    TRY(build(kernels, file, options, &entry->program));
+    kernels->n_programs++;
+    *out = entry->program;
+    return status;
+done:
+    if (kernels->n_programs < (int)kernels->capacity) {
+        free(kernels->programs[kernels->n_programs].file);
+        free(kernels->programs[kernels->n_programs].options);
+        kernels->programs[kernels->n_programs] = (program){0};
+    }
+    return status;
+}
+
+pleach_status plc_kernel_get(pleach_device *device, const char *file, const char *kernel,
+                             const char *options, cl_kernel *out)
+{
+    pleach_status status = PLEACH_OK;
+    cl_program built = NULL;
+    cl_int error = CL_SUCCESS;
+
+    TRY(get_program(device->kernels, file, options, &built));
+    *out = device->cl->clCreateKernel(built, kernel, &error);
+    if (error != CL_SUCCESS)
+        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
+             plc_cl_error_name(error));
+done:
+    return status;
+}
+
+pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
+                             const char *options, plc_launch **launch)
+{
+    pleach_status status = PLEACH_OK;
+    cl_kernel object = NULL;
+
+    TRY(plc_kernel_get(list->device, file, kernel, options, &object));
+    TRY(plc_launch_list_append(list, object, kernel, launch));
+done:
+    return status;
+}
+
+void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y, size_t z)
+{
+    const size_t lanes = device->vector_lanes ? 1 : (size_t)device->lanes;
+
+    launch->global[0] = x * lanes;
+    launch->global[1] = y;
+    launch->global[2] = z;
+    launch->local[0] = lanes;
+    launch->local[1] = launch->local[2] = 1;
+}
+
+void plc_launch_items(plc_launch *launch, size_t n)
+{
+    const size_t groups = (n + ITEMS_PER_GROUP - 1) / ITEMS_PER_GROUP;
+
+    launch->global[0] = (groups ? groups : 1) * ITEMS_PER_GROUP;
+    launch->local[0] = ITEMS_PER_GROUP;
+    launch->global[1] = launch->global[2] = launch->local[1] = launch->local[2] = 1;
+}

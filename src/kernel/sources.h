@@ -1,0 +1,19 @@
+// The files of cl/ as they were built into the library.
+#ifndef PLC_KERNEL_SOURCES_H
+#define PLC_KERNEL_SOURCES_H
+
+#include <stddef.h>
+#include <base/status.h>
+
+typedef struct plc_source {
+    const char *name; // "conv.cl"
+    const char *text; // NUL-terminated
+} plc_source;
+
+extern const plc_source plc_sources[]; // ends with a NULL name
+
+// Source text of `name` with its #include "..." lines replaced by the files, joined with #line.
+// From the folder $PLEACH_CL_DIR when that is set. The text is malloc'ed; the caller frees it.
+pleach_status plc_source_expand(pleach_ctx *ctx, const char *name, char **text);
+
+#endif
