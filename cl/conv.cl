@@ -1,0 +1,389 @@
+// conv.cl: convolution on batch lanes, forward and data gradient.
+//
+// One program holds one kernel, chosen by a macro, so that a variant compiles quickly:
+//   (none)             conv_forward
+//   GRAD_DATA          conv_grad_data          stride 1 only
+//   GRAD_DATA_STRIDED  conv_grad_data_strided  any stride
+// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT; KERNEL_S, STRIDE.
+// KERNEL_S = STRIDE = 0 is the variant for anything, 0 to 10 % slower. Otherwise they must equal S
+// and stride_w, and dilation_w must be 1; conv_grad_data_strided knows only 0. Everything else is
+// an argument, so that no layer is compiled anew after channels were removed: channels and pixels
+// are cut into tiles whose sizes differ by at most one (5 = 3 + 2).
+//
+// Bits: an output is a chain of fma() that starts at +0 and runs over c, r, s (or s, c, r where
+// KERNEL_S is 0). A tap in the padding is left out or adds +0, which is the same. So a result
+// depends neither on tiles nor on the number of output channels, and an input channel of zeros can
+// be removed without changing a bit.
+#include "lanes.h"
+#include "conv_params.h"
+
+#pragma OPENCL FP_CONTRACT OFF
+
+#ifndef OT
+#define OT 4 // output channels of a tile, 1..8
+#endif
+#ifndef PT
+#define PT 4 // pixels of a tile, all in one row, 1..8
+#endif
+#ifndef KERNEL_S
+#define KERNEL_S 0
+#endif
+#ifndef STRIDE
+#define STRIDE 0
+#endif
+
+// Bodies get their sizes as constant arguments, so they must be inlined before loops are unrolled.
+#define INLINE static inline __attribute__((always_inline))
+
+// Forward gathers x with w; the data gradient gathers dy with w flipped and its two channel axes
+// exchanged.
+#if defined(GRAD_DATA) || defined(GRAD_DATA_STRIDED)
+#define FLIP (-1)
+#else
+#define FLIP 1
+#endif
+#if KERNEL_S && !defined(GRAD_DATA_STRIDED)
+#define FIXED_TAPS
+#endif
+
+// Taps along one axis: tap i reads source position first + i*step with the weight at w + i*w_step.
+typedef struct {
+    int n, first, step, w_step;
+} taps_t;
+
+// Drops the taps that read outside [0, limit). Returns the number dropped in front.
+static inline int clip(taps_t *taps, int limit)
+{
+    int dropped = 0;
+    while (taps->n > 0 && (uint)taps->first >= (uint)limit) {
+        taps->first += taps->step;
+        taps->n--;
+        dropped++;
+    }
+    while (taps->n > 0 && (uint)(taps->first + (taps->n - 1) * taps->step) >= (uint)limit)
+        taps->n--;
+    return dropped;
+}
+
+// The layer as a tile sees it: `n_channels` source planes of height x width are summed over.
+typedef struct {
+    int n_channels, height, width;
+    int w_channel, w_out; // distances in the weights between source and between output channels
+    int pixel_step;       // distance in the source between neighbouring pixels of a tile
+    int out_plane;        // pixels in an output plane
+    int out_step;         // distance in the output between neighbouring pixels of a tile
+} layer_t;
+
+// Where a tile's results go and what is done to them. Pointers stand at the tile's first channel, y
+// and add at its first pixel too. bias, scale, shift and mask are per channel; mask lies where
+// scale would.
+typedef struct {
+    __global real_t *y;
+    __global const real_t *add;
+    __global const float *bias, *scale, *shift;
+    int flags;
+} target_t;
+
+static inline real_t finish(real_t v, const target_t *target, int channel, int at)
+{
+    if (target->flags & CONV_BIAS)
+        v = v + target->bias[channel];
+    if (target->flags & CONV_SCALE)
+        v = v * target->scale[channel];
+    if (target->flags & CONV_SHIFT)
+        v = v + target->shift[channel];
+    if ((target->flags & CONV_MASK) && target->scale[channel] == 0.0f)
+        v = (real_t)(0.0f);
+    if (target->flags & CONV_ADD)
+        v = v + target->add[at];
+    return target->flags & CONV_RELU ? relu(v) : v;
+}
+
+// A pixel of the row x, or +0 in the padding. Without a branch, which would cost more than the
+// selection: measured, separate bodies for tiles inside the plane are no faster and double the
+// compile time.
+static inline real_t column_of(__global const real_t *restrict x, int column, int width)
+{
+    const real_t v = x[clamp(column, 0, width - 1) * STEP];
+    return (uint)column < (uint)width ? v : (real_t)(0.0f);
+}
+
+// acc[n_out][n_pixels] += KERNEL_S taps of one kernel row, or one tap. n_out and n_pixels are
+// constants wherever this is called. The first tap of the first pixel is column `across.first` of
+// the row x.
+INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
+                    __global const real_t *restrict x, __global const float *restrict w,
+                    const layer_t *layer, taps_t across)
+{
+#ifdef FIXED_TAPS
+// Column by column, so that each is loaded once and used by all taps.
+#pragma unroll
+    for (int j = 0; j < (n_pixels - 1) * STRIDE + KERNEL_S; j++) {
+        const int column = across.first + j;
+        const real_t v = column_of(x, column, layer->width);
+#pragma unroll
+        for (int i = 0; i < n_pixels; i++) {
+            const int s = j - i * STRIDE;
+            if (s >= 0 && s < KERNEL_S)
+#pragma unroll
+                for (int o = 0; o < n_out; o++)
+                    acc[o][i] = fma((real_t)(w[o * layer->w_out + s * FLIP]), v, acc[o][i]);
+        }
+    }
+#else
+// One tap: tile() walks along the row outside its loop over channels.
+#pragma unroll
+    for (int i = 0; i < n_pixels; i++) {
+        const real_t v = column_of(x, across.first + i * layer->pixel_step, layer->width);
+#pragma unroll
+        for (int o = 0; o < n_out; o++)
+            acc[o][i] = fma((real_t)(w[o * layer->w_out]), v, acc[o][i]);
+    }
+#endif
+}
+
+// One tile: n_out output channels x n_pixels pixels. x stands at the planes summed over, w at the
+// tile's weights.
+INLINE void tile(const int n_out, const int n_pixels, __global const real_t *restrict x,
+                 __global const float *restrict w, const layer_t *layer, taps_t down, taps_t across,
+                 target_t target)
+{
+    real_t acc[OT][PT];
+#pragma unroll
+    for (int o = 0; o < n_out; o++)
+#pragma unroll
+        for (int i = 0; i < n_pixels; i++)
+            acc[o][i] = (real_t)(0.0f);
+
+    x += down.first * layer->width * STEP;
+#ifndef FIXED_TAPS
+    for (int s = 0; s < across.n; s++, across.first += across.step, w += across.w_step)
+#endif
+        for (int c = 0; c < layer->n_channels; c++)
+            for (int r = 0; r < down.n; r++)
+                add_row(n_out, n_pixels, acc,
+                        x + (c * layer->height + r * down.step) * layer->width * STEP,
+                        w + c * layer->w_channel + r * down.w_step, layer, across);
+
+#pragma unroll
+    for (int o = 0; o < n_out; o++)
+#pragma unroll
+        for (int i = 0; i < n_pixels; i++) {
+            const int at = (o * layer->out_plane + i * layer->out_step) * STEP;
+            target.y[at] = finish(acc[o][i], &target, o, at);
+        }
+}
+
+#define TILE(n_pixels)                                                                             \
+    case n_pixels:                                                                                 \
+        tile(n_out, n_pixels, x, w, layer, down, across, target);                                  \
+        break;
+
+// n_row pixels of an output row, for n_out output channels.
+INLINE void row(const int n_out, int n_row, __global const real_t *restrict x,
+                __global const float *restrict w, const layer_t *layer, taps_t down, taps_t across,
+                target_t target)
+{
+    const int n_tiles = parts_of(n_row, PT);
+
+    for (int t = 0; t < n_tiles; t++) {
+        const int n_pixels = run_of(n_row, n_tiles, t).y;
+        switch (n_pixels) {
+            TILE(1)
+#if PT >= 2
+            TILE(2)
+#endif
+#if PT >= 3
+            TILE(3)
+#endif
+#if PT >= 4
+            TILE(4)
+#endif
+#if PT >= 5
+            TILE(5)
+#endif
+#if PT >= 6
+            TILE(6)
+#endif
+#if PT >= 7
+            TILE(7)
+#endif
+#if PT >= 8
+            TILE(8)
+#endif
+        }
+        across.first += n_pixels * layer->pixel_step;
+        target.y += n_pixels * layer->out_step * STEP;
+        target.add += n_pixels * layer->out_step * STEP;
+    }
+}
+
+#define ROW(n_out)                                                                                 \
+    case n_out:                                                                                    \
+        row(n_out, n_row, x, w, layer, down, across, target);                                      \
+        break;
+
+// row() for a number of output channels that is known at run time.
+static inline void row_of_any(int n_out, int n_row, __global const real_t *restrict x,
+                              __global const float *restrict w, const layer_t *layer, taps_t down,
+                              taps_t across, target_t target)
+{
+    switch (n_out) {
+        ROW(1)
+#if OT >= 2
+        ROW(2)
+#endif
+#if OT >= 3
+        ROW(3)
+#endif
+#if OT >= 4
+        ROW(4)
+#endif
+#if OT >= 5
+        ROW(5)
+#endif
+#if OT >= 6
+        ROW(6)
+#endif
+#if OT >= 7
+        ROW(7)
+#endif
+#if OT >= 8
+        ROW(8)
+#endif
+    }
+}
+
+#if !defined(GRAD_DATA) && !defined(GRAD_DATA_STRIDED)
+
+// conv_forward: y = relu(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
+// its flag is set
+//     conv = sum_crs w[k][c][r][s] x[c][p*stride - pad + r*dilation][q*stride - pad + s*dilation]
+// w    [groups*K][C][R][S] at w_offset               bias [groups*K] at bias_offset, in w
+// x    [N/L][x_planes][H][W][L], view at x_first
+// y    [N/L][y_planes][P][Q][L], view at y_first       add as y, at add_first; it may be y itself
+// scale, shift [groups*K] at scale_offset and shift_offset. With CONV_MASK, scale holds masks
+// (0: the channel is +0).
+// Grid: (groups * ceil(K/OT), ceil(P/rows), n_blocks) work-groups; see lanes.h for global and local
+// size. A work-group computes `rows` rows of OT channels. FLOPs 2*N*P*Q*groups*K*C*R*S; bytes: x is
+// read ceil(K/OT) times (from cache when a block's planes fit), y written once.
+GROUP __kernel void conv_forward(__global const real_t *restrict x,
+                                 __global const float *restrict w, __global real_t *y,
+                                 __global const real_t *add, __global const float *scale,
+                                 __global const float *shift, const conv_params p)
+{
+    const int n_tiles = parts_of(p.K, OT), g = GRID(0) / n_tiles, nb = GRID(2);
+    const int2 run = run_of(p.K, n_tiles, GRID(0) % n_tiles);
+    const int k = g * p.K + run.x, taps = p.R * p.S;
+    const layer_t layer = {p.C, p.H, p.W, taps, p.C * taps, p.stride_w, p.P * p.Q, 1};
+    const taps_t across = {p.S, -p.pad_w, p.dilation_w, 1};
+    target_t target = {y + AT(VIEW(nb, p.y_planes, p.y_first, k, p.P * p.Q)),
+                       add + AT(VIEW(nb, p.add_planes, p.add_first, k, p.P * p.Q)),
+                       w + p.bias_offset + k,
+                       scale + p.scale_offset + k,
+                       shift + p.shift_offset + k,
+                       p.flags};
+
+    x += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C, p.H * p.W));
+    w += p.w_offset + k * p.C * taps;
+    const int first = GRID(1) * p.rows, end = min(p.P, first + p.rows);
+    target.y += first * p.Q * STEP;
+    target.add += first * p.Q * STEP;
+    for (int row = first; row < end; row++, target.y += p.Q * STEP, target.add += p.Q * STEP) {
+        taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S};
+        const int dropped = clip(&down, p.H);
+        row_of_any(run.y, p.Q, x, w + dropped * p.S, &layer, down, across, target);
+    }
+}
+
+#endif
+
+#ifdef GRAD_DATA
+
+// conv_grad_data: dx[c][h][w] = sum_krs w[k][c][r][s] dy[k][h + pad - r*dilation][..], stride 1;
+// dx += with CONV_ADD. dy is the view y, dx the view x, w as in conv_forward.
+// Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups. FLOPs as conv_forward; dy is
+// read ceil(C/OT) times.
+GROUP __kernel void conv_grad_data(__global const real_t *restrict dy,
+                                   __global const float *restrict w, __global real_t *dx,
+                                   const conv_params p)
+{
+    const int n_tiles = parts_of(p.C, OT), g = GRID(0) / n_tiles, nb = GRID(2);
+    const int2 run = run_of(p.C, n_tiles, GRID(0) % n_tiles);
+    const int taps = p.R * p.S;
+    const layer_t layer = {p.K, p.P, p.Q, p.C * taps, taps, 1, p.H * p.W, 1};
+    const taps_t across = {p.S, p.pad_w - (p.S - 1) * p.dilation_w, p.dilation_w, -1};
+    target_t target = {.flags = p.flags & CONV_ADD};
+
+    dy += AT(VIEW(nb, p.y_planes, p.y_first, g * p.K, p.P * p.Q));
+    dx += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C + run.x, p.H * p.W));
+    w += p.w_offset + (g * p.K * p.C + run.x) * taps + taps - 1;
+    const int first = GRID(1) * p.rows, end = min(p.H, first + p.rows);
+    for (int row = first; row < end; row++) {
+        taps_t down = {p.R, row + p.pad_h - (p.R - 1) * p.dilation_h, p.dilation_h, -p.S};
+        const int dropped = clip(&down, p.P);
+        target.add = target.y = dx + row * p.W * STEP;
+        row_of_any(run.y, p.W, dy, w - dropped * p.S, &layer, down, across, target);
+    }
+}
+
+#endif
+
+#ifdef GRAD_DATA_STRIDED
+
+// The taps of dx position `at`: those r for which at + pad - r*dilation is a multiple of the
+// stride, in descending order (source positions then ascend). *first_tap receives the first of
+// them, or -1 when there is none.
+static inline taps_t taps_of_phase(int at, int n_taps, int stride, int pad, int dilation,
+                                   int w_step, int *first_tap)
+{
+    taps_t taps = {0, 0, 0, 0};
+    int r = n_taps - 1, apart = 1;
+
+    while (r >= 0 && (at + pad - r * dilation) % stride != 0)
+        r--;
+    *first_tap = r;
+    while (apart * dilation % stride != 0)
+        apart++;
+    if (r >= 0) {
+        taps.n = r / apart + 1;
+        taps.first = (at + pad - r * dilation) / stride;
+        taps.step = apart * dilation / stride;
+        taps.w_step = -apart * w_step;
+    }
+    return taps;
+}
+
+// conv_grad_data_strided: as conv_grad_data, for any stride. The pixels of a tile are `stride`
+// apart, so that all of them use the same taps and no product with an inserted zero is computed.
+// Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups.
+GROUP __kernel void conv_grad_data_strided(__global const real_t *restrict dy,
+                                           __global const float *restrict w, __global real_t *dx,
+                                           const conv_params p)
+{
+    const int n_tiles = parts_of(p.C, OT), g = GRID(0) / n_tiles, nb = GRID(2);
+    const int2 run = run_of(p.C, n_tiles, GRID(0) % n_tiles);
+    const int taps = p.R * p.S;
+    const layer_t layer = {p.K, p.P, p.Q, p.C * taps, taps, 1, p.H * p.W, p.stride_w};
+    target_t target = {.flags = p.flags & CONV_ADD};
+
+    dy += AT(VIEW(nb, p.y_planes, p.y_first, g * p.K, p.P * p.Q));
+    dx += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C + run.x, p.H * p.W));
+    w += p.w_offset + (g * p.K * p.C + run.x) * taps;
+    const int first = GRID(1) * p.rows, end = min(p.H, first + p.rows);
+    for (int row = first; row < end; row++) {
+        int r, s;
+        taps_t down = taps_of_phase(row, p.R, p.stride_h, p.pad_h, p.dilation_h, p.S, &r);
+        const int dropped = clip(&down, p.P);
+        for (int phase = 0; phase < min(p.stride_w, p.W); phase++) {
+            const taps_t across =
+                taps_of_phase(phase, p.S, p.stride_w, p.pad_w, p.dilation_w, 1, &s);
+            target.add = target.y = dx + (row * p.W + phase) * STEP;
+            row_of_any(run.y, (p.W - phase + p.stride_w - 1) / p.stride_w, dy,
+                       w + max(r, 0) * p.S + dropped * down.w_step + max(s, 0), &layer, down,
+                       across, target);
+        }
+    }
+}
+
+#endif

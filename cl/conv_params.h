@@ -1,0 +1,34 @@
+// conv_params.h: run-time arguments of the kernels in conv.cl. Read by C11 and by OpenCL C.
+#ifndef PLEACH_CONV_PARAMS_H
+#define PLEACH_CONV_PARAMS_H
+
+// Parts of the epilogue of conv_forward: y = relu(mask * (scale * (conv + bias) + shift) + add).
+// The data gradients know CONV_ADD only. Masks are read from the buffer of scales, so a launch has
+// CONV_SCALE or CONV_MASK.
+#define CONV_SCALE 1
+#define CONV_SHIFT 2
+#define CONV_ADD   4
+#define CONV_RELU  8
+#define CONV_BIAS  16
+#define CONV_MASK  32
+
+// Sizes are always those of the forward convolution x [N][groups*C][H][W] -> y [N][groups*K][P][Q].
+// A view is (planes, first): its buffer has `planes` channels per image block, and the tensor
+// begins at channel `first`.
+typedef struct {
+    int C, K, groups;           // channels in and out of ONE group
+    int H, W, P, Q, R, S;       // input, output, kernel
+    int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+    int n_images, n_blocks;     // batch, and ceil(batch / LANES)
+    int x_planes, x_first;      // view of x, or of dx
+    int y_planes, y_first;      // view of y, or of dy
+    int add_planes, add_first;  // view of what is added, shaped as y
+    int w_offset, bias_offset;  // [groups*K][C][R][S] and [groups*K], in weight and gradient arena
+    int scale_offset;           // first of groups*K scales or masks
+    int shift_offset;           // first of groups*K shifts
+    int flags;                  // CONV_*
+    int rows;                   // rows of a plane per work-group (weight gradient: of y per split)
+    int splits;                 // weight gradient: runs of image blocks, see conv_grad_weight
+} conv_params;
+
+#endif

@@ -1,0 +1,105 @@
+// eltwise.cl: ReLU, adding, copying and masking on batch lanes: pixel by pixel.
+//
+// The channels of a view lie behind one another, so these kernels see C*size pixels of a block and
+// no channels.
+// Work: a group per (tile of pixels, block). Each input is read once, each output written once.
+#include "lanes.h"
+#include "eltwise_params.h"
+
+#pragma OPENCL FP_CONTRACT OFF
+
+// First pixel of this group's tile in a view, and how many of its pixels there are.
+#define TILE(p, planes, first) \
+    AT(VIEW(GRID(1), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
+#define TILE_COUNT(p) min((p).tile_pixels, (p).C *(p).size - GRID(0) * (p).tile_pixels)
+
+static inline void forward_run(const bool add, const bool has_relu, __global const real_t *a,
+                               __global const real_t *b, __global real_t *y, int n)
+{
+    for (int i = 0; i < n; i++) {
+        real_t v = a[i * STEP];
+        if (add)
+            v += b[i * STEP];
+        y[i * STEP] = has_relu ? relu(v) : v;
+    }
+}
+
+// y = [relu](a [+ b]).    a, b, y [N/L][C][H][W][L]; y may be a or b.
+GROUP __kernel void eltwise_forward(__global const real_t *a, __global const real_t *b,
+                                    __global real_t *y, const eltwise_params p)
+{
+    const int n = TILE_COUNT(p);
+
+    a += TILE(p, p.a_planes, p.a_first);
+    b += TILE(p, p.b_planes, p.b_first);
+    y += TILE(p, p.y_planes, p.y_first);
+    switch (p.flags & (ELTWISE_ADD | ELTWISE_RELU)) {
+    case 0: forward_run(false, false, a, b, y, n); break;
+    case ELTWISE_ADD: forward_run(true, false, a, b, y, n); break;
+    case ELTWISE_RELU: forward_run(false, true, a, b, y, n); break;
+    default: forward_run(true, true, a, b, y, n); break;
+    }
+}
+
+static inline void backward_run(const bool has_relu, const bool accumulate,
+                                __global const real_t *dy, __global const real_t *y,
+                                __global real_t *dx, int n, mask_t mask)
+{
+    for (int i = 0; i < n; i++) {
+        real_t g = keep(mask, dy[i * STEP]);
+        if (has_relu)
+            g = select((real_t)(0.0f), g, y[i * STEP] > (real_t)(0.0f));
+        if (accumulate)
+            g += dx[i * STEP];
+        dx[i * STEP] = g;
+    }
+}
+
+// dx (+)= dy, or dy where y > 0 (ELTWISE_RELU). dx is the view a, dy the view b; 0 in empty lanes.
+GROUP __kernel void eltwise_backward(__global const real_t *dy, __global const real_t *y,
+                                     __global real_t *dx, const eltwise_params p)
+{
+    const int n = TILE_COUNT(p);
+    const mask_t mask = lane_mask(GRID(1), p.n_images);
+
+    dx += TILE(p, p.a_planes, p.a_first);
+    dy += TILE(p, p.b_planes, p.b_first);
+    y += TILE(p, p.y_planes, p.y_first);
+    switch (p.flags & (ELTWISE_ACCUMULATE | ELTWISE_RELU)) {
+    case 0: backward_run(false, false, dy, y, dx, n, mask); break;
+    case ELTWISE_ACCUMULATE: backward_run(false, true, dy, y, dx, n, mask); break;
+    case ELTWISE_RELU: backward_run(true, false, dy, y, dx, n, mask); break;
+    default: backward_run(true, true, dy, y, dx, n, mask); break;
+    }
+}
+
+// y = 0.
+GROUP __kernel void fill_zero(__global real_t *y, const eltwise_params p)
+{
+    const int n = TILE_COUNT(p);
+
+    y += TILE(p, p.y_planes, p.y_first);
+    for (int i = 0; i < n; i++)
+        y[i * STEP] = 0.0f;
+}
+
+// y *= mask[c]; +0 where the mask is 0. Channels whose mask is 1 are not touched.
+// Work: a group per (tile of pixels, tile of channels, block).
+GROUP __kernel void mask_apply(__global real_t *y, __global const float *restrict masks,
+                               const eltwise_params p)
+{
+    const int begin = GRID(0) * p.tile_pixels, n = min(p.tile_pixels, p.size - begin);
+    const int end = min((GRID(1) + 1) * p.tile_channels, p.C);
+
+    for (int c = GRID(1) * p.tile_channels; c < end; c++) {
+        const float mask = masks[p.mask_offset + c];
+        __global real_t *v = y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.size) + begin);
+
+        if (mask == 0.0f)
+            for (int i = 0; i < n; i++)
+                v[i * STEP] = 0.0f;
+        else if (mask != 1.0f)
+            for (int i = 0; i < n; i++)
+                v[i * STEP] *= mask;
+    }
+}

@@ -1,0 +1,54 @@
+// Dynamic pruning: scores of channels, masks, and what a pruned or returned channel loses.
+// A class is a set of coupled channels; slices[starts[k] .. starts[k+1]) are its parts of the arena.
+// Work: one item per class or per mask factor, 1-D. Sums run in the order of the slices.
+#include "prune_params.h"
+
+// scores[k] = norm over the slices of class k (PRUNE_*). Reads each slice once: bytes 4 per weight.
+__kernel void score_norm(__global const float *restrict weights,
+                         __global const prune_slice *restrict slices,
+                         __global const int *restrict starts, __global float *restrict scores,
+                         const int n_classes, const int norm)
+{
+    const int k = get_global_id(0);
+    if (k >= n_classes)
+        return;
+    float sum = 0.0f;
+    int count = 0;
+    for (int i = starts[k]; i < starts[k + 1]; i++) {
+        const prune_slice s = slices[i];
+        for (int o = 0; o < s.n_outer; o++)
+            for (int j = 0; j < s.n_inner; j++) {
+                const float w = weights[s.offset + o * s.stride + j];
+                sum += norm == PRUNE_L2 ? w * w : fabs(w);
+            }
+        count += s.n_outer * s.n_inner;
+    }
+    scores[k] = norm == PRUNE_L2 ? sqrt(sum) : norm == PRUNE_MEAN ? sum / max(count, 1) : sum;
+}
+
+// masks[i] = kept[class_of[i]]: 1 or 0 for every channel of every masking node. class_of -1: always 1.
+__kernel void mask_scatter(__global const uchar *restrict kept, __global const int *restrict class_of,
+                           __global float *restrict masks, const int n_masks)
+{
+    const int i = get_global_id(0);
+    if (i >= n_masks)
+        return;
+    const int k = class_of[i];
+    masks[i] = k < 0 || kept[k] ? 1.0f : 0.0f;
+}
+
+// Sets the slices of the classes with chosen[k] != 0 to zero in any arena of the weights' layout.
+__kernel void zero_slices(__global float *restrict arena, __global const prune_slice *restrict slices,
+                          __global const int *restrict starts, __global const uchar *restrict chosen,
+                          const int n_classes)
+{
+    const int k = get_global_id(0);
+    if (k >= n_classes || !chosen[k])
+        return;
+    for (int i = starts[k]; i < starts[k + 1]; i++) {
+        const prune_slice s = slices[i];
+        for (int o = 0; o < s.n_outer; o++)
+            for (int j = 0; j < s.n_inner; j++)
+                arena[s.offset + o * s.stride + j] = 0.0f;
+    }
+}

@@ -1,0 +1,112 @@
+// Launchers of the kernels that map pixels to pixels.
+#include <ops/eltwise.h>
+
+#include <eltwise_params.h>
+#include <ops/fill.h>
+#include <ops/mask.h>
+#include <ops/tensor_launch.h>
+
+static eltwise_params make_params(const plc_lower *lower, plc_tensor y)
+{
+    const int size = y.shape.h * y.shape.w;
+
+    return (eltwise_params){
+        .C = y.shape.c,
+        .size = size,
+        .n_images = lower->n_images,
+        .y_planes = y.planes,
+        .y_first = y.first,
+    };
+}
+
+static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
+                            int n_buffers, eltwise_params *p, double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+    const plc_tile tile = plc_tile_pixels(lower->device, p->C * p->size);
+
+    p->tile_pixels = tile.items;
+    TRY(plc_append_tensor_launch(lower->list, "eltwise", kernel, buffers, n_buffers, p, sizeof *p,
+                                 &launch));
+    plc_launch_groups(lower->device, launch, tile.n_item_tiles, (size_t)lower->n_blocks, 1);
+    launch->bytes = bytes;
+done:
+    return status;
+}
+
+pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tensor *b, bool relu,
+                                  plc_tensor y)
+{
+    const plc_tensor second = b ? *b : a; // a launch names only what it reads
+    eltwise_params p = make_params(lower, y);
+
+    p.a_planes = a.planes;
+    p.a_first = a.first;
+    p.b_planes = second.planes;
+    p.b_first = second.first;
+    p.flags = (b ? ELTWISE_ADD : 0) | (relu ? ELTWISE_RELU : 0);
+    return append(lower, "eltwise_forward", PLC_BUFFERS(a.buffer, second.buffer, y.buffer), &p,
+                  (b ? 3 : 2) * plc_tensor_bytes(lower, y));
+}
+
+pleach_status plc_eltwise_backward(plc_lower *lower, plc_tensor dy, const plc_tensor *y,
+                                   plc_tensor dx, bool accumulate)
+{
+    const plc_tensor gate = y ? *y : dy;
+    eltwise_params p = make_params(lower, gate);
+
+    p.a_planes = dx.planes;
+    p.a_first = dx.first;
+    p.b_planes = dy.planes;
+    p.b_first = dy.first;
+    p.flags = (accumulate ? ELTWISE_ACCUMULATE : 0) | (y ? ELTWISE_RELU : 0);
+    return append(lower, "eltwise_backward", PLC_BUFFERS(dy.buffer, gate.buffer, dx.buffer), &p,
+                  (2 + accumulate + (y != NULL)) * plc_tensor_bytes(lower, dx));
+}
+
+pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)
+{
+    eltwise_params p = make_params(lower, tensor);
+
+    return append(lower, "fill_zero", PLC_BUFFERS(tensor.buffer), &p,
+                  plc_tensor_bytes(lower, tensor));
+}
+
+static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+    eltwise_params p = make_params(lower, y);
+    const plc_tile tile = plc_tile_planes(lower->device, p.C, p.size, 1);
+
+    p.mask_offset = plc_lower_mask(lower, node);
+    p.tile_channels = tile.channels;
+    p.tile_pixels = tile.items;
+    if (p.mask_offset < 0)
+        return status;
+    TRY(plc_append_tensor_launch(lower->list, "eltwise", "mask_apply",
+                                 PLC_BUFFERS(y.buffer, lower->masks), &p, sizeof p, &launch));
+    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
+                      (size_t)lower->n_blocks);
+done:
+    return status;
+}
+
+pleach_status plc_mask_apply_lower(plc_lower *lower, int node)
+{
+    return append_mask(lower, node, plc_lower_value(lower, node));
+}
+
+pleach_status plc_mask_gradient_lower(plc_lower *lower, int node)
+{
+    pleach_status status = PLEACH_OK;
+    plc_tensor grad;
+
+    if (!lower->mask_gradients)
+        return status;
+    TRY(plc_lower_grad(lower, node, &grad));
+    TRY(append_mask(lower, node, grad));
+done:
+    return status;
+}

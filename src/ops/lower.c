@@ -1,0 +1,113 @@
+// What operators share while they append launches: views, gradients that accumulate, scratch.
+#include <ops/lower.h>
+
+#include <ops/fill.h>
+
+pleach_status plc_lower_launch(plc_lower *lower, const char *file, const char *kernel,
+                               const char *options, plc_launch **launch)
+{
+    return plc_launch_add(lower->list, file, kernel, options, launch);
+}
+
+plc_tensor plc_lower_value(const plc_lower *lower, int node)
+{
+    return lower->values[node];
+}
+
+int plc_lower_param(const plc_lower *lower, int node, int param)
+{
+    return lower->layout->offsets[node][param];
+}
+
+// Channels of a view that some launch wrote already. The unit is the finest any view of the buffer
+// uses: pixels of a plane count as channels after a flatten, so written[] is indexed in floats per image.
+static int count_written(const bool *written, int begin, int end)
+{
+    int n = 0;
+
+    for (int i = begin; i < end; i++)
+        n += written[i];
+    return n;
+}
+
+// Fills the runs of a gradient view that nothing has written.
+static pleach_status fill_unwritten(plc_lower *lower, const plc_tensor *grad, bool *written)
+{
+    pleach_status status = PLEACH_OK;
+    const int plane = grad->shape.h * grad->shape.w;
+
+    for (int c = 0; c < grad->shape.c; c++) {
+        bool *plane_written = &written[(grad->first + c) * plane];
+        if (plane_written[0])
+            continue;
+        int run = 1;
+        while (c + run < grad->shape.c && !plane_written[run * plane])
+            run++;
+        const plc_tensor part = {grad->buffer, grad->planes, grad->first + c,
+                                 {run, grad->shape.h, grad->shape.w}};
+        TRY(plc_fill_view(lower, part));
+        for (int i = 0; i < run * plane; i++)
+            plane_written[i] = true;
+        c += run - 1;
+    }
+done:
+    return status;
+}
+
+pleach_status plc_lower_grad(plc_lower *lower, int node, plc_tensor *grad)
+{
+    *grad = lower->value_grads[node];
+    return fill_unwritten(lower, grad, lower->written[lower->roots[node]]);
+}
+
+pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad, bool *accumulate,
+                                    bool *wanted)
+{
+    pleach_status status = PLEACH_OK;
+
+    *grad = lower->value_grads[node];
+    *wanted = grad->buffer != NULL;
+    *accumulate = false;
+    if (!*wanted)
+        return status;
+    bool *written = lower->written[lower->roots[node]];
+    const int plane = grad->shape.h * grad->shape.w;
+    const int begin = grad->first * plane, end = begin + grad->shape.c * plane;
+    const int n_written = count_written(written, begin, end);
+
+    if (n_written == 0) {
+        for (int i = begin; i < end; i++)
+            written[i] = true;
+        return status;
+    }
+    *accumulate = true;
+    if (n_written < end - begin)
+        status = fill_unwritten(lower, grad, written);
+    return status;
+}
+
+int plc_lower_scratch(plc_lower *lower, int node, size_t floats)
+{
+    if (lower->scratch_offsets[node] < 0) {
+        lower->scratch_offsets[node] = (int)lower->scratch_floats;
+        lower->scratch_floats += floats;
+    }
+    return lower->scratch_offsets[node];
+}
+
+void plc_lower_workspace(plc_lower *lower, size_t floats)
+{
+    if (floats > lower->workspace_floats)
+        lower->workspace_floats = floats;
+}
+
+int plc_lower_mask(const plc_lower *lower, int node)
+{
+    return lower->mask_offsets[node];
+}
+
+double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor)
+{
+    return (double)lower->n_blocks * lower->device->lanes * tensor.shape.c * tensor.shape.h *
+           tensor.shape.w * sizeof(float);
+}

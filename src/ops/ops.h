@@ -1,0 +1,45 @@
+// The operators of the table, one file per family, and what their shape and cost rules share.
+#ifndef PLC_OPS_OPS_H
+#define PLC_OPS_OPS_H
+
+#include <graph/channels.h>
+#include <graph/op.h>
+
+extern const struct op op_input;           // input.c
+extern const struct op op_conv;            // conv.c
+extern const struct op op_linear;          // linear.c
+extern const struct op op_batch_norm;      // batch_norm.c
+extern const struct op op_relu;            // relu.c
+extern const struct op op_add;             // add.c
+extern const struct op op_concat;          // concat.c
+extern const struct op op_max_pool;        // pool.c
+extern const struct op op_avg_pool;        // pool.c: the count leaves padding out
+extern const struct op op_global_avg_pool; // pool.c
+extern const struct op op_flatten;         // flatten.c
+
+// Shape of the node's input number `i`.
+const plc_shape *plc_op_input_shape(const pleach_graph *graph, const plc_node *node, int i);
+
+// Sets node->shape. Fails with PLEACH_EGRAPH unless every size is positive and the value and all
+// bookkeeping over it fit an int; the sizes come as long long so that callers need not check first.
+pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, long long h,
+                               long long w);
+
+// Output size of a window along axis 0 (height) or 1 (width) over `size` pixels:
+// floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1.
+// Fails with PLEACH_EGRAPH when an attribute is out of bounds or the kernel larger than the padded input.
+pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int size, int *out);
+
+// Appends a parameter to node->params. `dims` beyond n_dims are ignored. Fails with PLEACH_EGRAPH
+// when it holds more elements than an int counts.
+pleach_status plc_op_add_param(pleach_ctx *ctx, plc_node *node, const char *name, const int *dims,
+                               int n_dims, plc_axis axis0, plc_axis axis1, bool trainable);
+
+// Trainable parameters and least memory traffic of any node: inputs, parameters, output once each.
+// Sets cost->macs to 0.
+void plc_op_cost_of_pass(const pleach_graph *graph, const plc_node *node, plc_cost *cost);
+
+// Channel rule of everything that works on each channel alone: ties channel i of input 0 to channel i.
+void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int node);
+
+#endif

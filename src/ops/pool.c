@@ -1,0 +1,191 @@
+// max_pool, avg_pool: windows of each channel; global_avg_pool: the mean of each channel's plane.
+// Padding counts in neither: max_pool never picks it, avg_pool divides by the pixels inside the image.
+#include <ops/ops.h>
+
+#include <pool_params.h>
+#include <ops/tensor_launch.h>
+
+static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+    int size[2] = {x->h, x->w}, out[2] = {0, 0};
+
+    for (int i = 0; i < 2; i++) {
+        TRY(plc_op_window(ctx, node, i, size[i], &out[i]));
+        // A window that lies in the padding alone would have nothing to pick or to divide by.
+        if (node->attrs.pad[i] >= node->attrs.kernel[i])
+            FAIL(ctx, PLEACH_EGRAPH, "%s '%s': pad %d; it must be smaller than the kernel, %d",
+                 node->op->name, node->name, node->attrs.pad[i], node->attrs.kernel[i]);
+    }
+    TRY(plc_op_set_shape(ctx, node, x->c, out[0], out[1]));
+done:
+    return status;
+}
+
+static pleach_status global_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    return plc_op_set_shape(ctx, node, plc_op_input_shape(graph, node, 0)->c, 1, 1);
+}
+
+static void set_x(pool_params *p, plc_tensor x)
+{
+    p->x_planes = x.planes;
+    p->x_first = x.first;
+}
+
+static void set_dx(pool_params *p, plc_tensor dx, bool accumulate)
+{
+    p->dx_planes = dx.planes;
+    p->dx_first = dx.first;
+    p->flags = accumulate ? POOL_ACCUMULATE : 0;
+}
+
+// The window, and the view y (or dy).
+static pool_params make_params(const plc_lower *lower, const plc_step *step, plc_tensor y)
+{
+    const plc_node *node = &lower->graph->nodes[step->node];
+    const plc_shape *x = plc_op_input_shape(lower->graph, node, 0);
+    const plc_attrs *a = &node->attrs;
+
+    return (pool_params){
+        .C = x->c,
+        .H = x->h,
+        .W = x->w,
+        .P = y.shape.h,
+        .Q = y.shape.w,
+        .R = a->kernel[0],
+        .S = a->kernel[1],
+        .stride_h = a->stride[0],
+        .stride_w = a->stride[1],
+        .pad_h = a->pad[0],
+        .pad_w = a->pad[1],
+        .n_images = lower->n_images,
+        .y_planes = y.planes,
+        .y_first = y.first,
+    };
+}
+
+// Appends a launch over tiles of `rows` rows of `columns` pixels and of channels.
+static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
+                            int n_buffers, pool_params *p, int rows, int columns, double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+    const plc_tile tile = plc_tile_planes(lower->device, p->C, rows, columns);
+
+    p->tile_rows = tile.items;
+    p->tile_channels = tile.channels;
+    TRY(plc_append_tensor_launch(lower->list, "pool", kernel, buffers, n_buffers, p, sizeof *p,
+                                 &launch));
+    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
+                      (size_t)lower->n_blocks);
+    launch->bytes = bytes;
+done:
+    return status;
+}
+
+static pleach_status append_forward(plc_lower *lower, const plc_step *step, const char *kernel,
+                                    bool global)
+{
+    const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    pool_params p = make_params(lower, step, y);
+
+    set_x(&p, x);
+    return append(lower, kernel, PLC_BUFFERS(x.buffer, y.buffer), &p, global ? 1 : p.P,
+                  global ? p.H * p.W : p.Q,
+                  plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, y));
+}
+
+// max_pool names x too, from which it finds the maxima anew.
+static pleach_status append_backward(plc_lower *lower, const plc_step *step, const char *kernel,
+                                     bool reads_x, bool global)
+{
+    pleach_status status = PLEACH_OK;
+    const int input = lower->graph->nodes[step->node].inputs[0];
+    const plc_tensor x = plc_lower_value(lower, input);
+    plc_tensor dy, dx;
+    bool accumulate, wanted;
+
+    TRY(plc_lower_grad(lower, step->output, &dy));
+    TRY(plc_lower_grad_target(lower, input, &dx, &accumulate, &wanted));
+    if (!wanted)
+        return status;
+    pool_params p = make_params(lower, step, dy);
+    const int rows = global ? 1 : p.H, columns = global ? p.H * p.W : p.W;
+    const double bytes =
+        (1 + accumulate + reads_x) * plc_tensor_bytes(lower, dx) + plc_tensor_bytes(lower, dy);
+    set_dx(&p, dx, accumulate);
+    if (reads_x) {
+        set_x(&p, x);
+        TRY(append(lower, kernel, PLC_BUFFERS(x.buffer, dy.buffer, dx.buffer), &p, rows, columns,
+                   bytes));
+    } else {
+        TRY(append(lower, kernel, PLC_BUFFERS(dy.buffer, dx.buffer), &p, rows, columns, bytes));
+    }
+done:
+    return status;
+}
+
+static pleach_status max_forward(plc_lower *lower, const plc_step *step)
+{
+    return append_forward(lower, step, "max_pool_forward", false);
+}
+
+static pleach_status max_backward(plc_lower *lower, const plc_step *step)
+{
+    return append_backward(lower, step, "max_pool_backward", true, false);
+}
+
+static pleach_status avg_forward(plc_lower *lower, const plc_step *step)
+{
+    return append_forward(lower, step, "avg_pool_forward", false);
+}
+
+static pleach_status avg_backward(plc_lower *lower, const plc_step *step)
+{
+    return append_backward(lower, step, "avg_pool_backward", false, false);
+}
+
+static pleach_status global_forward(plc_lower *lower, const plc_step *step)
+{
+    return append_forward(lower, step, "global_avg_pool_forward", true);
+}
+
+static pleach_status global_backward(plc_lower *lower, const plc_step *step)
+{
+    return append_backward(lower, step, "global_avg_pool_backward", false, true);
+}
+
+const struct op op_max_pool = {
+    .name = "max_pool",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = max_forward,
+    .backward = max_backward,
+};
+
+const struct op op_avg_pool = {
+    .name = "avg_pool",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = avg_forward,
+    .backward = avg_backward,
+};
+
+const struct op op_global_avg_pool = {
+    .name = "global_avg_pool",
+    .n_inputs = 1,
+    .shape = global_shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = global_forward,
+    .backward = global_backward,
+};

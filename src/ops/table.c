@@ -1,0 +1,24 @@
+// The table of operators. A new one is a file, a .cl file, and a line here.
+#include <ops/ops.h>
+
+#include <string.h>
+
+static const struct op *const table[] = {
+    &op_input,  &op_conv,     &op_linear,   &op_batch_norm,      &op_relu,    &op_add,
+    &op_concat, &op_max_pool, &op_avg_pool, &op_global_avg_pool, &op_flatten,
+};
+enum { N_OPS = sizeof table / sizeof *table };
+
+const struct op *const *plc_op_table(int *n_ops)
+{
+    *n_ops = N_OPS;
+    return table;
+}
+
+const struct op *plc_op_find(const char *name)
+{
+    for (int i = 0; i < N_OPS; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
+    return NULL;
+}

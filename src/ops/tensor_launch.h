@@ -1,0 +1,33 @@
+// Launches of tensor kernels: their arguments, and how tensors are cut into work-groups.
+#ifndef PLC_OPS_TENSOR_LAUNCH_H
+#define PLC_OPS_TENSOR_LAUNCH_H
+
+#include <ops/lower.h>
+
+// Appends a launch of `kernel` of cl/<file>.cl to `list`. Its arguments are the buffers in order, then
+// the struct `params` by value. Name no buffer that the kernel does not touch: buffers live from their
+// first launch to their last.
+pleach_status plc_append_tensor_launch(plc_launch_list *list, const char *file, const char *kernel,
+                                       plc_buffer *const *buffers, int n_buffers,
+                                       const void *params, size_t params_bytes,
+                                       plc_launch **launch);
+
+// The buffers of a launch as two arguments.
+#define PLC_BUFFERS(...)                                                                           \
+    (plc_buffer *const[]){__VA_ARGS__},                                                            \
+        (int)(sizeof((plc_buffer *const[]){__VA_ARGS__}) / sizeof(plc_buffer *))
+
+// A group covers `channels` channels x `items` items (pixels or rows) of one image block.
+// A cut changes speed, never a bit of a result.
+typedef struct plc_tile {
+    int channels, items;
+    size_t n_channel_tiles, n_item_tiles; // >= 1
+} plc_tile;
+
+// Cuts n_channels channels of `n_items` items, each of which is work for `item_pixels` pixels.
+plc_tile plc_tile_planes(const pleach_device *device, int n_channels, int n_items, int item_pixels);
+
+// Cuts n pixels that need no channels: tile.items, tile.n_item_tiles.
+plc_tile plc_tile_pixels(const pleach_device *device, int n);
+
+#endif

@@ -1,0 +1,415 @@
+// Tests of conv and linear on the device against tests/reference/conv.
+#include "harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <reference/conv.h>
+
+// Sums of up to some thousand products of random normals in float, of a size near the square root
+// of their number.
+static const double TOLERANCE = 1e-4;
+
+enum { CASES_PER_DEVICE = 16, LABEL_MAX = 240, FIXED_WIDTH = 3 };
+
+// Kernels: of any width, or the variant for width 3.
+typedef enum family { ANY, FIXED } family;
+
+typedef struct conv_case {
+    int n_images;
+    plc_shape x;
+    plc_attrs attrs;
+    bool linear, accumulate, mask, mask_gradients;
+    bool inference, batch_norm, add, relu;
+    unsigned seed;
+    char label[LABEL_MAX];
+} conv_case;
+
+static int pick(const conv_case *c, unsigned draw, int low, int high)
+{
+    return plc_harness_pick(c->seed, draw, low, high);
+}
+
+enum {
+    DRAW_IMAGES = 1,
+    DRAW_HEIGHT,
+    DRAW_WIDTH,
+    DRAW_GROUPS,
+    DRAW_IN,
+    DRAW_OUT,
+    DRAW_BIAS,
+    DRAW_ACCUMULATE,
+    DRAW_MASK,
+    DRAW_BATCH_NORM,
+    DRAW_ADD,
+    DRAW_RELU,
+    DRAW_AXIS = 20,
+    DRAWS_PER_AXIS = 10,
+};
+
+static void draw_axis(conv_case *c, family family, int axis)
+{
+    const unsigned draw = DRAW_AXIS + DRAWS_PER_AXIS * (unsigned)axis;
+    plc_attrs *a = &c->attrs;
+    const bool fixed = family == FIXED && axis == 1;
+
+    a->kernel[axis] = fixed ? FIXED_WIDTH : pick(c, draw, 1, 5);
+    a->stride[axis] = pick(c, draw + 1, 0, 1) ? 1 : pick(c, draw + 2, 1, fixed ? 2 : 4);
+    a->dilation[axis] = fixed ? 1 : pick(c, draw + 3, 1, 3);
+    if (family == ANY && axis == 1 && a->dilation[1] == 1 && a->kernel[1] > 1 && a->stride[1] < 3)
+        a->dilation[1] = 2; // else it would be of the other family
+    a->pad[axis] = pick(c, draw + 4, 0, a->kernel[axis] / 2 + 1);
+}
+
+// Every third case is depthwise or grouped, every fourth has one channel in or out.
+static void draw_channels(conv_case *c)
+{
+    const int n_groups = pick(c, DRAW_GROUPS, 0, 2) ? 1 : pick(c, DRAW_GROUPS + 100, 2, 4);
+    const bool depthwise = n_groups > 1 && pick(c, DRAW_GROUPS + 101, 0, 1);
+    const int in = depthwise ? 1 : pick(c, DRAW_IN, 0, 3) ? pick(c, DRAW_IN + 100, 1, 13) : 1;
+    const int out = depthwise                 ? pick(c, DRAW_OUT, 1, 2)
+                    : pick(c, DRAW_OUT, 0, 3) ? pick(c, DRAW_OUT + 100, 1, 13)
+                                              : 1;
+
+    c->attrs.groups = n_groups;
+    c->x.c = n_groups * in;
+    c->attrs.out_channels = n_groups * out;
+}
+
+static int least_size(const plc_attrs *a, int axis)
+{
+    const int least = a->dilation[axis] * (a->kernel[axis] - 1) + 1 - 2 * a->pad[axis];
+
+    return least > 1 ? least : 1;
+}
+
+static void set_label(conv_case *c)
+{
+    const plc_attrs *a = &c->attrs;
+
+    snprintf(c->label, sizeof c->label,
+             "%s seed %u: N %d C %d K %d groups %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d "
+             "dilation %dx%d "
+             "bias %d accumulate %d mask %d batch_norm %d add %d relu %d",
+             c->linear ? "linear" : "conv", c->seed, c->n_images, c->x.c, a->out_channels,
+             a->groups, c->x.h, c->x.w, a->kernel[0], a->kernel[1], a->stride[0], a->stride[1],
+             a->pad[0], a->pad[1], a->dilation[0], a->dilation[1], a->bias, c->accumulate, c->mask,
+             c->batch_norm, c->add, c->relu);
+}
+
+static conv_case draw_case(unsigned seed, family family, bool linear, bool inference)
+{
+    conv_case c = {.seed = seed, .linear = linear, .inference = inference};
+
+    c.n_images = pick(&c, DRAW_IMAGES, 1, 37);
+    if (linear) {
+        c.x = (plc_shape){pick(&c, DRAW_IN, 1, 70), 1, 1};
+        c.attrs.out_channels = pick(&c, DRAW_OUT, 1, 20);
+    } else {
+        draw_axis(&c, family, 0);
+        draw_axis(&c, family, 1);
+        draw_channels(&c);
+        c.x.h = pick(&c, DRAW_HEIGHT, least_size(&c.attrs, 0), 16);
+        c.x.w = pick(&c, DRAW_WIDTH, least_size(&c.attrs, 1), 16);
+    }
+    c.attrs.bias = pick(&c, DRAW_BIAS, 0, 1);
+    c.accumulate = pick(&c, DRAW_ACCUMULATE, 0, 1);
+    c.batch_norm = inference && pick(&c, DRAW_BATCH_NORM, 0, 1);
+    c.mask = !c.batch_norm && pick(&c, DRAW_MASK, 0, 1);
+    c.mask_gradients = c.mask && pick(&c, DRAW_MASK + 100, 0, 1);
+    c.add = inference && pick(&c, DRAW_ADD, 0, 1);
+    c.relu = inference && pick(&c, DRAW_RELU, 0, 1);
+    set_label(&c);
+    return c;
+}
+
+// Nodes: 0 input, 1 the layer, then what inference absorbs. With an add, a second layer gives the
+// other summand.
+static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_step *step)
+{
+    pleach_graph *graph = NULL;
+    const char *op = c->linear ? "linear" : "conv";
+    const int input = 0;
+    int other = PLC_NO_NODE;
+
+    if (plc_graph_create(device->ctx, "case", c->x, &graph) != PLEACH_OK)
+        fail_msg("%s", pleach_error(device->ctx));
+    *step = (plc_step){.node = plc_harness_add_node(device->ctx, graph, op, &input, 1, &c->attrs),
+                       .batch_norm = PLC_NO_NODE,
+                       .add = PLC_NO_NODE,
+                       .relu = c->relu};
+    step->output = step->node;
+    if (c->batch_norm)
+        step->output = step->batch_norm =
+            plc_harness_add_node(device->ctx, graph, "batch_norm", &step->output, 1, NULL);
+    if (c->add) {
+        other = plc_harness_add_node(device->ctx, graph, op, &input, 1, &c->attrs);
+        const int inputs[2] = {step->output, other};
+        step->add = other;
+        step->output = plc_harness_add_node(device->ctx, graph, "add", inputs, 2, NULL);
+    }
+    if (c->relu)
+        step->output = plc_harness_add_node(device->ctx, graph, "relu", &step->output, 1, NULL);
+    plc_harness *h = plc_harness_create(graph, &(plc_harness_opts){
+                                                   .device = device,
+                                                   .n_images = c->n_images,
+                                                   .seed = c->seed,
+                                                   .inference = c->inference,
+                                                   .accumulate = c->accumulate,
+                                                   .mask_gradients = c->mask_gradients,
+                                                   .label = c->label,
+                                               });
+    if (c->mask)
+        plc_harness_mask(h, step->node);
+    return h;
+}
+
+static plc_reference_conv make_reference(const plc_harness *h, const conv_case *c)
+{
+    const plc_shape y = h->graph->nodes[1].shape;
+    const plc_attrs *a = &c->attrs;
+
+    if (c->linear)
+        return (plc_reference_conv){.N = c->n_images,
+                                    .groups = 1,
+                                    .C = c->x.c,
+                                    .K = y.c,
+                                    .H = 1,
+                                    .W = 1,
+                                    .P = 1,
+                                    .Q = 1,
+                                    .R = 1,
+                                    .S = 1,
+                                    .stride_h = 1,
+                                    .stride_w = 1};
+    return (plc_reference_conv){
+        .N = c->n_images,
+        .groups = a->groups,
+        .C = c->x.c / a->groups,
+        .K = y.c / a->groups,
+        .H = c->x.h,
+        .W = c->x.w,
+        .P = y.h,
+        .Q = y.w,
+        .R = a->kernel[0],
+        .S = a->kernel[1],
+        .stride_h = a->stride[0],
+        .stride_w = a->stride[1],
+        .pad_h = a->pad[0],
+        .pad_w = a->pad[1],
+        .dilation_h = a->dilation[0],
+        .dilation_w = a->dilation[1],
+    };
+}
+
+static const float *parameter(const plc_harness *h, int node, int param)
+{
+    return h->weights + h->layout->offsets[node][param];
+}
+
+// What follows the convolution, on channel k.
+static double finish(const plc_harness *h, const conv_case *c, const plc_step *step, int k,
+                     double v, float add)
+{
+    if (c->attrs.bias)
+        v += (double)parameter(h, step->node, 1)[k];
+    if (c->mask)
+        v *= (double)h->masks[h->lower.mask_offsets[step->node] + k];
+    if (c->batch_norm) {
+        const double gamma = parameter(h, step->batch_norm, 0)[k],
+                     beta = parameter(h, step->batch_norm, 1)[k];
+        const double mean = parameter(h, step->batch_norm, 2)[k],
+                     variance = parameter(h, step->batch_norm, 3)[k];
+        v = gamma * (v - mean) /
+                sqrt(variance + (double)h->graph->nodes[step->batch_norm].attrs.eps) +
+            beta;
+    }
+    if (c->add)
+        v += (double)add;
+    return c->relu && v < 0 ? 0 : v;
+}
+
+static void check_forward(plc_harness *h, const conv_case *c, const plc_step *step,
+                          const plc_reference_conv *p)
+{
+    const size_t n_y = plc_harness_value_size(h, step->output);
+    const plc_shape shape = h->graph->nodes[1].shape;
+    const size_t plane = (size_t)(shape.h * shape.w);
+    double *y = calloc(n_y, sizeof *y);
+
+    assert_non_null(y);
+    plc_reference_conv_forward(p, h->values[0], parameter(h, 1, 0), y);
+    for (size_t i = 0; i < n_y; i++)
+        y[i] = finish(h, c, step, (int)(i / plane) % shape.c, y[i],
+                      c->add ? h->values[step->add][i] : 0);
+    plc_harness_run_forward(h, step);
+    plc_harness_compare(h, "y", h->values[step->output], y, n_y, TOLERANCE);
+    free(y);
+}
+
+// dy as the layer's gradients see it: without the masked channels' if they get none.
+static void mask_dy(const plc_harness *h, const conv_case *c, float *dy)
+{
+    const plc_shape shape = h->graph->nodes[1].shape;
+    const size_t plane = (size_t)(shape.h * shape.w), n_y = plc_harness_value_size(h, 1);
+
+    memcpy(dy, h->grads[1], n_y * sizeof *dy);
+    for (size_t i = 0; c->mask_gradients && i < n_y; i++)
+        if (h->masks[h->lower.mask_offsets[1] + (int)(i / plane) % shape.c] == 0)
+            dy[i] = 0;
+}
+
+static void add_grad_bias(const plc_reference_conv *p, const float *dy, double *db)
+{
+    const size_t plane = (size_t)(p->P * p->Q), n_channels = (size_t)(p->groups * p->K);
+
+    for (size_t i = 0; i < (size_t)p->N * n_channels * plane; i++)
+        db[i / plane % n_channels] += (double)dy[i];
+}
+
+static void check_backward(plc_harness *h, const conv_case *c, const plc_step *step,
+                           const plc_reference_conv *p)
+{
+    const size_t n_x = plc_harness_value_size(h, 0), n_y = plc_harness_value_size(h, 1);
+    const size_t n_w = (size_t)h->layout->n_floats;
+    double *dx = calloc(n_x, sizeof *dx), *dw = calloc(n_w, sizeof *dw);
+    float *dy = calloc(n_y, sizeof *dy);
+
+    assert_true(dx && dw && dy);
+    for (size_t i = 0; i < n_w; i++)
+        dw[i] = (double)h->weight_grads[i];
+    for (size_t i = 0; i < n_x; i++)
+        dx[i] = c->accumulate ? (double)h->grads[0][i] : 0;
+    mask_dy(h, c, dy);
+    plc_reference_conv_backward(p, h->values[0], parameter(h, 1, 0), dy, dx,
+                                dw + h->layout->offsets[1][0]);
+    if (c->attrs.bias)
+        add_grad_bias(p, dy, dw + h->layout->offsets[1][1]);
+    plc_harness_run_backward(h, step);
+    plc_harness_compare(h, "dx", h->grads[0], dx, n_x, TOLERANCE);
+    plc_harness_compare(h, "dw, db", h->weight_grads, dw, n_w, TOLERANCE);
+    free(dx);
+    free(dw);
+    free(dy);
+}
+
+static void run_case(pleach_device *device, const conv_case *c)
+{
+    plc_step step;
+    plc_harness *h = make_harness(device, c, &step);
+    const plc_reference_conv p = make_reference(h, c);
+
+    check_forward(h, c, &step, &p);
+    if (!c->inference)
+        check_backward(h, c, &step, &p);
+    plc_harness_destroy(&h);
+}
+
+// One vector and one work-item device build the variants for width 3, the others those for any
+// width: building costs more than running.
+static void run_cases(void **state, family family, bool linear, bool inference)
+{
+    const plc_harness_devices *devices = *state;
+
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+        const bool builds_fixed =
+            devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes;
+        for (unsigned j = 0; j < CASES_PER_DEVICE && (family == ANY || builds_fixed); j++) {
+            const conv_case c = draw_case(i * CASES_PER_DEVICE + j, family, linear, inference);
+            run_case(devices->items[i], &c);
+        }
+    }
+}
+
+static void conv_of_any_kernel_matches_the_reference(void **state)
+{
+    run_cases(state, ANY, false, false);
+}
+
+static void conv_of_width_three_matches_the_reference(void **state)
+{
+    run_cases(state, FIXED, false, false);
+}
+
+static void conv_absorbs_batch_norm_add_and_relu_in_inference(void **state)
+{
+    run_cases(state, ANY, false, true);
+    run_cases(state, FIXED, false, true);
+}
+
+static void linear_matches_the_reference(void **state)
+{
+    run_cases(state, ANY, true, false);
+    run_cases(state, ANY, true, true);
+}
+
+enum { ZERO_IN = 13, ZERO_OUT = 9, ZERO_SIZE = 14, N_KEPT = 5 };
+
+// y of a 3x3 convolution of the first n_in of ZERO_IN channels. Channels that the smaller one lacks
+// are zero in the larger.
+static plc_harness *run_with_channels(pleach_device *device, int n_in, int n_out, const int *kept)
+{
+    conv_case c = {
+        .n_images = 5, .x = {n_in, ZERO_SIZE, ZERO_SIZE}, .seed = 1, .label = "zero channels"};
+    plc_step step;
+
+    c.attrs = (plc_attrs){.kernel = {3, 3},
+                          .stride = {1, 1},
+                          .pad = {1, 1},
+                          .dilation = {1, 1},
+                          .groups = 1,
+                          .out_channels = n_out};
+    plc_harness *h = make_harness(device, &c, &step);
+    const int plane = ZERO_SIZE * ZERO_SIZE, taps = 9;
+    for (int i = 0; i < n_in; i++) {
+        const int channel = n_in == N_KEPT ? kept[i] : i;
+        bool is_kept = false;
+        for (int j = 0; j < N_KEPT; j++)
+            is_kept = is_kept || kept[j] == channel;
+        for (int n = 0; n < c.n_images; n++)
+            for (int k = 0; k < plane; k++)
+                h->values[0][(n * n_in + i) * plane + k] =
+                    is_kept ? sinf((float)((n * ZERO_IN + channel) * plane + k)) : 0.0f;
+        for (int o = 0; o < n_out; o++)
+            for (int t = 0; t < taps; t++)
+                h->weights[h->layout->offsets[1][0] + (o * n_in + i) * taps + t] =
+                    cosf((float)((o * ZERO_IN + channel) * taps + t));
+    }
+    plc_harness_run_forward(h, &step);
+    return h;
+}
+
+static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state)
+{
+    static const int kept[N_KEPT] = {1, 2, 6, 7, 12};
+    const plc_harness_devices *devices = *state;
+
+    for (int i = 0; i < PLC_HARNESS_DEVICES; i++) {
+        if (devices->items[i]->lanes != 16 && devices->items[i]->vector_lanes)
+            continue;
+        // Fewer outputs as well: other tiles.
+        plc_harness *large = run_with_channels(devices->items[i], ZERO_IN, ZERO_OUT, kept);
+        plc_harness *small = run_with_channels(devices->items[i], N_KEPT, ZERO_OUT - 2, kept);
+        const size_t plane = ZERO_SIZE * ZERO_SIZE;
+        for (size_t n = 0; n < 5; n++)
+            assert_memory_equal(large->values[1] + n * ZERO_OUT * plane,
+                                small->values[1] + n * (ZERO_OUT - 2) * plane,
+                                (ZERO_OUT - 2) * plane * sizeof(float));
+        plc_harness_destroy(&large);
+        plc_harness_destroy(&small);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conv_of_any_kernel_matches_the_reference),
+        cmocka_unit_test(conv_of_width_three_matches_the_reference),
+        cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
+        cmocka_unit_test(linear_matches_the_reference),
+        cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),
+    };
+
+    return cmocka_run_group_tests(tests, plc_harness_open_devices, plc_harness_close_devices);
+}
