@@ -1,0 +1,166 @@
+// Running a session: upload, one training step, one inference, reading results.
+#include <exec/session.h>
+
+#include <stdlib.h>
+#include <base/memory.h>
+
+const pleach_graph *pleach_session_graph(const pleach_session *session)
+{
+    return session->graph;
+}
+
+int pleach_session_batch(const pleach_session *session)
+{
+    return session->batch;
+}
+
+pleach_status plc_session_upload(pleach_session *s, const unsigned char *images, const int *labels,
+                                 int n, cl_event *done)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_shape input = s->graph->nodes[0].shape;
+    const size_t image = (size_t)input.c * (size_t)input.h * (size_t)input.w;
+
+    // The queue is in order: when the images' copy is done, so is that of the labels before it.
+    if (labels)
+        TRY(plc_buffer_write_async(s->device, s->labels, 0, (size_t)n * sizeof *labels, labels, NULL));
+    TRY(plc_buffer_write_async(s->device, s->images, 0, (size_t)n * image, images, done));
+done:
+    return status;
+}
+
+pleach_status plc_session_train(pleach_session *s, unsigned step)
+{
+    pleach_status status = PLEACH_OK;
+    const int slot = (int)(step % PLC_METRIC_SLOTS);
+
+    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg, &step));
+    TRY(plc_launch_update_arg(&s->train, s->loss_train.launch, s->loss_train.slot_arg, &slot));
+    TRY(plc_buffer_fill(s->device, s->grads, 0, (size_t)s->layout->n_trainable * sizeof(float), 0));
+    TRY(plc_launch_list_run(&s->input_train));
+    TRY(plc_launch_list_run(&s->train));
+    plc_session_touch(s);
+done:
+    return status;
+}
+
+pleach_status plc_session_forward(pleach_session *s, unsigned step)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg, &step));
+    TRY(plc_launch_list_run(&s->input_train));
+    TRY(plc_launch_list_run_first(&s->train, s->n_forward));
+    plc_session_touch(s);
+done:
+    return status;
+}
+
+static pleach_status prepare(pleach_session *s)
+{
+    pleach_status status = PLEACH_OK;
+
+    if (!s->prepared)
+        TRY(plc_launch_list_run(&s->prepare));
+    s->prepared = true;
+done:
+    return status;
+}
+
+pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
+{
+    pleach_status status = PLEACH_OK;
+    const int wrapped = (int)(slot % PLC_METRIC_SLOTS);
+
+    TRY(prepare(s));
+    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.slot_arg, &wrapped));
+    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.valid_arg, &n_valid));
+    TRY(plc_launch_list_run(&s->input_infer));
+    TRY(plc_launch_list_run(&s->infer));
+    TRY(plc_launch_list_run(&s->infer_loss));
+done:
+    return status;
+}
+
+pleach_status plc_session_infer_only(pleach_session *s)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(prepare(s));
+    TRY(plc_launch_list_run(&s->infer));
+done:
+    return status;
+}
+
+void plc_session_touch(pleach_session *s)
+{
+    s->prepared = false;
+}
+
+pleach_status plc_session_read_metrics(pleach_session *s, unsigned first, unsigned n,
+                                       plc_metrics *metrics)
+{
+    pleach_status status = PLEACH_OK;
+    plc_metric_slot *slots = NULL;
+
+    TRY(plc_alloc(s->ctx, PLC_METRIC_SLOTS, sizeof *slots, &slots));
+    TRY(plc_buffer_read(s->device, s->metrics, 0, PLC_METRIC_SLOTS * sizeof *slots, slots));
+    for (unsigned i = 0; i < n; i++) {
+        const plc_metric_slot *slot = &slots[(first + i) % PLC_METRIC_SLOTS];
+        metrics->loss_sum += (double)slot->loss_sum;
+        metrics->n_correct += (double)slot->n_correct;
+        metrics->n_images += (double)slot->n_images;
+    }
+done:
+    free(slots);
+    return status;
+}
+
+pleach_status plc_session_read_weights(pleach_session *s, float *weights)
+{
+    return plc_buffer_read(s->device, s->weights, 0, (size_t)s->layout->n_floats * sizeof *weights,
+                           weights);
+}
+
+pleach_status plc_session_write_weights(pleach_session *s, const float *weights)
+{
+    plc_session_touch(s);
+    return plc_buffer_write(s->device, s->weights, 0, (size_t)s->layout->n_floats * sizeof *weights,
+                            weights);
+}
+
+pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, float *logits)
+{
+    pleach_status status = PLEACH_OK;
+    const int lanes = s->device->lanes;
+    const plc_tensor view = (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
+    float *block = NULL;
+
+    TRY(plc_alloc(s->ctx, view.buffer->bytes, 1, &block));
+    TRY(plc_buffer_read(s->device, view.buffer, 0, view.buffer->bytes, block));
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < view.shape.c; k++)
+            logits[i * view.shape.c + k] =
+                block[(i / lanes * view.planes + view.first + k) * lanes + i % lanes];
+done:
+    free(block);
+    return status;
+}
+
+pleach_status pleach_session_predict(pleach_session *s, const unsigned char *images, int n,
+                                     float *logits)
+{
+    pleach_status status = PLEACH_OK;
+    cl_event done_event = NULL;
+
+    if (n < 1 || n > s->batch)
+        return plc_fail(s->ctx, PLEACH_EUSAGE, "%d images for a session of %d", n, s->batch);
+    TRY(plc_session_upload(s, images, NULL, n, &done_event));
+    TRY(prepare(s));
+    TRY(plc_launch_list_run(&s->input_infer));
+    TRY(plc_launch_list_run(&s->infer));
+    TRY(plc_session_read_logits(s, false, n, logits));
+done:
+    plc_device_wait(s->device, &done_event);
+    return status;
+}

@@ -1,0 +1,30 @@
+// Importance of residual blocks: how much the loss rises when a block alone is taken out.
+#ifndef PLC_FUSE_IMPORTANCE_H
+#define PLC_FUSE_IMPORTANCE_H
+
+#include <fuse/blocks.h>
+#include <train/trainer.h>
+
+// Multiplies the branch of `block` by `gate` (0 to 1) from the next step or inference on. Does not wait.
+pleach_status plc_gate_set(pleach_session *session, const plc_block *block, float gate);
+
+// What the greedy choice saw of a block, in the order of blocks->items.
+typedef struct plc_block_choice {
+    double importance;   // rise of the mean loss on the calibration images when last measured
+    double accuracy;     // of the network without it, when last measured
+    int round;           // the round in which it was chosen, -1: kept
+} plc_block_choice;
+
+typedef struct plc_drop_opts {
+    int n_drop;          // blocks to choose; -1: as many as keep the accuracy
+    double tolerance;    // with -1: accuracy may fall by this much in all
+} plc_drop_opts;
+
+// Chooses blocks greedily: measures every candidate with those already chosen taken out, takes the one
+// of least importance, measures again. Gates are 1 again afterwards. `choices` [n_items] is the caller's;
+// blocks without a gate are never chosen. Uses inference on `calibration` only. Waits.
+pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *blocks,
+                                const plc_split *calibration, const plc_drop_opts *opts,
+                                plc_block_choice *choices);
+
+#endif

@@ -1,0 +1,159 @@
+// Edits as launches: a gather per parameter and arena, a fold per weight and bias.
+#include <rewrite/apply.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/memory.h>
+
+typedef struct apply {
+    pleach_session *old, *new;
+    plc_launch_list list;
+    plc_buffer *kept;      // all index lists, one after another
+    int *offsets;          // of list 2 * edit + axis, -1: all
+} apply;
+
+static pleach_status upload_lists(apply *a, const plc_edits *edits)
+{
+    pleach_status status = PLEACH_OK;
+    int *lists = NULL;
+    size_t n = 0, capacity = 0;
+
+    TRY(plc_alloc(a->new->ctx, 2 * (size_t)edits->n_items + 1, sizeof *a->offsets, &a->offsets));
+    for (int i = 0; i < 2 * edits->n_items; i++) {
+        const plc_edit *edit = &edits->items[i / 2];
+        const int *kept = edit->kept[i % 2];
+        const size_t count = kept ? (size_t)edit->n_kept[i % 2] : 0;
+        a->offsets[i] = kept ? (int)n : -1;
+        TRY(plc_grow(a->new->ctx, &lists, &capacity, n + count + 1));
+        if (count)
+            memcpy(lists + n, kept, count * sizeof *lists);
+        n += count;
+    }
+    TRY(plc_buffer_create(a->new->device, "kept channels", n * sizeof *lists, &a->kept));
+    if (n)
+        TRY(plc_buffer_write(a->new->device, a->kept, 0, n * sizeof *lists, lists));
+done:
+    free(lists);
+    return status;
+}
+
+static int offset_of(const pleach_session *session, int node, const char *param)
+{
+    for (int i = 0; i < session->graph->nodes[node].n_params; i++)
+        if (strcmp(session->graph->nodes[node].params[i].name, param) == 0)
+            return session->layout->offsets[node][i];
+    return -1;
+}
+
+static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept, plc_buffer *from,
+                                plc_buffer *to)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_param *param = &a->new->graph->nodes[edit->node].params[edit->param];
+    const plc_param *source = &a->old->graph->nodes[edit->from_node].params[edit->from_param];
+    const int n1 = param->n_dims > 1 ? param->dims[1] : 1;
+    const int depth = source->n_dims > 1 ? source->dims[1] : 1;
+    const int tail = param->n_dims == 4 ? param->dims[2] * param->dims[3] : 1;
+    const int values[] = {a->old->layout->offsets[edit->from_node][edit->from_param],
+                          a->new->layout->offsets[edit->node][edit->param],
+                          param->dims[0], n1, tail, depth, kept[0], kept[1]};
+    plc_launch *launch = NULL;
+
+    TRY(plc_launch_add(&a->list, "rewrite", "gather_oihw", "", &launch));
+    plc_launch_arg_buffer(launch, from);
+    plc_launch_arg_buffer(launch, to);
+    plc_launch_arg_buffer(launch, a->kept);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        plc_launch_arg_int(launch, values[i]);
+    plc_launch_items(launch, (size_t)param->dims[0] * (size_t)n1 * (size_t)tail);
+done:
+    return status;
+}
+
+static pleach_status add_fold(apply *a, const plc_edit *edit)
+{
+    pleach_status status = PLEACH_OK;
+    const bool weight = edit->kind == PLC_EDIT_FOLD_WEIGHT;
+    const plc_param *param = &a->new->graph->nodes[edit->node].params[edit->param];
+    const int n = (int)plc_param_count(param);
+    plc_launch *launch = NULL;
+
+    TRY(plc_launch_add(&a->list, "rewrite", weight ? "fold_weight" : "fold_bias", "", &launch));
+    plc_launch_arg_buffer(launch, a->old->weights);
+    plc_launch_arg_buffer(launch, a->new->weights);
+    plc_launch_arg_int(launch, edit->from_param < 0
+                                   ? -1
+                                   : a->old->layout->offsets[edit->from_node][edit->from_param]);
+    plc_launch_arg_int(launch, a->new->layout->offsets[edit->node][edit->param]);
+    plc_launch_arg_int(launch, n);
+    if (weight)
+        plc_launch_arg_int(launch, n / param->dims[0]);
+    plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "gamma"));
+    if (!weight) {
+        plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "beta"));
+        plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "running_mean"));
+    }
+    plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "running_var"));
+    plc_launch_arg_float(launch, a->old->graph->nodes[edit->norm].attrs.eps);
+    plc_launch_items(launch, (size_t)n);
+done:
+    return status;
+}
+
+static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
+{
+    pleach_status status = PLEACH_OK;
+    const bool trainable = a->new->graph->nodes[edit->node].params[edit->param].trainable;
+
+    if (edit->kind != PLC_EDIT_GATHER) {
+        TRY(add_fold(a, edit));
+        return status;
+    }
+    TRY(add_gather(a, edit, kept, a->old->weights, a->new->weights));
+    for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && trainable; i++)
+        if (a->old->moments[i] && a->new->moments[i])
+            TRY(add_gather(a, edit, kept, a->old->moments[i], a->new->moments[i]));
+done:
+    return status;
+}
+
+pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const plc_edits *edits)
+{
+    pleach_status status = PLEACH_OK;
+    apply a = {.old = old, .new = new};
+
+    plc_launch_list_init(&a.list, new->device);
+    TRY(upload_lists(&a, edits));
+    for (int i = 0; i < edits->n_items; i++)
+        TRY(add_edit(&a, &edits->items[i], &a.offsets[2 * i]));
+    TRY(plc_launch_list_freeze(&a.list));
+    TRY(plc_launch_list_run(&a.list));
+    TRY(plc_device_finish(new->device));
+    plc_session_touch(new);
+done:
+    plc_launch_list_finish(&a.list);
+    plc_buffer_destroy(new->device, &a.kept);
+    free(a.offsets);
+    return status;
+}
+
+pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_graph,
+                                  const plc_edits *edits, bool inference_only, pleach_session **out)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session_opts opts = old->opts;
+    pleach_session *new = NULL;
+
+    opts.inference_only = inference_only;
+    TRY(pleach_session_create(old->ctx, new_graph, old->device, old->batch, &opts, &new));
+    for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && !inference_only; i++)
+        if (old->moments[i])
+            TRY(plc_buffer_create(new->device, "moments",
+                                  (size_t)new->layout->n_trainable * sizeof(float), &new->moments[i]));
+    TRY(plc_rewrite_apply(old, new, edits));
+    *out = new;
+    new = NULL;
+done:
+    pleach_session_destroy(&new);
+    return status;
+}

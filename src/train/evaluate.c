@@ -1,0 +1,62 @@
+// Evaluation of a session on a split, and fresh batch norm statistics.
+#include <train/trainer.h>
+
+// Runs `run(session, batch number, images)` on the batches of a split, one at a time.
+static pleach_status for_each_batch(pleach_session *session, const plc_split *split,
+                                    const plc_loader_opts *opts, int n_batches,
+                                    pleach_status (*run)(pleach_session *, int, int))
+{
+    pleach_status status = PLEACH_OK;
+    plc_loader *loader = NULL;
+    plc_batch batch;
+
+    TRY(plc_loader_create(session->ctx, split, opts, &loader));
+    for (int i = 0; i < n_batches && plc_loader_next(loader, &batch); i++) {
+        cl_event uploaded = NULL;
+        TRY(plc_session_upload(session, batch.images, batch.labels, batch.n, &uploaded));
+        status = run(session, i, batch.n);
+        const pleach_status waited = plc_device_wait(session->device, &uploaded);
+        TRY(status);
+        TRY(waited);
+        plc_loader_release(loader);
+    }
+    TRY(plc_device_finish(session->device));
+done:
+    plc_loader_destroy(&loader);
+    return status;
+}
+
+static pleach_status infer(pleach_session *session, int number, int n_images)
+{
+    return plc_session_infer(session, (unsigned)number, n_images);
+}
+
+pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split, plc_metrics *metrics)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_batches = (split->n_images + session->batch - 1) / session->batch;
+    const plc_loader_opts opts = {.batch = session->batch, .n_epochs = 1};
+
+    *metrics = (plc_metrics){0};
+    if (n_batches > PLC_METRIC_SLOTS)
+        FAIL(session->ctx, PLEACH_EUSAGE, "%d images in batches of %d are more than %d batches; use a larger --batch",
+             split->n_images, session->batch, PLC_METRIC_SLOTS);
+    TRY(for_each_batch(session, split, &opts, n_batches, infer));
+    TRY(plc_session_read_metrics(session, 0, (unsigned)n_batches, metrics));
+done:
+    return status;
+}
+
+static pleach_status forward(pleach_session *session, int number, int n_images)
+{
+    (void)n_images;
+    return plc_session_forward(session, (unsigned)number);
+}
+
+pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split, int n_batches,
+                                      unsigned long long seed)
+{
+    const plc_loader_opts opts = {.batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true};
+
+    return for_each_batch(session, split, &opts, n_batches, forward);
+}

@@ -1,0 +1,498 @@
+// Sessions as wholes: compaction keeps the bits, gradients are those of the loss, runs repeat exactly.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/random.h>
+#include <exec/session.h>
+#include <fuse/importance.h>
+#include <prune/pruner.h>
+#include <rewrite/apply.h>
+#include <rewrite/compact.h>
+#include <rewrite/drop.h>
+#include <rewrite/fold.h>
+#include <train/optimizer.h>
+#include <evaluate.h>
+#include <random_graph.h>
+
+enum { N_GRAPHS = 24, BATCH = 5 };
+
+typedef struct devices {
+    pleach_ctx *ctx;
+    pleach_device *vector, *work_item;
+} devices;
+
+#define CHECK(call)                                                                                \
+    do {                                                                                           \
+        if ((call) != PLEACH_OK)                                                                   \
+            fail_msg("%s: %s", #call, pleach_error(ctx));                                          \
+    } while (0)
+
+static int open_devices(void **state)
+{
+    devices *d = calloc(1, sizeof *d);
+    const pleach_device_opts vector = {.mapping = PLEACH_MAPPING_VECTOR, .lanes = 8};
+    const pleach_device_opts work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM, .lanes = 4};
+
+    *state = d;
+    if (d == NULL || pleach_ctx_create(&d->ctx) != PLEACH_OK)
+        return -1;
+    if (pleach_device_open(d->ctx, NULL, &vector, &d->vector) != PLEACH_OK ||
+        pleach_device_open(d->ctx, NULL, &work_item, &d->work_item) != PLEACH_OK) {
+        print_error("%s\n", pleach_error(d->ctx));
+        return -1;
+    }
+    return 0;
+}
+
+static int close_devices(void **state)
+{
+    devices *d = *state;
+
+    pleach_device_close(&d->vector);
+    pleach_device_close(&d->work_item);
+    pleach_ctx_destroy(&d->ctx);
+    free(d);
+    return 0;
+}
+
+static size_t image_bytes(const pleach_graph *graph)
+{
+    const plc_shape s = graph->nodes[0].shape;
+
+    return (size_t)s.c * (size_t)s.h * (size_t)s.w;
+}
+
+static unsigned char *random_images(const pleach_graph *graph, unsigned seed)
+{
+    const size_t n = BATCH * image_bytes(graph);
+    unsigned char *images = malloc(n);
+
+    assert_non_null(images);
+    for (size_t i = 0; i < n; i++)
+        images[i] = (unsigned char)plc_random_u32x4(seed, PLC_STREAM_TEST, 7, i).x;
+    return images;
+}
+
+static pleach_session *make_session(pleach_device *device, const pleach_graph *graph, const float *weights)
+{
+    pleach_ctx *ctx = device->ctx;
+    pleach_session *session = NULL;
+    const float mean[] = {0.4f, 0.5f, 0.6f}, std[] = {0.2f, 0.3f, 0.25f};
+    const pleach_session_opts opts = {.seed = 3, .mean = mean, .std = std};
+
+    CHECK(pleach_session_create(ctx, graph, device, BATCH, &opts, &session));
+    if (weights)
+        CHECK(plc_session_write_weights(session, weights));
+    return session;
+}
+
+// Logits of one training step (forward) or of inference.
+static float *logits_of(pleach_session *session, const unsigned char *images, bool training)
+{
+    pleach_ctx *ctx = session->ctx;
+    const int classes = session->graph->nodes[session->graph->n_nodes - 1].shape.c;
+    float *logits = calloc((size_t)(BATCH * classes), sizeof *logits);
+
+    assert_non_null(logits);
+    if (!training) {
+        CHECK(pleach_session_predict(session, images, BATCH, logits));
+        return logits;
+    }
+    CHECK(plc_session_upload(session, images, NULL, BATCH, NULL));
+    CHECK(plc_session_forward(session, 0));
+    CHECK(plc_session_read_logits(session, true, BATCH, logits));
+    return logits;
+}
+
+static void assert_same_bits(const pleach_graph *graph, unsigned seed, const float *a, const float *b)
+{
+    const size_t n = (size_t)(BATCH * graph->nodes[graph->n_nodes - 1].shape.c);
+
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&a[i], &b[i], sizeof *a) != 0)
+            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i], (double)b[i]);
+}
+
+static void compare_masked_compacted(pleach_device *device, unsigned seed)
+{
+    pleach_ctx *ctx = device->ctx;
+    pleach_graph *graph = NULL, *small_graph = NULL;
+    plc_channels *channels = NULL;
+    unsigned char *mask = NULL, *images;
+    float *weights = NULL;
+    plc_pruner *pruner = NULL;
+    plc_edits *edits = NULL;
+    pleach_session *masked, *compacted = NULL;
+
+    CHECK(plc_random_graph(ctx, seed, &graph));
+    CHECK(plc_channels_create(ctx, graph, &channels));
+    CHECK(plc_random_mask(ctx, channels, seed, 0.5, &mask));
+    CHECK(plc_random_params(ctx, graph, seed, &weights));
+    images = random_images(graph, seed);
+    masked = make_session(device, graph, weights);
+    CHECK(plc_pruner_create(masked, channels, PLC_SCORE_L2, 0, &pruner));
+    CHECK(plc_pruner_set_masks(pruner, mask));
+    CHECK(plc_compact_describe(ctx, graph, channels, mask, &small_graph, &edits));
+    CHECK(plc_rewrite_session(masked, small_graph, edits, false, &compacted));
+    for (int training = 0; training < 2; training++) {
+        float *a = logits_of(masked, images, training), *b = logits_of(compacted, images, training);
+        assert_same_bits(graph, seed, a, b);
+        free(a);
+        free(b);
+    }
+    plc_pruner_destroy(&pruner);
+    pleach_session_destroy(&compacted);
+    pleach_session_destroy(&masked);
+    plc_edits_destroy(&edits);
+    plc_channels_destroy(&channels);
+    pleach_graph_destroy(&small_graph);
+    pleach_graph_destroy(&graph);
+    free(mask);
+    free(weights);
+    free(images);
+}
+
+static void masked_network_gives_the_same_bits_as_compacted(void **state)
+{
+    const devices *d = *state;
+
+    for (unsigned seed = 0; seed < N_GRAPHS; seed++)
+        compare_masked_compacted(seed % 3 == 2 ? d->work_item : d->vector, seed);
+}
+
+static void inference_agrees_with_double_precision(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+
+    for (unsigned seed = 0; seed < N_GRAPHS; seed++) {
+        pleach_graph *graph = NULL;
+        float *weights = NULL, *image;
+        double *expected = NULL;
+        CHECK(plc_random_graph(ctx, seed, &graph));
+        CHECK(plc_random_params(ctx, graph, seed, &weights));
+        unsigned char *images = random_images(graph, seed);
+        pleach_session *session = make_session(seed % 2 ? d->work_item : d->vector, graph, weights);
+        float *logits = logits_of(session, images, false);
+        const plc_shape s = graph->nodes[0].shape;
+        const int classes = graph->nodes[graph->n_nodes - 1].shape.c;
+        image = calloc(image_bytes(graph), sizeof *image);
+        assert_non_null(image);
+        for (int n = 0; n < BATCH; n++) {
+            for (size_t i = 0; i < image_bytes(graph); i++) {
+                const size_t c = i / (size_t)(s.h * s.w);
+                image[i] = ((float)images[(size_t)n * image_bytes(graph) + i] / 255.0f - session->opts.mean[c]) /
+                           session->opts.std[c];
+            }
+            CHECK(plc_evaluate(ctx, graph, weights, image, NULL, NULL, NULL, &expected));
+            for (int k = 0; k < classes; k++)
+                if (fabs((double)logits[n * classes + k] - expected[k]) > 2e-4 * (1 + fabs(expected[k])))
+                    fail_msg("random graph %u, image %d, logit %d: %g, expected %g", seed, n, k,
+                             (double)logits[n * classes + k], expected[k]);
+            free(expected);
+        }
+        free(image);
+        free(logits);
+        free(images);
+        free(weights);
+        pleach_session_destroy(&session);
+        pleach_graph_destroy(&graph);
+    }
+}
+
+static double loss_at(pleach_session *session, const unsigned char *images, const int *labels,
+                      const float *weights, unsigned slot)
+{
+    pleach_ctx *ctx = session->ctx;
+    plc_metrics metrics = {0};
+
+    CHECK(plc_session_write_weights(session, weights));
+    CHECK(plc_session_upload(session, images, labels, BATCH, NULL));
+    CHECK(plc_session_train(session, slot));
+    CHECK(plc_session_read_metrics(session, slot, 1, &metrics));
+    return metrics.loss_sum / metrics.n_images;
+}
+
+// The loss along the gradient g must rise by |g| per unit of length.
+static void compare_gradient(pleach_device *device, unsigned seed)
+{
+    pleach_ctx *ctx = device->ctx;
+    pleach_graph *graph = NULL;
+    float *weights = NULL;
+    int labels[BATCH];
+
+    CHECK(plc_random_graph(ctx, seed, &graph));
+    CHECK(plc_random_params(ctx, graph, seed, &weights));
+    unsigned char *images = random_images(graph, seed);
+    pleach_session *session = make_session(device, graph, weights);
+    const int classes = graph->nodes[graph->n_nodes - 1].shape.c, n = session->layout->n_trainable;
+    for (int i = 0; i < BATCH; i++)
+        labels[i] = i % classes;
+    float *gradient = calloc((size_t)n, sizeof *gradient), *moved = calloc((size_t)session->layout->n_floats, sizeof *moved);
+    assert_non_null(gradient);
+    assert_non_null(moved);
+    loss_at(session, images, labels, weights, 0);
+    CHECK(plc_buffer_read(device, session->grads, 0, (size_t)n * sizeof *gradient, gradient));
+    double length = 0;
+    for (int i = 0; i < n; i++)
+        length += (double)gradient[i] * (double)gradient[i];
+    length = sqrt(length);
+    assert_true(length > 1e-4);
+    double best = INFINITY, slope = 0;
+    // Too long a step meets kinks of ReLU and max pooling, too short a one rounding: one of these fits.
+    for (double step = 3e-2; step > 2e-4; step /= 3) {
+        double losses[2];
+        for (int side = 0; side < 2; side++) {
+            memcpy(moved, weights, (size_t)session->layout->n_floats * sizeof *moved);
+            for (int i = 0; i < n; i++)
+                moved[i] += (float)((side ? step : -step) * (double)gradient[i] / length);
+            losses[side] = loss_at(session, images, labels, moved, 1);
+        }
+        const double found = (losses[1] - losses[0]) / (2 * step);
+        if (fabs(found - length) < best) {
+            best = fabs(found - length);
+            slope = found;
+        }
+    }
+    if (best > 0.03 * length)
+        fail_msg("random graph %u: the loss rises by %g along a gradient of length %g", seed, slope, length);
+    free(gradient);
+    free(moved);
+    free(images);
+    free(weights);
+    pleach_session_destroy(&session);
+    pleach_graph_destroy(&graph);
+}
+
+static void gradients_are_the_slope_of_the_loss(void **state)
+{
+    const devices *d = *state;
+
+    for (unsigned seed = 0; seed < N_GRAPHS; seed++)
+        compare_gradient(seed % 3 == 1 ? d->work_item : d->vector, seed);
+}
+
+static float *train_some_steps(pleach_device *device, plc_optimizer_kind kind)
+{
+    pleach_ctx *ctx = device->ctx;
+    pleach_graph *graph = NULL;
+    plc_optimizer *optimizer = NULL;
+    const plc_optimizer_opts opts = {.kind = kind, .nesterov = true, .weight_decay = 1e-3f};
+
+    CHECK(pleach_graph_create(ctx, "resnet20", 1, 12, 12, 10, &graph));
+    unsigned char *images = random_images(graph, 1);
+    const int labels[BATCH] = {1, 2, 3, 4, 5};
+    pleach_session *session = NULL;
+    const pleach_session_opts session_opts = {.seed = 9, .crop = 2, .flip = true, .label_smoothing = 0.1f};
+    CHECK(pleach_session_create(ctx, graph, device, BATCH, &session_opts, &session));
+    CHECK(plc_optimizer_create(session, &opts, &optimizer));
+    for (unsigned step = 0; step < 6; step++) {
+        CHECK(plc_session_upload(session, images, labels, BATCH, NULL));
+        CHECK(plc_session_train(session, step));
+        CHECK(plc_optimizer_step(optimizer, 0.01f, 0.9f));
+    }
+    float *weights = calloc((size_t)session->layout->n_floats, sizeof *weights);
+    assert_non_null(weights);
+    CHECK(plc_session_read_weights(session, weights));
+    // The arena's length goes in front of nothing: callers know the graph.
+    plc_optimizer_destroy(&optimizer);
+    pleach_session_destroy(&session);
+    pleach_graph_destroy(&graph);
+    free(images);
+    return weights;
+}
+
+static void same_seed_gives_the_same_bits(void **state)
+{
+    const devices *d = *state;
+
+    for (int kind = 0; kind < 2; kind++) {
+        float *a = train_some_steps(d->vector, (plc_optimizer_kind)kind);
+        float *b = train_some_steps(d->vector, (plc_optimizer_kind)kind);
+        pleach_ctx *ctx = d->ctx;
+        pleach_graph *graph = NULL;
+        plc_params_layout *layout = NULL;
+        CHECK(pleach_graph_create(ctx, "resnet20", 1, 12, 12, 10, &graph));
+        CHECK(plc_params_layout_create(ctx, graph, &layout));
+        for (int i = 0; i < layout->n_floats; i++)
+            assert_true(isfinite(a[i]));
+        assert_memory_equal(a, b, (size_t)layout->n_floats * sizeof *a);
+        plc_params_layout_destroy(&layout);
+        pleach_graph_destroy(&graph);
+        free(a);
+        free(b);
+    }
+}
+
+// A compacted resnet20 with optimizer, as a run makes it.
+static void a_step_after_compaction_changes_every_parameter(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    pleach_graph *graph = NULL, *small_graph = NULL;
+    plc_channels *channels = NULL;
+    plc_edits *edits = NULL;
+    unsigned char *mask = NULL;
+    plc_optimizer *optimizer = NULL, *small_optimizer = NULL;
+    pleach_session *small = NULL;
+    const plc_optimizer_opts opts = {.nesterov = true, .weight_decay = 1e-3f};
+
+    CHECK(pleach_graph_create(ctx, "resnet20", 1, 12, 12, 10, &graph));
+    CHECK(plc_channels_create(ctx, graph, &channels));
+    CHECK(plc_random_mask(ctx, channels, 5, 0.4, &mask));
+    unsigned char *images = random_images(graph, 2);
+    const int labels[BATCH] = {1, 2, 3, 4, 5};
+    pleach_session *session = make_session(d->vector, graph, NULL);
+    CHECK(plc_optimizer_create(session, &opts, &optimizer));
+    CHECK(plc_session_upload(session, images, labels, BATCH, NULL));
+    CHECK(plc_session_train(session, 0));
+    CHECK(plc_optimizer_step(optimizer, 0.01f, 0.9f));
+    CHECK(plc_compact_describe(ctx, graph, channels, mask, &small_graph, &edits));
+    CHECK(plc_rewrite_session(session, small_graph, edits, false, &small));
+    CHECK(plc_optimizer_create(small, &opts, &small_optimizer));
+    const size_t n = (size_t)small->layout->n_trainable;
+    float *before = calloc((size_t)small->layout->n_floats, sizeof *before);
+    float *after = calloc((size_t)small->layout->n_floats, sizeof *after);
+    float *moments = calloc(n, sizeof *moments);
+    CHECK(plc_session_read_weights(small, before));
+    CHECK(plc_buffer_read(d->vector, small->moments[0], 0, n * sizeof *moments, moments));
+    CHECK(plc_session_upload(small, images, labels, BATCH, NULL));
+    CHECK(plc_session_train(small, 1));
+    CHECK(plc_optimizer_step(small_optimizer, 0.01f, 0.9f));
+    CHECK(plc_session_read_weights(small, after));
+    size_t with_momentum = 0;
+    for (size_t i = 0; i < n; i++) {
+        with_momentum += moments[i] != 0.0f;
+        if (before[i] == after[i] && moments[i] != 0.0f)
+            fail_msg("parameter float %zu of %zu did not change", i, n);
+    }
+    assert_true(with_momentum > n * 9 / 10);
+    free(before);
+    free(after);
+    free(moments);
+    free(images);
+    free(mask);
+    plc_optimizer_destroy(&optimizer);
+    plc_optimizer_destroy(&small_optimizer);
+    pleach_session_destroy(&small);
+    pleach_session_destroy(&session);
+    plc_edits_destroy(&edits);
+    plc_channels_destroy(&channels);
+    pleach_graph_destroy(&small_graph);
+    pleach_graph_destroy(&graph);
+}
+
+static void assert_close(const pleach_graph *graph, unsigned seed, const float *a, const float *b, double tolerance)
+{
+    const size_t n = (size_t)(BATCH * graph->nodes[graph->n_nodes - 1].shape.c);
+    double largest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs((double)a[i]));
+    for (size_t i = 0; i < n; i++)
+        if (fabs((double)a[i] - (double)b[i]) > tolerance * largest)
+            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i], (double)b[i]);
+}
+
+static void folded_network_gives_the_same_logits(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+
+    for (unsigned seed = 0; seed < N_GRAPHS; seed++) {
+        pleach_graph *graph = NULL, *folded_graph = NULL;
+        plc_edits *edits = NULL;
+        float *weights = NULL;
+        pleach_session *folded = NULL;
+        CHECK(plc_random_graph(ctx, seed, &graph));
+        CHECK(plc_random_params(ctx, graph, seed, &weights));
+        unsigned char *images = random_images(graph, seed);
+        pleach_session *session = make_session(d->vector, graph, weights);
+        CHECK(plc_fold_describe(ctx, graph, &folded_graph, &edits, NULL));
+        CHECK(plc_rewrite_session(session, folded_graph, edits, true, &folded));
+        float *a = logits_of(session, images, false), *b = logits_of(folded, images, false);
+        assert_close(graph, seed, a, b, 1e-5);
+        free(a);
+        free(b);
+        free(images);
+        free(weights);
+        pleach_session_destroy(&folded);
+        pleach_session_destroy(&session);
+        plc_edits_destroy(&edits);
+        pleach_graph_destroy(&folded_graph);
+        pleach_graph_destroy(&graph);
+    }
+}
+
+static void dropping_a_faded_block_changes_nothing(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    pleach_graph *graph = NULL;
+    plc_blocks *blocks = NULL;
+    float *weights = NULL;
+
+    CHECK(pleach_graph_create(ctx, "resnet20", 1, 14, 14, 10, &graph));
+    CHECK(plc_random_params(ctx, graph, 4, &weights));
+    CHECK(plc_blocks_find(ctx, graph, &blocks));
+    assert_int_equal(blocks->n_items, 9);
+    unsigned char *images = random_images(graph, 3);
+    for (int i = 0; i < blocks->n_items; i++) {
+        pleach_graph *small_graph = NULL;
+        plc_edits *edits = NULL;
+        pleach_session *small = NULL, *session = make_session(d->vector, graph, weights);
+        CHECK(plc_gate_set(session, &blocks->items[i], 0.0f));
+        CHECK(plc_drop_describe(ctx, graph, blocks->items[i].add, blocks->items[i].shortcut, &small_graph, &edits));
+        CHECK(plc_rewrite_session(session, small_graph, edits, false, &small));
+        float *a = logits_of(session, images, false), *b = logits_of(small, images, false);
+        assert_close(graph, (unsigned)i, a, b, 1e-6);
+        free(a);
+        free(b);
+        pleach_session_destroy(&small);
+        pleach_session_destroy(&session);
+        plc_edits_destroy(&edits);
+        pleach_graph_destroy(&small_graph);
+    }
+    free(images);
+    free(weights);
+    plc_blocks_destroy(&blocks);
+    pleach_graph_destroy(&graph);
+}
+
+static void a_batch_that_cannot_be_is_refused(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    pleach_graph *graph = NULL;
+    pleach_session *session = NULL;
+
+    CHECK(pleach_graph_create(ctx, "cnn5", 1, 28, 28, 10, &graph));
+    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 0, NULL, &session), PLEACH_EUSAGE);
+    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 65536, NULL, &session), PLEACH_ENOMEM);
+    assert_non_null(strstr(pleach_error(ctx), "batch"));
+    assert_null(session);
+    pleach_graph_destroy(&graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(masked_network_gives_the_same_bits_as_compacted),
+        cmocka_unit_test(inference_agrees_with_double_precision),
+        cmocka_unit_test(gradients_are_the_slope_of_the_loss),
+        cmocka_unit_test(same_seed_gives_the_same_bits),
+        cmocka_unit_test(a_step_after_compaction_changes_every_parameter),
+        cmocka_unit_test(folded_network_gives_the_same_logits),
+        cmocka_unit_test(dropping_a_faded_block_changes_nothing),
+        cmocka_unit_test(a_batch_that_cannot_be_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, open_devices, close_devices);
+}
