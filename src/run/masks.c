@@ -1,0 +1,184 @@
+// The pruning phase: when a mask update is due, what it decides, and what it cost.
+#include <run/run.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/clock.h>
+#include <base/memory.h>
+
+// An update every epoch by default, but at least this many on the way to the target.
+enum { LEAST_UPDATES = 4 };
+
+pleach_status plc_run_start_pruning(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_score score;
+
+    TRY(plc_score_parse(run->ctx, run->opts.score, &score));
+    TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
+    TRY(plc_pruner_create(run->session, run->channels, score, run->opts.seed, &run->pruner));
+    if (run->mask == NULL) {
+        const size_t n = (size_t)plc_channels_n_classes(run->channels);
+        TRY(plc_alloc(run->ctx, n, 1, &run->mask));
+        memset(run->mask, 1, n);
+    }
+done:
+    return status;
+}
+
+// Share of the dense cost that may stay at `progress` (0 to 1) of the ramp: cubic, as in Zhu and
+// Gupta, "To prune, or not to prune" (2017).
+static double ramp(double target, double progress)
+{
+    const double left = 1.0 - progress;
+
+    return target + (1.0 - target) * left * left * left;
+}
+
+// Steps of the phase in which masks move; its last epoch (half of a phase of one epoch) keeps them still.
+static void ramp_steps(const plc_run *run, int *n_ramp, int *interval)
+{
+    const int per_epoch = plc_trainer_steps_per_epoch(run->trainer);
+    const int epochs = run->phase_ends[PLC_PHASE_PRUNE] - run->phase_ends[PLC_PHASE_DENSE];
+
+    *n_ramp = epochs > 1 ? (epochs - 1) * per_epoch : per_epoch / 2;
+    if (*n_ramp < 1)
+        *n_ramp = 1;
+    *interval = run->opts.update_steps > 0 ? run->opts.update_steps : per_epoch;
+    if (*interval > *n_ramp / LEAST_UPDATES)
+        *interval = *n_ramp / LEAST_UPDATES > 0 ? *n_ramp / LEAST_UPDATES : 1;
+}
+
+static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **names, const char ***list)
+{
+    pleach_status status = PLEACH_OK;
+    int n = 1;
+
+    if (run->opts.keep[0] == '\0')
+        return PLEACH_OK;
+    TRY(plc_strdup(run->ctx, run->opts.keep, names));
+    for (const char *c = *names; *c; c++)
+        n += *c == ',';
+    TRY(plc_alloc(run->ctx, (size_t)n, sizeof **list, list));
+    char *state = NULL;
+    for (char *name = strtok_r(*names, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
+        if (plc_graph_find(run->session->graph, name) == PLC_NO_NODE)
+            FAIL(run->ctx, PLEACH_EUSAGE, "--keep %s: '%s' has no such node; `pleach inspect` lists them", name,
+                 run->session->graph->name);
+        (*list)[opts->n_keep++] = name;
+    }
+    opts->keep = *list;
+done:
+    return status;
+}
+
+static pleach_status choose(plc_run *run, float *scores, double share, plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    const bool by_macs = run->opts.macs > 0;
+    char *names = NULL;
+    const char **list = NULL;
+    plc_select_opts opts = {
+        .rank = strcmp(run->opts.rank, "macs") == 0 ? PLC_RANK_MACS : PLC_RANK_SCORE,
+        .budget = by_macs ? PLC_BUDGET_MACS : PLC_BUDGET_PARAMS,
+        .target = share,
+        .dense = by_macs ? run->dense_macs : run->dense_params,
+        .band = run->opts.band,
+        .min_channels = run->opts.min_channels,
+        .max_ratio = run->opts.max_ratio,
+    };
+
+    TRY(parse_keep(run, &opts, &names, &list));
+    if (run->session->opts.mask_gradients) // pruned is pruned: nothing pruned may rank high again
+        for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
+            if (!run->mask[k])
+                scores[k] = 0.0f;
+    TRY(plc_select(run->ctx, run->session->graph, run->channels, scores, run->mask, &opts, selection));
+done:
+    free(list);
+    free(names);
+    return status;
+}
+
+// Writes the selection to the device. What returns starts with fresh optimizer state; in soft pruning
+// weights are zeroed and go on training, and masks stay open.
+static pleach_status apply(plc_run *run, const plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = plc_channels_n_classes(run->channels);
+    unsigned char *chosen = NULL;
+    const bool soft = strcmp(run->opts.recover, "soft") == 0;
+
+    TRY(plc_alloc(run->ctx, (size_t)n, 1, &chosen));
+    for (int k = 0; k < n; k++)
+        chosen[k] = soft ? !selection->mask[k] : selection->mask[k] && !run->mask[k];
+    if (soft) {
+        TRY(plc_pruner_zero_weights(run->pruner, chosen));
+    } else {
+        TRY(plc_pruner_zero_moments(run->pruner, chosen));
+        TRY(plc_pruner_set_masks(run->pruner, selection->mask));
+    }
+    memcpy(run->mask, selection->mask, (size_t)n);
+done:
+    free(chosen);
+    return status;
+}
+
+static pleach_status report_update(plc_run *run, const plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_position *position = plc_trainer_position(run->trainer);
+    const plc_report_mask_update update = {
+        .epoch = position->epoch + 1, .step = position->epoch_step, .pl = selection->pl,
+        .macs = selection->macs, .params = selection->params,
+        .n_pruned = selection->n_prunable - selection->n_kept,
+        .flips = selection->flips, .returns = selection->returns};
+
+    TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
+    TRY(plc_run_log_event(run, "mask",
+                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b}", "epoch", update.epoch, "step",
+                                    update.step, "pl", update.pl, "macs", (json_int_t)update.macs,
+                                    "params", (json_int_t)update.params, "n_pruned", update.n_pruned,
+                                    "flips", update.flips, "returns", update.returns, "reached",
+                                    selection->reached)));
+done:
+    return status;
+}
+
+static pleach_status update_masks(plc_run *run, double progress)
+{
+    pleach_status status = PLEACH_OK;
+    const double target = run->opts.macs > 0 ? run->opts.macs : run->opts.params;
+    plc_selection selection = {0};
+    float *scores = NULL;
+
+    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(run->channels), sizeof *scores, &scores));
+    TRY(plc_device_finish(run->device)); // so that the steps before are not counted as the method's cost
+    const double begin = plc_clock_seconds();
+    TRY(plc_pruner_score(run->pruner, run->n_updates, scores));
+    const double scored = plc_clock_seconds();
+    TRY(choose(run, scores, ramp(target, progress), &selection));
+    TRY(apply(run, &selection));
+    TRY(plc_device_finish(run->device));
+    run->report.method_cost.score_ms += (scored - begin) * 1e3;
+    run->report.method_cost.mask_ms += (plc_clock_seconds() - scored) * 1e3;
+    run->n_updates++;
+    TRY(report_update(run, &selection));
+done:
+    plc_selection_finish(&selection);
+    free(scores);
+    return status;
+}
+
+pleach_status plc_run_update_masks(plc_run *run)
+{
+    const plc_position *position = plc_trainer_position(run->trainer);
+    const int per_epoch = plc_trainer_steps_per_epoch(run->trainer);
+    const int step = (position->epoch - run->phase_ends[PLC_PHASE_DENSE]) * per_epoch + position->epoch_step;
+    int n_ramp, interval;
+
+    ramp_steps(run, &n_ramp, &interval);
+    if (step > n_ramp || (step % interval != 0 && step != n_ramp))
+        return PLEACH_OK;
+    return update_masks(run, (double)step / n_ramp);
+}

@@ -1,0 +1,232 @@
+// The network in training: session, optimizer and trainer, made, replaced and freed together.
+#include <run/run.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/file.h>
+#include <base/memory.h>
+#include <io/model_file.h>
+#include <models/models.h>
+
+static bool flips_by_default(const char *dataset)
+{
+    return strcmp(dataset, "mnist") != 0; // mirrored digits are other digits
+}
+
+static int default_crop(const char *dataset)
+{
+    return strncmp(dataset, "cifar", 5) == 0 ? 4 : 2;
+}
+
+static pleach_session_opts session_opts(const plc_run *run)
+{
+    const char *dataset = pleach_dataset_name(run->dataset);
+
+    return (pleach_session_opts){
+        .seed = run->opts.seed,
+        .label_smoothing = (float)run->opts.label_smoothing,
+        .crop = run->opts.crop >= 0 ? run->opts.crop : default_crop(dataset),
+        .flip = run->opts.flip >= 0 ? run->opts.flip : flips_by_default(dataset),
+        .mean = run->dataset->mean,
+        .std = run->dataset->deviation,
+        .mask_gradients = strcmp(run->opts.recover, "none") == 0,
+    };
+}
+
+static pleach_status make_optimizer(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_optimizer_opts opts = {.nesterov = !run->opts.no_nesterov,
+                               .weight_decay = (float)run->opts.weight_decay};
+
+    TRY(plc_optimizer_parse(run->ctx, run->opts.optimizer, &opts.kind));
+    TRY(plc_optimizer_create(run->session, &opts, &run->optimizer));
+done:
+    return status;
+}
+
+pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_session_opts opts = session_opts(run);
+
+    TRY(pleach_session_create(run->ctx, graph, run->device, run->opts.batch, &opts, &run->session));
+    if (weights)
+        TRY(plc_session_write_weights(run->session, weights));
+    TRY(make_optimizer(run));
+done:
+    pleach_graph_destroy(&graph);
+    return status;
+}
+
+static pleach_status on_step(void *user, plc_trainer *trainer)
+{
+    pleach_status status = PLEACH_OK;
+    plc_run *run = user;
+
+    (void)trainer;
+    if (run->phase == PLC_PHASE_PRUNE)
+        TRY(plc_run_update_masks(run));
+    if (run->phase == PLC_PHASE_FADE)
+        TRY(plc_run_fade(run));
+    TRY(plc_run_tell(run, NULL));
+    if (run->job->stop && *run->job->stop) {
+        TRY(plc_run_save(run));
+        FAIL(run->ctx, PLEACH_EINTERRUPTED, "interrupted; go on with --resume %s", run->directory.path);
+    }
+done:
+    return status;
+}
+
+pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
+{
+    pleach_status status = PLEACH_OK;
+    plc_trainer_opts opts = {.seed = run->opts.seed, .on_step = on_step, .user = run};
+    const int n_steps = run->dataset->train.n_images / run->opts.batch;
+
+    opts.schedule = (plc_schedule){.n_steps = (unsigned)(n_steps * run->opts.epochs),
+                                   .peak = (float)run->opts.learning_rate,
+                                   .momentum = (float)run->opts.momentum,
+                                   .warmup = (float)run->opts.warmup};
+    TRY(plc_schedule_parse(run->ctx, run->opts.schedule, &opts.schedule.kind));
+    TRY(plc_trainer_create(run->ctx, run->session, run->optimizer, &run->dataset->train, &opts,
+                           position, &run->trainer));
+done:
+    return status;
+}
+
+pleach_status plc_run_replace_session(plc_run *run, pleach_session *session)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *old = run->session;
+    plc_optimizer *old_optimizer = run->optimizer;
+
+    run->session = session;
+    run->optimizer = NULL;
+    TRY(make_optimizer(run));
+    plc_optimizer_set_n_steps(run->optimizer, plc_optimizer_n_steps(old_optimizer));
+    TRY(plc_trainer_set_session(run->trainer, run->session, run->optimizer));
+done:
+    plc_optimizer_destroy(&old_optimizer);
+    pleach_session_destroy(&old);
+    return status;
+}
+
+void plc_run_finish_network(plc_run *run)
+{
+    plc_trainer_destroy(&run->trainer);
+    plc_pruner_destroy(&run->pruner);
+    plc_channels_destroy(&run->channels);
+    plc_blocks_destroy(&run->fading);
+    plc_optimizer_destroy(&run->optimizer);
+    pleach_session_destroy(&run->session);
+    free(run->mask);
+    free(run->dropping);
+    run->mask = NULL;
+    run->dropping = NULL;
+}
+
+static pleach_status check_fits(plc_run *run, const pleach_graph *graph)
+{
+    const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
+    const pleach_dataset *data = run->dataset;
+
+    if (in.c == data->channels && in.h == data->height && in.w == data->width && out.c == data->n_classes)
+        return PLEACH_OK;
+    return plc_fail(run->ctx, PLEACH_EINPUT,
+                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d", run->opts.model,
+                    in.c, in.h, in.w, out.c, data->name, data->channels, data->height, data->width,
+                    data->n_classes);
+}
+
+// The network to start from: a model file where --model names one, else a name. *weights may be NULL.
+pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **weights)
+{
+    pleach_status status = PLEACH_OK;
+    plc_model_file file = {0};
+    const pleach_dataset *data = run->dataset;
+
+    if (!plc_file_exists(run->opts.model)) {
+        TRY(pleach_graph_create(run->ctx, run->opts.model, data->channels, data->height, data->width,
+                                data->n_classes, graph));
+        goto done;
+    }
+    TRY(plc_model_file_read(run->ctx, run->opts.model, &file));
+    TRY(check_fits(run, file.graph));
+    *graph = file.graph;
+    *weights = file.weights;
+    file.graph = NULL;
+    file.weights = NULL;
+done:
+    plc_model_file_finish(&file);
+    return status;
+}
+
+static const char *const control_names[] = {"dense", "scratch", "cnn5"};
+enum { N_CONTROL_NAMES = 3 };
+
+// The i-th name of --controls into `name`; false when there are fewer.
+static bool control_name(const plc_run *run, int i, char *name, size_t size)
+{
+    const char *at = run->opts.controls;
+
+    for (; *at; i--) {
+        const size_t length = strcspn(at, ",");
+        if (i == 0) {
+            snprintf(name, size, "%.*s", (int)length, at);
+            return true;
+        }
+        at += length + (at[length] == ',');
+    }
+    return false;
+}
+
+int plc_run_n_controls(const plc_run *run)
+{
+    char name[32];
+    int n = 0;
+
+    while (control_name(run, n, name, sizeof name))
+        n++;
+    return n;
+}
+
+const char *plc_run_network_name(const plc_run *run)
+{
+    char name[32];
+
+    if (run->network == 0 || !control_name(run, run->network - 1, name, sizeof name))
+        return "";
+    for (int i = 0; i < N_CONTROL_NAMES; i++)
+        if (strcmp(name, control_names[i]) == 0)
+            return i == 0 ? "dense-control" : control_names[i];
+    return "unknown";
+}
+
+pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph)
+{
+    pleach_status status = PLEACH_OK;
+    plc_model_file final = {0};
+    char *path = NULL;
+    float *weights = NULL;
+    const char *name = plc_run_network_name(run);
+
+    if (strcmp(name, "dense-control") == 0) {
+        TRY(plc_run_first_graph(run, graph, &weights));
+        goto done;
+    }
+    if (strcmp(name, "unknown") == 0)
+        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch and cnn5", run->opts.controls);
+    TRY(plc_directory_file(run->ctx, &run->directory, "model.safetensors", &path));
+    TRY(plc_model_file_read(run->ctx, path, &final));
+    if (strcmp(name, "scratch") == 0)
+        TRY(plc_graph_copy(run->ctx, final.graph, graph));
+    else
+        TRY(plc_model_cnn5_for_macs(run->ctx, final.graph->nodes[0].shape, run->dataset->n_classes,
+                                    pleach_graph_macs(final.graph), graph));
+done:
+    plc_model_file_finish(&final);
+    free(path);
+    free(weights);
+    return status;
+}

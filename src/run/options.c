@@ -1,0 +1,139 @@
+// Job options: defaults, JSON and ranges, all from the one table in pleach/run.h.
+#include <run/options.h>
+
+#include <string.h>
+
+void pleach_run_opts_init(pleach_run_opts *opts)
+{
+    *opts = (pleach_run_opts){
+#define X(kind, field, option, value, argument, commands, help) .field = value,
+        PLEACH_RUN_OPTIONS(X)
+#undef X
+    };
+}
+
+#define TO_TEXT(value) json_string(value)
+#define TO_INT(value) json_integer(value)
+#define TO_FLOAT(value) json_real(value)
+#define TO_FLAG(value) json_boolean(value)
+#define TO_SEED(value) json_integer((json_int_t)(value))
+
+pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, json_t **object)
+{
+    json_t *made = json_object();
+    int failed = made == NULL;
+
+#define X(kind, field, option, value, argument, commands, help)                                    \
+    failed |= json_object_set_new(made, option, TO_##kind(opts->field));
+    PLEACH_RUN_OPTIONS(X)
+#undef X
+    if (failed) {
+        json_decref(made);
+        return plc_fail(ctx, PLEACH_ENOMEM, "out of host memory for the options");
+    }
+    *object = made;
+    return PLEACH_OK;
+}
+
+static bool read_TEXT(const json_t *json, const char **field)
+{
+    *field = json_string_value(json);
+    return json_is_string(json);
+}
+
+static bool read_INT(const json_t *json, int *field)
+{
+    *field = (int)json_integer_value(json);
+    return json_is_integer(json) && json_integer_value(json) == *field;
+}
+
+static bool read_FLOAT(const json_t *json, double *field)
+{
+    *field = json_number_value(json);
+    return json_is_number(json);
+}
+
+static bool read_FLAG(const json_t *json, bool *field)
+{
+    *field = json_is_true(json);
+    return json_is_boolean(json);
+}
+
+static bool read_SEED(const json_t *json, unsigned long long *field)
+{
+    *field = (unsigned long long)json_integer_value(json);
+    return json_is_integer(json);
+}
+
+pleach_status plc_options_from_json(pleach_ctx *ctx, const json_t *object, pleach_run_opts *opts)
+{
+    const char *key;
+    json_t *json;
+
+    pleach_run_opts_init(opts);
+    json_object_foreach((json_t *)object, key, json) {
+        bool known = false, fits = false;
+#define X(kind, field, option, value, argument, commands, help)                                    \
+    if (strcmp(key, option) == 0) {                                                                \
+        known = true;                                                                              \
+        fits = read_##kind(json, &opts->field);                                                    \
+    }
+        PLEACH_RUN_OPTIONS(X)
+#undef X
+        if (!known)
+            return plc_fail(ctx, PLEACH_EINPUT, "no option '%s'; was it written by another version?", key);
+        if (!fits)
+            return plc_fail(ctx, PLEACH_EINPUT, "option '%s' has a value of the wrong type", key);
+    }
+    return PLEACH_OK;
+}
+
+static pleach_status check_range(pleach_ctx *ctx, const char *option, double value, double low, double high)
+{
+    if (value >= low && value <= high)
+        return PLEACH_OK;
+    return plc_fail(ctx, PLEACH_EUSAGE, "--%s %g: it must be from %g to %g", option, value, low, high);
+}
+
+static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
+{
+    if (opts->macs > 0 && opts->params > 0)
+        return plc_fail(ctx, PLEACH_EUSAGE, "--macs and --params: give one target");
+    if (opts->macs <= 0 && opts->params <= 0)
+        return plc_fail(ctx, PLEACH_EUSAGE, "no target: --macs 0.5 keeps half of the computations, --params 0.5 half of the parameters");
+    return PLEACH_OK;
+}
+
+pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bool compress)
+{
+    enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_CROP = 64 };
+    pleach_status status = PLEACH_OK;
+
+    if (opts->model[0] == '\0')
+        FAIL(ctx, PLEACH_EUSAGE, "no network: --model resnet20, or a model file");
+    TRY(check_range(ctx, "epochs", opts->epochs, 1, MAX_EPOCHS));
+    TRY(check_range(ctx, "batch", opts->batch, 1, MAX_BATCH));
+    TRY(check_range(ctx, "lr", opts->learning_rate, 0, 100));
+    TRY(check_range(ctx, "momentum", opts->momentum, 0, 0.999));
+    TRY(check_range(ctx, "weight-decay", opts->weight_decay, 0, 1));
+    TRY(check_range(ctx, "warmup", opts->warmup, 0, 1));
+    TRY(check_range(ctx, "label-smoothing", opts->label_smoothing, 0, 1));
+    TRY(check_range(ctx, "crop", opts->crop, -1, MAX_CROP));
+    TRY(check_range(ctx, "flip", opts->flip, -1, 1));
+    TRY(check_range(ctx, "limit", opts->limit, 0, 1e9));
+    TRY(check_range(ctx, "calibration", opts->calibration, 1, 1e9));
+    if (!compress)
+        goto done;
+    TRY(check_target(ctx, opts));
+    TRY(check_range(ctx, "macs", opts->macs, 0, 1));
+    TRY(check_range(ctx, "params", opts->params, 0, 1));
+    TRY(check_range(ctx, "band", opts->band, 0, 1));
+    TRY(check_range(ctx, "update-steps", opts->update_steps, 0, 1e9));
+    TRY(check_range(ctx, "min-channels", opts->min_channels, 1, 65536));
+    TRY(check_range(ctx, "max-ratio", opts->max_ratio, 0, 1));
+    TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));
+done:
+    return status;
+}

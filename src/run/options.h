@@ -1,0 +1,19 @@
+// The options of a job as JSON: config.json of a run directory.
+#ifndef PLC_RUN_OPTIONS_H
+#define PLC_RUN_OPTIONS_H
+
+#include <jansson.h>
+#include <pleach/run.h>
+#include <base/status.h>
+
+// A new object with every option of the table.
+pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, json_t **object);
+
+// Texts in *opts are borrowed from `object`. An option that is not there keeps its default; one of the
+// wrong type, or unknown, is PLEACH_EINPUT (text names it).
+pleach_status plc_options_from_json(pleach_ctx *ctx, const json_t *object, pleach_run_opts *opts);
+
+// Ranges of all options. Fails with PLEACH_EUSAGE: text names the option, its value and its range.
+pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bool compress);
+
+#endif

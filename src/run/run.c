@@ -1,0 +1,244 @@
+// Jobs from beginning to end: train and compress.
+#include <run/run.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <base/clock.h>
+#include <base/memory.h>
+#include <price/macs.h>
+
+// Default shares of the epochs: a sixth dense, a third pruning, a twelfth fading, the rest tuning.
+static pleach_status plan_phases(plc_run *run)
+{
+    const pleach_run_opts *o = &run->opts;
+    const int n = o->epochs;
+    const bool from_file = run->dense_macs == 0 && strchr(o->model, '.') != NULL;
+    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 6 ? n / 6 : 1;
+    const int prune = o->prune_epochs ? o->prune_epochs : n >= 3 ? n / 3 : 1;
+    const int fade = o->fade_epochs ? o->fade_epochs : o->drop == 0 ? 0 : n >= 12 ? n / 12 : n >= 4 ? 1 : 0;
+
+    if (dense + prune + fade > n)
+        return plc_fail(run->ctx, PLEACH_EUSAGE,
+                        "%d dense, %d pruning and %d fading epochs are more than --epochs %d", dense, prune,
+                        fade, n);
+    run->phase_ends[PLC_PHASE_DENSE] = dense;
+    run->phase_ends[PLC_PHASE_PRUNE] = dense + prune;
+    run->phase_ends[PLC_PHASE_FADE] = dense + prune + fade;
+    run->phase_ends[PLC_PHASE_TUNE] = n;
+    return PLEACH_OK;
+}
+
+static int phase_end(const plc_run *run)
+{
+    return run->compress && run->network == 0 ? run->phase_ends[run->phase] : run->opts.epochs;
+}
+
+static pleach_status run_epoch(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_metrics metrics, calibration;
+
+    run->epoch_started = run->told = plc_clock_seconds();
+    TRY(plc_trainer_run_epoch(run->trainer, &metrics));
+    const double seconds = plc_clock_seconds() - run->epoch_started;
+    run->train_seconds += seconds;
+    run->step_seconds = seconds / plc_trainer_steps_per_epoch(run->trainer);
+    TRY(plc_run_tell(run, &metrics));
+    TRY(plc_evaluate_split(run->session, &run->dataset->calibration, &calibration));
+    TRY(plc_run_log_epoch(run, &metrics, &calibration));
+    TRY(plc_run_save(run));
+done:
+    return status;
+}
+
+// Trains the present network through all its phases.
+static pleach_status run_network(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+
+    while (run->phase != PLC_PHASE_DONE) {
+        while (plc_trainer_position(run->trainer)->epoch < phase_end(run))
+            TRY(run_epoch(run));
+        TRY(plc_run_enter_phase(run));
+    }
+done:
+    return status;
+}
+
+static pleach_status start_main(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+    float *weights = NULL;
+
+    TRY(plc_run_first_graph(run, &graph, &weights));
+    const plc_cost cost = plc_graph_cost(graph);
+    run->dense_macs = cost.macs;
+    run->dense_params = cost.params;
+    TRY(plc_run_start_network(run, graph, weights));
+    TRY(plc_run_start_trainer(run, NULL));
+done:
+    free(weights);
+    return status;
+}
+
+static pleach_status start_control(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+
+    plc_run_finish_network(run);
+    run->network++;
+    run->phase = PLC_PHASE_DENSE;
+    run->train_seconds = 0;
+    TRY(plc_run_control_graph(run, &graph));
+    TRY(plc_run_start_network(run, graph, NULL));
+    TRY(plc_run_start_trainer(run, NULL));
+done:
+    return status;
+}
+
+static pleach_status describe_run(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_report *report = &run->report;
+    const pleach_device_info *info = run->device->info;
+
+    TRY(plc_strdup(run->ctx, run->compress ? "compress" : "train", &report->command));
+    TRY(plc_strdup(run->ctx, run->opts.model, &report->model));
+    TRY(plc_strdup(run->ctx, run->opts.data, &report->data));
+    report->input[0] = run->dataset->channels;
+    report->input[1] = run->dataset->height;
+    report->input[2] = run->dataset->width;
+    report->n_classes = run->dataset->n_classes;
+    report->seed = run->opts.seed;
+    report->epochs = run->opts.epochs;
+    report->batch = run->opts.batch;
+    TRY(plc_strdup(run->ctx, info->name, &report->device.name));
+    TRY(plc_strdup(run->ctx, info->platform_name, &report->device.platform));
+    TRY(plc_strdup(run->ctx, info->driver_version, &report->device.driver));
+    report->device.lanes = run->device->lanes;
+    TRY(plc_strdup(run->ctx, run->device->vector_lanes ? "vector" : "work-item", &report->device.mapping));
+done:
+    return status;
+}
+
+static pleach_status write_report(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_report *report = &run->report;
+    plc_history history = {0};
+    struct rusage usage;
+    char *json = NULL, *html = NULL, *log = NULL;
+    double training = 0;
+
+    for (size_t i = 0; i < report->n_networks; i++)
+        if (strcmp(report->networks[i].name, run->compress ? "fused" : "dense") == 0)
+            training = report->networks[i].train_seconds;
+    getrusage(RUSAGE_SELF, &usage);
+    report->memory.device_peak_bytes = (long long)run->device->peak_memory_bytes;
+    report->memory.host_peak_bytes = (long long)usage.ru_maxrss * 1024;
+    report->method_cost.total_seconds = (report->method_cost.score_ms + report->method_cost.mask_ms +
+                                         report->method_cost.compact_ms + report->method_cost.fuse_ms) / 1e3;
+    report->method_cost.share_of_training = training > 0 ? report->method_cost.total_seconds / training : 0;
+    report->seconds += plc_clock_seconds() - run->started;
+    TRY(plc_directory_file(run->ctx, &run->directory, "report.json", &json));
+    TRY(plc_directory_file(run->ctx, &run->directory, "report.html", &html));
+    TRY(plc_directory_file(run->ctx, &run->directory, "log.jsonl", &log));
+    TRY(plc_report_write_json(run->ctx, report, json));
+    TRY(plc_history_read(run->ctx, log, &history));
+    const plc_report_run page = {run->directory.path, report, &history};
+    TRY(plc_report_write_html(run->ctx, &page, 1, html));
+done:
+    plc_history_finish(&history);
+    free(json);
+    free(html);
+    free(log);
+    return status;
+}
+
+static pleach_status open_directory(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_job *job = run->job;
+    plc_text path = {0};
+
+    if (job->resume) {
+        TRY(plc_directory_open(run->ctx, job->resume, &run->config, &run->directory));
+        TRY(plc_options_from_json(run->ctx, run->config, &run->opts));
+        TRY(plc_options_check(run->ctx, &run->opts, run->compress));
+        goto done;
+    }
+    run->opts = job->opts;
+    TRY(plc_options_check(run->ctx, &run->opts, run->compress));
+    TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
+    TRY(plc_text_printf(run->ctx, &path, "%s", run->opts.out));
+    TRY(plc_directory_create(run->ctx, path.data, run->config, &run->directory));
+done:
+    plc_text_finish(&path);
+    return status;
+}
+
+static pleach_status open_run(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    bool found = false;
+
+    TRY(open_directory(run));
+    TRY(pleach_dataset_open(run->ctx, run->opts.data,
+                            &(pleach_dataset_opts){.n_calibration = run->opts.calibration,
+                                                   .limit_train = run->opts.limit,
+                                                   .limit_test = run->opts.limit},
+                            &run->dataset));
+    if (run->dataset->train.n_images < run->opts.batch)
+        FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images", run->opts.batch,
+             run->dataset->train.n_images);
+    if (run->compress)
+        TRY(plan_phases(run));
+    if (run->job->resume)
+        TRY(plc_run_load(run, &found));
+    if (!found) {
+        TRY(describe_run(run));
+        TRY(start_main(run));
+    }
+done:
+    return status;
+}
+
+static void close_run(plc_run *run)
+{
+    plc_run_finish_network(run);
+    plc_report_finish(&run->report);
+    pleach_dataset_destroy(&run->dataset);
+    plc_directory_close(&run->directory);
+    json_decref(run->config);
+}
+
+static pleach_status run_job(pleach_ctx *ctx, pleach_device *device, const pleach_job *job, bool compress)
+{
+    pleach_status status = PLEACH_OK;
+    plc_run run = {.ctx = ctx, .device = device, .job = job, .compress = compress, .started = plc_clock_seconds()};
+
+    TRY(open_run(&run));
+    TRY(run_network(&run));
+    while (run.network < plc_run_n_controls(&run)) {
+        TRY(start_control(&run));
+        TRY(run_network(&run));
+    }
+    TRY(write_report(&run));
+done:
+    close_run(&run);
+    return status;
+}
+
+pleach_status pleach_train(pleach_ctx *ctx, pleach_device *device, const pleach_job *job)
+{
+    return run_job(ctx, device, job, false);
+}
+
+pleach_status pleach_compress(pleach_ctx *ctx, pleach_device *device, const pleach_job *job)
+{
+    return run_job(ctx, device, job, true);
+}

@@ -1,0 +1,289 @@
+// Jobs as a user runs them: a short compress on real images, interruption and resumption, divergence.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pleach/run.h>
+#include <base/file.h>
+#include <io/model_file.h>
+#include <price/macs.h>
+#include <report/report.h>
+
+typedef struct fixture {
+    pleach_ctx *ctx;
+    pleach_device *device;
+    char folder[64];
+} fixture;
+
+#define CHECK(call)                                                                                \
+    do {                                                                                           \
+        if ((call) != PLEACH_OK)                                                                   \
+            fail_msg("%s: %s", #call, pleach_error(f->ctx));                                       \
+    } while (0)
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+
+    *state = f;
+    if (f == NULL || pleach_ctx_create(&f->ctx) != PLEACH_OK ||
+        pleach_device_open(f->ctx, NULL, NULL, &f->device) != PLEACH_OK)
+        return -1;
+    strcpy(f->folder, "/tmp/pleach-run-XXXXXX");
+    return mkdtemp(f->folder) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char command[128];
+
+    snprintf(command, sizeof command, "rm -r '%s'", f->folder);
+    const int removed = system(command);
+    pleach_device_close(&f->device);
+    pleach_ctx_destroy(&f->ctx);
+    free(f);
+    return removed;
+}
+
+// A compress job of a few seconds: 5 epochs of 1024 images.
+static pleach_job small_job(const char *out)
+{
+    pleach_job job = {0};
+
+    pleach_run_opts_init(&job.opts);
+    job.opts.model = "resnet20";
+    job.opts.out = out;
+    job.opts.epochs = 5;
+    job.opts.limit = 1024;
+    job.opts.calibration = 256;
+    job.opts.batch = 64;
+    job.opts.macs = 0.5;
+    job.opts.drop = 1;
+    job.opts.learning_rate = 0.1;
+    return job;
+}
+
+static void out_path(const fixture *f, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", f->folder, name);
+}
+
+static char *read_file(fixture *f, const char *dir, const char *name, size_t *size)
+{
+    char path[256], *data = NULL;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    CHECK(plc_file_read(f->ctx, path, (size_t)1 << 30, &data, size));
+    return data;
+}
+
+static void assert_same_file(fixture *f, const char *a, const char *b, const char *name)
+{
+    size_t size_a, size_b;
+    char *data_a = read_file(f, a, name, &size_a), *data_b = read_file(f, b, name, &size_b);
+
+    assert_int_equal(size_a, size_b);
+    assert_memory_equal(data_a, data_b, size_a);
+    free(data_a);
+    free(data_b);
+}
+
+static const plc_report_network *find_row(const plc_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->n_networks; i++)
+        if (strcmp(report->networks[i].name, name) == 0)
+            return &report->networks[i];
+    fail_msg("the report has no row '%s'", name);
+    return NULL;
+}
+
+static void compress_makes_a_smaller_network_and_reports_it(void **state)
+{
+    fixture *f = *state;
+    char out[128], path[256];
+    plc_report report = {0};
+    plc_model_file model = {0};
+
+    out_path(f, "whole", out);
+    pleach_job job = small_job(out);
+    job.opts.controls = "scratch,cnn5";
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    const plc_report_network *dense = find_row(&report, "dense"), *pruned = find_row(&report, "pruned");
+    const plc_report_network *fused = find_row(&report, "fused"), *scratch = find_row(&report, "scratch");
+    assert_true((double)pruned->macs <= 0.5 * (double)dense->macs);
+    assert_true(pruned->macs > dense->macs / 3);
+    assert_true(fused->macs < pruned->macs);
+    assert_true(fused->conv_layers < pruned->conv_layers);
+    assert_int_equal(scratch->macs, fused->macs);
+    assert_true(fused->accuracy > 0.3); // ten classes, five epochs of a thousand images
+    find_row(&report, "cnn5");
+    assert_true(report.n_mask_updates >= 4);
+    assert_true(report.memory.device_peak_bytes > 0);
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    CHECK(plc_model_file_read(f->ctx, path, &model));
+    assert_int_equal(plc_graph_cost(model.graph).macs, fused->macs);
+    plc_model_file_finish(&model);
+    snprintf(path, sizeof path, "%s/model-folded.safetensors", out);
+    CHECK(plc_model_file_read(f->ctx, path, &model));
+    for (int i = 0; i < model.graph->n_nodes; i++)
+        assert_string_not_equal(model.graph->nodes[i].op->name, "batch_norm");
+    plc_model_file_finish(&model);
+    plc_report_finish(&report);
+
+    job.opts.epochs = 1; // the directory holds a run: nothing of it may be lost
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "--resume"));
+}
+
+// Stops the job at its `at`-th progress call.
+typedef struct stopper {
+    volatile int stop;
+    int calls, at;
+} stopper;
+
+static void count_epochs(void *user, const pleach_progress *progress)
+{
+    stopper *s = user;
+
+    s->calls += progress->epoch_done;
+    s->stop = s->calls >= s->at;
+}
+
+static void check_resume(fixture *f, const char *recover, const char *name)
+{
+    char whole[128], parts[128], label[32];
+
+    snprintf(label, sizeof label, "%s-whole", name);
+    out_path(f, label, whole);
+    snprintf(label, sizeof label, "%s-parts", name);
+    out_path(f, label, parts);
+    pleach_job job = small_job(whole);
+    job.opts.recover = recover;
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    job.opts.out = parts;
+    // Interrupted in every epoch, one step into it: dense, pruning, fading, tuning.
+    for (int at = 1; at <= 4; at++) {
+        stopper stop = {.at = 1};
+        job.progress = count_epochs;
+        job.user = &stop;
+        job.stop = &stop.stop;
+        job.resume = at > 1 ? parts : NULL;
+        assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EINTERRUPTED);
+    }
+    job.progress = NULL;
+    job.stop = NULL;
+    job.resume = parts;
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    assert_same_file(f, whole, parts, "dense.safetensors");
+    assert_same_file(f, whole, parts, "pruned.safetensors");
+    assert_same_file(f, whole, parts, "model.safetensors");
+}
+
+static void resumed_run_gives_the_same_bits(void **state)
+{
+    check_resume(*state, "gradient", "gradient");
+}
+
+static void resumed_soft_pruning_gives_the_same_bits(void **state)
+{
+    check_resume(*state, "soft", "soft");
+}
+
+static void same_seed_gives_the_same_masks_and_another_seed_does_not(void **state)
+{
+    fixture *f = *state;
+    char a[128], b[128];
+    size_t size_a, size_b;
+
+    out_path(f, "gradient-whole", a); // of the test before
+    out_path(f, "again", b);
+    pleach_job job = small_job(b);
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    assert_same_file(f, a, b, "model.safetensors");
+    out_path(f, "other-seed", b);
+    job = small_job(b);
+    job.opts.seed = 1;
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    char *data_a = read_file(f, a, "pruned.safetensors", &size_a);
+    char *data_b = read_file(f, b, "pruned.safetensors", &size_b);
+    assert_true(size_a != size_b || memcmp(data_a, data_b, size_a) != 0);
+    free(data_a);
+    free(data_b);
+}
+
+static void pruned_for_good_stays_pruned(void **state)
+{
+    fixture *f = *state;
+    char out[128], path[256];
+    plc_report report = {0};
+
+    out_path(f, "none", out);
+    pleach_job job = small_job(out);
+    job.opts.recover = "none";
+    job.opts.params = 0.4;
+    job.opts.macs = 0;
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    for (size_t i = 0; i < report.n_mask_updates; i++)
+        assert_int_equal(report.mask_updates[i].returns, 0);
+    assert_true((double)find_row(&report, "pruned")->params <= 0.4 * (double)find_row(&report, "dense")->params);
+    plc_report_finish(&report);
+}
+
+static void divergence_is_named_and_the_last_checkpoint_kept(void **state)
+{
+    fixture *f = *state;
+    char out[128], path[256];
+
+    out_path(f, "diverged", out);
+    pleach_job job = small_job(out);
+    job.opts.learning_rate = 100;
+    job.opts.warmup = 0;
+    job.opts.weight_decay = 1;
+    assert_int_equal(pleach_train(f->ctx, f->device, &job), PLEACH_EDIVERGED);
+    assert_non_null(strstr(pleach_error(f->ctx), "--lr"));
+    snprintf(path, sizeof path, "%s/config.json", out);
+    assert_true(plc_file_exists(path));
+}
+
+static void wrong_options_are_refused_before_anything_is_written(void **state)
+{
+    fixture *f = *state;
+    char out[128];
+
+    out_path(f, "never", out);
+    pleach_job job = small_job(out);
+    job.opts.macs = 1.5;
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "--macs 1.5"));
+    job.opts.macs = 0;
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "no target"));
+    assert_false(plc_file_exists(out));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(compress_makes_a_smaller_network_and_reports_it),
+        cmocka_unit_test(resumed_run_gives_the_same_bits),
+        cmocka_unit_test(resumed_soft_pruning_gives_the_same_bits),
+        cmocka_unit_test(same_seed_gives_the_same_masks_and_another_seed_does_not),
+        cmocka_unit_test(pruned_for_good_stays_pruned),
+        cmocka_unit_test(divergence_is_named_and_the_last_checkpoint_kept),
+        cmocka_unit_test(wrong_options_are_refused_before_anything_is_written),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
