@@ -1,6 +1,7 @@
 // Creating a session: arenas, lowering of both directions, the memory plan, frozen launches.
 #include <exec/session.h>
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,20 @@ done:
     return status;
 }
 
+// A buffer must fit one allocation, and kernels index its floats with an int.
+static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buffer, size_t slab)
+{
+    const size_t indexed = (size_t)INT_MAX * sizeof(float);
+    const size_t most = slab < indexed ? slab : indexed;
+
+    if (buffer->bytes <= most)
+        return PLEACH_OK;
+    return plc_fail(s->ctx, PLEACH_ENOMEM,
+                    "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
+                    buffer->name, buffer->bytes, most, s->device->info->name,
+                    (int)((double)s->batch * (double)most / (double)buffer->bytes));
+}
+
 // Both lists share the slabs: they never run at the same time.
 static pleach_status plan_memory(pleach_session *s)
 {
@@ -242,12 +257,7 @@ static pleach_status plan_memory(pleach_session *s)
         size_t bytes = 0;
         TRY(plc_lifetimes_create(s->ctx, lists[l], &lifetimes[l], &n_lifetimes[l]));
         for (int i = 0; i < n_lifetimes[l]; i++)
-            if (lifetimes[l][i].buffer->bytes > slab)
-                FAIL(s->ctx, PLEACH_ENOMEM,
-                     "one %s needs %zu bytes, '%s' allocates at most %zu at once; a --batch of %d fits",
-                     lifetimes[l][i].buffer->name, lifetimes[l][i].buffer->bytes,
-                     s->device->info->name, slab,
-                     (int)((size_t)s->batch * slab / lifetimes[l][i].buffer->bytes));
+            TRY(check_buffer(s, lifetimes[l][i].buffer, slab));
         plc_lifetimes_place(lifetimes[l], n_lifetimes[l], alignment, slab, &bytes);
         total = bytes > total ? bytes : total;
     }

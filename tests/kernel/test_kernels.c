@@ -1,0 +1,223 @@
+// Programs: sources joined, errors that point to the line, binaries cached across openings.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <base/file.h>
+#include <base/random.h>
+#include <kernel/kernels.h>
+#include <kernel/sources.h>
+
+typedef struct fixture {
+    pleach_ctx *ctx;
+    char cache[64], sources[64];
+} fixture;
+
+#define CHECK(call)                                                                                \
+    do {                                                                                           \
+        if ((call) != PLEACH_OK)                                                                   \
+            fail_msg("%s: %s", #call, pleach_error(f->ctx));                                       \
+    } while (0)
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+
+    *state = f;
+    strcpy(f->cache, "/tmp/pleach-cache-XXXXXX");
+    strcpy(f->sources, "/tmp/pleach-sources-XXXXXX");
+    return pleach_ctx_create(&f->ctx) == PLEACH_OK && mkdtemp(f->cache) && mkdtemp(f->sources) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char command[192];
+
+    snprintf(command, sizeof command, "rm -r '%s' '%s'", f->cache, f->sources);
+    const int removed = system(command);
+    pleach_ctx_destroy(&f->ctx);
+    free(f);
+    return removed;
+}
+
+static void write_source(fixture *f, const char *name, const char *text)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", f->sources, name);
+    CHECK(plc_file_write_all(f->ctx, path, text, strlen(text)));
+}
+
+// A tiny kernel: values[i] = DOUBLED ? 2 i : i.
+static void write_counting_kernel(fixture *f)
+{
+    write_source(f, "count.cl", "#include \"unit.h\"\n"
+                                "__kernel void count(__global int *values) { values[get_global_id(0)] = UNIT * get_global_id(0); }\n");
+    write_source(f, "unit.h", "#ifndef UNIT\n#define UNIT 1\n#endif\n");
+}
+
+static int run_counting_kernel(fixture *f, const char *options, char *last)
+{
+    pleach_device *device = NULL;
+    const pleach_device_opts opts = {.cache_dir = f->cache};
+    plc_launch_list list;
+    plc_launch *launch = NULL;
+    plc_buffer *values = NULL;
+    int read[64];
+
+    CHECK(pleach_device_open(f->ctx, NULL, &opts, &device));
+    plc_launch_list_init(&list, device);
+    CHECK(plc_buffer_create(device, "values", sizeof read, &values));
+    const pleach_status status = plc_launch_add(&list, "count", "count", options, &launch);
+    if (status == PLEACH_OK) {
+        plc_launch_arg_buffer(launch, values);
+        plc_launch_items(launch, 64);
+        CHECK(plc_launch_list_freeze(&list));
+        CHECK(plc_launch_list_run(&list));
+        CHECK(plc_buffer_read(device, values, 0, sizeof read, read));
+    }
+    if (last)
+        snprintf(last, 4096, "%s", pleach_error(f->ctx));
+    plc_launch_list_finish(&list);
+    plc_buffer_destroy(device, &values);
+    pleach_device_close(&device);
+    return status == PLEACH_OK ? read[63] : -(int)status;
+}
+
+static int count_entries(const fixture *f, char *name, size_t size)
+{
+    DIR *folder = opendir(f->cache);
+    int n = 0;
+
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry; entry = readdir(folder))
+        if (strstr(entry->d_name, ".bin")) {
+            snprintf(name, size, "%s/%s", f->cache, entry->d_name);
+            n++;
+        }
+    closedir(folder);
+    return n;
+}
+
+static void binaries_are_cached_and_bad_entries_rebuilt(void **state)
+{
+    fixture *f = *state;
+    char entry[512];
+
+    write_counting_kernel(f);
+    setenv("PLEACH_CL_DIR", f->sources, 1);
+    assert_int_equal(run_counting_kernel(f, "", NULL), 63);
+    assert_int_equal(count_entries(f, entry, sizeof entry), 1);
+    assert_int_equal(run_counting_kernel(f, "", NULL), 63); // from the cache
+    assert_int_equal(count_entries(f, entry, sizeof entry), 1);
+    CHECK(plc_file_write_all(f->ctx, entry, "garbage", 7));
+    assert_int_equal(run_counting_kernel(f, "", NULL), 63);
+    CHECK(plc_file_write_all(f->ctx, entry, "", 0));
+    assert_int_equal(run_counting_kernel(f, "", NULL), 63);
+    assert_int_equal(run_counting_kernel(f, "-DUNIT=2", NULL), 126); // options are part of the key
+    assert_int_equal(count_entries(f, entry, sizeof entry), 2);
+    write_source(f, "unit.h", "#define UNIT 3\n"); // and so is an included file
+    assert_int_equal(run_counting_kernel(f, "", NULL), 189);
+    assert_int_equal(count_entries(f, entry, sizeof entry), 3);
+    unsetenv("PLEACH_CL_DIR");
+}
+
+static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
+{
+    fixture *f = *state;
+    char text[4096];
+
+    write_source(f, "count.cl", "#include \"unit.h\"\n\n__kernel void count(__global int *v) { v[0] = nothing; }\n");
+    write_source(f, "unit.h", "#define UNIT 1\n");
+    setenv("PLEACH_CL_DIR", f->sources, 1);
+    assert_int_equal(run_counting_kernel(f, "", text), -PLEACH_EBUILD);
+    assert_non_null(strstr(text, "nothing"));
+    assert_non_null(strstr(text, "count.cl:3"));
+    unsetenv("PLEACH_CL_DIR");
+}
+
+static void every_embedded_source_expands_to_one_text(void **state)
+{
+    fixture *f = *state;
+    int n = 0;
+
+    for (const plc_source *source = plc_sources; source->name; source++, n++) {
+        char *text = NULL;
+        CHECK(plc_source_expand(f->ctx, source->name, &text));
+        assert_null(strstr(text, "#include \""));
+        free(text);
+    }
+    assert_true(n >= 10);
+}
+
+static void devices_are_chosen_by_index_kind_and_name(void **state)
+{
+    fixture *f = *state;
+    pleach_device_list *list = NULL;
+    pleach_device *device = NULL;
+    char part[4] = "";
+
+    CHECK(pleach_device_list_create(f->ctx, &list));
+    assert_true(list->n_items > 0);
+    memcpy(part, list->items[0].platform_name, 3);
+    const char *choices[] = {"0:0", list->items[0].kind, list->items[0].name, part};
+    for (int i = 0; i < 4; i++) {
+        CHECK(pleach_device_open(f->ctx, choices[i], NULL, &device));
+        assert_string_equal(pleach_device_get_info(device)->name, list->items[0].name);
+        pleach_device_close(&device);
+    }
+    assert_int_equal(pleach_device_open(f->ctx, "9:9", NULL, &device), PLEACH_EDEVICE);
+    assert_non_null(strstr(pleach_error(f->ctx), list->items[0].name));
+    const pleach_device_opts odd = {.lanes = 5};
+    assert_int_equal(pleach_device_open(f->ctx, "0:0", &odd, &device), PLEACH_EUSAGE);
+    assert_null(device);
+    pleach_device_list_destroy(&list);
+}
+
+static cl_mem CL_API_CALL no_memory(cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *error)
+{
+    (void)context;
+    (void)flags;
+    (void)size;
+    (void)host;
+    *error = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    return NULL;
+}
+
+static void a_failed_allocation_says_what_and_how_much(void **state)
+{
+    fixture *f = *state;
+    plc_cl broken = plc_cl_loader;
+    pleach_device *device = NULL;
+    plc_buffer *buffer = NULL;
+
+    broken.clCreateBuffer = no_memory;
+    CHECK(plc_kernels_open(f->ctx, &broken, NULL, NULL, &device));
+    assert_int_equal(plc_buffer_create(device, "weights", 4096, &buffer), PLEACH_ENOMEM);
+    assert_non_null(strstr(pleach_error(f->ctx), "'weights' of 4096 bytes"));
+    assert_null(buffer);
+    assert_int_equal(pleach_device_memory_bytes(device), 0);
+    pleach_device_close(&device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(binaries_are_cached_and_bad_entries_rebuilt),
+        cmocka_unit_test(a_kernel_that_does_not_build_names_its_file_and_line),
+        cmocka_unit_test(every_embedded_source_expands_to_one_text),
+        cmocka_unit_test(devices_are_chosen_by_index_kind_and_name),
+        cmocka_unit_test(a_failed_allocation_says_what_and_how_much),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
