@@ -1,0 +1,56 @@
+// What commands print, and the device that they open.
+#include <cli/cli.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <device/device.h>
+
+pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **device)
+{
+    pleach_status status = PLEACH_OK;
+    const char *choice = cli->device ? cli->device : getenv("PLEACH_DEVICE");
+    const pleach_device_opts opts = {.lanes = cli->lanes, .mapping = cli->mapping, .profile = profile};
+
+    TRY(pleach_device_open(cli->ctx, choice, &opts, device));
+    const pleach_device_info *info = pleach_device_get_info(*device);
+    plc_progress_clear(&cli->progress);
+    fprintf(stderr, "device %d:%d %s (%s, driver %s), %d lanes, %s\n", info->platform, info->index,
+            info->name, info->platform_name, info->driver_version, (*device)->lanes,
+            (*device)->vector_lanes ? "vector" : "work-item");
+done:
+    return status;
+}
+
+json_t *plc_cli_device_json(const pleach_device *device)
+{
+    const pleach_device_info *info = pleach_device_get_info(device);
+
+    return json_pack("{s: s, s: s, s: s, s: i, s: s}", "name", info->name, "platform", info->platform_name,
+                     "driver", info->driver_version, "lanes", device->lanes, "mapping",
+                     device->vector_lanes ? "vector" : "work-item");
+}
+
+pleach_status plc_cli_print(plc_cli *cli, const plc_text *text)
+{
+    if (fwrite(text->data ? text->data : "", 1, text->length, stdout) != text->length || fflush(stdout) != 0)
+        return plc_fail(cli->ctx, PLEACH_EIO, "standard output cannot be written: %s", strerror(errno));
+    return PLEACH_OK;
+}
+
+pleach_status plc_cli_print_json(plc_cli *cli, json_t *root)
+{
+    pleach_status status = PLEACH_OK;
+    plc_text text = {0};
+    char *dumped = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+
+    if (!dumped)
+        FAIL(cli->ctx, PLEACH_ENOMEM, "no memory to print JSON");
+    TRY(plc_text_printf(cli->ctx, &text, "%s\n", dumped));
+    TRY(plc_cli_print(cli, &text));
+done:
+    plc_text_finish(&text);
+    free(dumped);
+    json_decref(root);
+    return status;
+}

@@ -1,0 +1,150 @@
+// A run's report: what was measured, kept in memory, as report.json, as a table, as report.html.
+#ifndef PLC_REPORT_REPORT_H
+#define PLC_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <base/status.h>
+#include <base/text.h>
+#include <report/history.h>
+#include <report/table.h>
+
+#define PLC_REPORT_SCHEMA "pleach.run/1"
+
+// Field names are the keys of the JSON. Every text is owned by the report (plc_strdup).
+// A real number that is not known is NAN (null in JSON); a count or time that is not known is 0.
+typedef struct plc_report_network {
+    char *name;              // "dense" "pruned" "fused" "dense-control" "scratch" "cnn5"
+    double accuracy;         // 0..1, test images
+    double interval[2];      // plc_wilson_interval
+    double loss;             // mean over the test images
+    long long macs, params;  // of one image; trainable
+    int conv_layers;
+    double latency_ms;       // median time of one batch of `latency_batch` images
+    int latency_batch;
+    double images_per_second; // inference at the run's batch
+    double train_seconds;
+    int epochs;
+} plc_report_network;
+
+typedef struct plc_report_channels {
+    char *layer;
+    int before, after;
+} plc_report_channels;
+
+typedef struct plc_report_mask_update {
+    int epoch, step;         // 1-based epoch of the job, step in it
+    double pl;
+    long long macs, params;  // of the network compacted to these masks
+    int n_pruned, flips, returns;
+} plc_report_mask_update;
+
+typedef struct plc_report_block {
+    char *name;
+    double importance;       // rise of the calibration loss without the block
+    bool dropped;
+} plc_report_block;
+
+// Starts from zero: plc_report report = {0}.
+typedef struct plc_report {
+    char *command, *model, *data;
+    int input[3];            // c, h, w
+    int n_classes;
+    unsigned long long seed;
+    int epochs, batch;
+    struct {
+        char *name, *platform, *driver;
+        int lanes;
+        char *mapping;       // "vector" "work-item"
+    } device;
+    plc_report_network *networks;
+    size_t n_networks, networks_capacity;
+    plc_report_channels *channels;
+    size_t n_channels, channels_capacity;
+    plc_report_mask_update *mask_updates;
+    size_t n_mask_updates, mask_updates_capacity;
+    plc_report_block *blocks;
+    size_t n_blocks, blocks_capacity;
+    struct {
+        double score_ms, mask_ms, compact_ms, fuse_ms, total_seconds;
+        double share_of_training; // total_seconds / training time
+    } method_cost;
+    struct {
+        long long device_peak_bytes, host_peak_bytes;
+    } memory;
+    double seconds;          // the whole run
+} plc_report;
+
+void plc_report_finish(plc_report *report);
+
+// Append. The new network has accuracy, interval and loss NAN, all else 0; *network is borrowed until
+// the next one is added. `name` and `layer` are copied.
+pleach_status plc_report_add_network(pleach_ctx *ctx, plc_report *report, const char *name,
+                                     plc_report_network **network);
+pleach_status plc_report_add_channels(pleach_ctx *ctx, plc_report *report, const char *layer,
+                                      int before, int after);
+pleach_status plc_report_add_mask_update(pleach_ctx *ctx, plc_report *report,
+                                         const plc_report_mask_update *update);
+pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
+                                   double importance, bool dropped);
+
+// Wilson's score interval of n_correct / n at 95 %; NAN when n is 0.
+void plc_wilson_interval(double n_correct, double n, double interval[2]);
+
+// report.json. The text is malloc'ed; the caller frees it. Reading fails with PLEACH_EIO and
+// PLEACH_EINPUT (no JSON, another schema, a key of the wrong type: text names file and key);
+// keys that are not known are skipped, keys that are missing stay empty.
+pleach_status plc_report_to_json(pleach_ctx *ctx, const plc_report *report, char **text);
+pleach_status plc_report_write_json(pleach_ctx *ctx, const plc_report *report, const char *path);
+pleach_status plc_report_from_json(pleach_ctx *ctx, const char *text, size_t size, const char *name,
+                                   plc_report *report);
+pleach_status plc_report_read_json(pleach_ctx *ctx, const char *path, plc_report *report);
+
+// A run as `pleach report` shows it. All borrowed.
+typedef struct plc_report_run {
+    const char *title;          // its folder
+    const plc_report *report;
+    const plc_history *history; // NULL: no curves
+} plc_report_run;
+
+// One table of the networks of all runs, then each run's costs. Appends to `text`.
+pleach_status plc_report_print(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                               plc_text *text);
+
+// The table of networks alone, a row per network of each run. The caller finishes *table.
+pleach_status plc_report_tabulate(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                  plc_table *table);
+// "resnet20 on fashion-mnist, 1 x 28 x 28, 10 classes; 12 epochs of batch 128, seed 0"
+pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text);
+// What the method cost, which blocks were dropped, memory: a sentence per line, empty when not known.
+pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, plc_text *text);
+
+// One self-contained page: the same table, then each run's curves as inline SVG. Replaces `path`.
+pleach_status plc_report_write_html(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                    const char *path);
+
+// Layout of the structs above for JSON and for freeing (fields.c).
+typedef enum plc_field_kind {
+    PLC_FIELD_TEXT,   // char *
+    PLC_FIELD_INT,    // int
+    PLC_FIELD_COUNT,  // long long
+    PLC_FIELD_SEED,   // unsigned long long; a text in JSON when too large for its integers
+    PLC_FIELD_REAL,   // double
+    PLC_FIELD_FLAG,   // bool
+    PLC_FIELD_PAIR,   // double[2]
+    PLC_FIELD_TRIPLE, // int[3]
+    PLC_FIELD_OBJECT, // fields of `fields`, offsets from the same struct
+    PLC_FIELD_LIST,   // pointer to items of `size` bytes, their number at `count`
+} plc_field_kind;
+
+typedef struct plc_field {
+    const char *key; // NULL ends a list of fields
+    plc_field_kind kind;
+    size_t offset;
+    const struct plc_field *fields;
+    size_t count, capacity, size;
+} plc_field;
+
+extern const plc_field plc_report_fields[];
+
+#endif

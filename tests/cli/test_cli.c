@@ -1,0 +1,221 @@
+// The program as a user calls it: what it says, where it says it, and its exit code.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX_PATH = 4096, MAX_OUTPUT = 1 << 20 };
+
+static char program[MAX_PATH], folder[] = "/tmp/pleach-test-cli-XXXXXX";
+static char out[MAX_OUTPUT], err[MAX_OUTPUT]; // of the last call
+
+// $PLEACH_PROGRAM, or `pleach` of the build in which this test lies: build/tests/test_cli.
+static int find_program(void **state)
+{
+    const char *given = getenv("PLEACH_PROGRAM");
+    char own[MAX_PATH - 64] = "";
+
+    (void)state;
+    if (given) {
+        snprintf(program, sizeof program, "%s", given);
+    } else {
+        if (readlink("/proc/self/exe", own, sizeof own - 1) < 0)
+            return -1;
+        *strrchr(own, '/') = '\0';
+        snprintf(program, sizeof program, "%s/../pleach", own);
+    }
+    unsetenv("PLEACH_DEVICE");
+    return access(program, X_OK) == 0 && mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop_folder(void **state)
+{
+    char command[64];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static void read_back(const char *name, char *text)
+{
+    char path[MAX_PATH];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, MAX_OUTPUT - 1, file)] = '\0';
+    fclose(file);
+    unlink(path);
+}
+
+// Runs `pleach WORDS` in the test's folder; returns its exit code.
+static int call(const char *words)
+{
+    char command[3 * MAX_PATH];
+
+    snprintf(command, sizeof command, "cd %s && '%s' %s >out 2>err </dev/null", folder, program, words);
+    const int status = system(command);
+    read_back("out", out);
+    read_back("err", err);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } cases[] = {
+        {"trian", "unknown command 'trian'; did you mean 'train'?"},
+        {"xyzzy", "unknown command 'xyzzy'; see"},
+        {"", "no command"},
+        {"train --epchs 3", "unknown option '--epchs'; did you mean '--epochs'?"},
+        {"train --model resnet20 --epochs", "'--epochs' needs a value"},
+        {"train --model resnet20 --epochs ten", "--epochs 'ten': a whole number"},
+        {"train --model resnet20 --lr fast", "--lr 'fast': a number"},
+        {"train --model resnet20 --no-nesterov=1", "takes no value"},
+        {"train", "--model is missing"},
+        {"train --resume runs/x --epochs 3", "--resume goes on with the options"},
+        {"train --model resnet20 surplus", "unexpected argument 'surplus'"},
+        {"train -x", "unknown option '-x'"},
+        {"compress --l 0.1", "may mean several"},
+        {"--sed 3 inspect resnet20", "did you mean '--seed'?"},
+        {"inspect resnet2", "unknown model 'resnet2'; did you mean 'resnet20'?"},
+        {"inspect resnet20 --input 32", "--input '32': channels x height x width"},
+        {"inspect", "no MODEL"},
+        {"inspect a b", "one MODEL"},
+        {"bench tarin", "did you mean 'train'?"},
+        {"bench", "bench train"},
+        {"devices --lanes 12", "--lanes 12: 4, 8, 16, 32 or 64"},
+        {"devices --progress baar", "did you mean 'bar'?"},
+        {"report", "no RUN"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int code = call(cases[i].words);
+
+        if (code != 2 || strncmp(err, "pleach: error: ", 15) != 0 || !strstr(err, cases[i].said) || *out)
+            fail_msg("pleach %s: code %d, stdout '%s', stderr '%s', expected '%s'", cases[i].words, code, out, err, cases[i].said);
+    }
+}
+
+static void bad_input_is_named_with_code_3(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } cases[] = {
+        {"eval nowhere.safetensors", "nowhere.safetensors"},
+        {"inspect nowhere/model.safetensors", "nowhere/model.safetensors"},
+        {"report nowhere", "nowhere"},
+        {"train --model cnn5 --data cifar10:nowhere --out run", "nowhere/data_batch_1.bin"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int code = call(cases[i].words);
+
+        if (code != 3 || !strstr(err, cases[i].said))
+            fail_msg("pleach %s: code %d, stderr '%s', expected '%s'", cases[i].words, code, err, cases[i].said);
+    }
+}
+
+static void an_unknown_device_is_answered_with_those_there_are_and_code_4(void **state)
+{
+    (void)state;
+    assert_int_equal(call("--device nosuchdevice bench infer --model cnn5"), 4);
+    assert_non_null(strstr(err, "nosuchdevice"));
+}
+
+static void every_command_has_help_on_stdout(void **state)
+{
+    static const char *const commands[] = {"", "devices", "train", "compress", "eval", "inspect", "bench", "report"};
+    char words[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        snprintf(words, sizeof words, "%s --help", commands[i]);
+        assert_int_equal(call(words), 0);
+        assert_non_null(strstr(out, "Usage: pleach"));
+        assert_non_null(strstr(out, commands[i]));
+        assert_string_equal(err, "");
+    }
+    assert_int_equal(call("--version"), 0);
+    assert_non_null(strstr(out, "pleach 0."));
+}
+
+static json_t *parsed_output(const char *schema)
+{
+    json_t *root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+
+    assert_non_null(root);
+    assert_string_equal(json_string_value(json_object_get(root, "schema")), schema);
+    return root;
+}
+
+static void inspect_counts_resnet20_without_a_device(void **state)
+{
+    json_t *root = NULL;
+
+    (void)state;
+    assert_int_equal(call("inspect resnet20 --input 3x32x32 --json"), 0);
+    root = parsed_output("pleach.inspect/1");
+    // He et al.'s 40.55 M multiplications and 269,722 parameters, and two 1x1 shortcuts (262,144 of them,
+    // 2,560 weights and 192 of their batch norms).
+    assert_int_equal(json_integer_value(json_object_get(root, "macs")), 40551040 + 262144);
+    assert_int_equal(json_integer_value(json_object_get(root, "params")), 272474);
+    assert_int_equal(json_integer_value(json_object_get(root, "conv_layers")), 21);
+    json_decref(root);
+    assert_int_equal(call("inspect resnet20"), 0);
+    assert_non_null(strstr(out, "layer3.2.conv2"));
+}
+
+static void devices_are_listed_as_json_and_one_is_chosen(void **state)
+{
+    json_t *root = NULL, *device = NULL;
+    size_t i = 0;
+    int n_chosen = 0;
+
+    (void)state;
+    if (call("devices --json") == 4)
+        skip(); // no device on this machine: said so, and the list is empty
+    root = parsed_output("pleach.devices/1");
+    json_array_foreach(json_object_get(root, "devices"), i, device)
+        n_chosen += json_is_true(json_object_get(device, "chosen"));
+    assert_int_equal(n_chosen, 1);
+    json_decref(root);
+}
+
+static void global_options_stand_before_or_after_the_command(void **state)
+{
+    static char first[MAX_OUTPUT];
+
+    (void)state;
+    assert_int_equal(call("--json inspect cnn5 --input 1x28x28"), 0);
+    strcpy(first, out);
+    assert_int_equal(call("inspect --input=1x28x28 --js cnn5"), 0);
+    assert_string_equal(out, first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wrong_words_are_answered_with_the_nearest_and_code_2),
+        cmocka_unit_test(bad_input_is_named_with_code_3),
+        cmocka_unit_test(an_unknown_device_is_answered_with_those_there_are_and_code_4),
+        cmocka_unit_test(every_command_has_help_on_stdout),
+        cmocka_unit_test(inspect_counts_resnet20_without_a_device),
+        cmocka_unit_test(devices_are_listed_as_json_and_one_is_chosen),
+        cmocka_unit_test(global_options_stand_before_or_after_the_command),
+    };
+
+    return cmocka_run_group_tests_name("cli", tests, find_program, drop_folder);
+}
