@@ -4,6 +4,10 @@
 
 #include <pleach/status.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct pleach_dataset pleach_dataset;
 
 // Works when zero: all images, nothing held aside.
@@ -34,5 +38,9 @@ const char *pleach_dataset_class_name(const pleach_dataset *dataset, int index);
 int pleach_dataset_n_train(const pleach_dataset *dataset); // without those held aside
 int pleach_dataset_n_calibration(const pleach_dataset *dataset);
 int pleach_dataset_n_test(const pleach_dataset *dataset);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <pleach/status.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct pleach_device pleach_device;
 
 // What a device says of itself. Strings are owned by the list or the device they came with.
@@ -55,5 +59,9 @@ const pleach_device_info *pleach_device_get_info(const pleach_device *device);
 // Bytes of device buffers that are allocated now, and at most so far.
 size_t pleach_device_memory_bytes(const pleach_device *device);
 size_t pleach_device_peak_memory_bytes(const pleach_device *device);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

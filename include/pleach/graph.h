@@ -4,6 +4,10 @@
 
 #include <pleach/status.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct pleach_graph pleach_graph;
 
 // Builds the network `model` ("cnn5", "resnet20|32|44|56|110", "vgg16", "densenet40") for images of
@@ -17,5 +21,9 @@ void pleach_graph_destroy(pleach_graph **graph);
 // Multiply-accumulates of one image (convolutions and linear layers) and parameters (all trainable).
 long long pleach_graph_macs(const pleach_graph *graph);
 long long pleach_graph_params(const pleach_graph *graph);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <pleach/device.h>
 #include <pleach/graph.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Every option of a job once: X(kind, field, long option, default, argument, commands, help).
 // Kinds: TEXT INT FLOAT FLAG SEED. Commands: T train, C compress. The same table makes the fields of
 // pleach_run_opts, the command line's options and config.json.
@@ -85,5 +89,9 @@ typedef struct pleach_job {
 
 pleach_status pleach_train(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 pleach_status pleach_compress(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

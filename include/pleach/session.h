@@ -5,6 +5,10 @@
 #include <pleach/device.h>
 #include <pleach/graph.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct pleach_session pleach_session;
 
 // Works when zero. Arrays are copied.
@@ -32,5 +36,9 @@ int pleach_session_batch(const pleach_session *session);
 
 // Logits of `n` <= batch uint8 images [n][C][H][W], normalised as opts say: logits [n][classes]. Blocks.
 pleach_status pleach_session_predict(pleach_session *session, const unsigned char *images, int n, float *logits);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

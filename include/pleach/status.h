@@ -2,6 +2,10 @@
 #ifndef PLEACH_STATUS_H
 #define PLEACH_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Every code and what it means stands here once: X(name, exit code of the program, text).
 #define PLEACH_STATUS_LIST(X)                                                                      \
     X(PLEACH_OK, 0, "done")                                                                        \
@@ -46,5 +50,9 @@ void pleach_ctx_set_log(pleach_ctx *ctx, pleach_log_fn *log, void *user);
 
 // Text of the last error of this context: what, which, how many, what to do next. Never NULL.
 const char *pleach_error(const pleach_ctx *ctx);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

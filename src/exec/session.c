@@ -374,7 +374,7 @@ void pleach_session_destroy(pleach_session **session)
 
     if (s == NULL)
         return;
-    s->device->cl->clFinish(s->device->queue); // nothing may still use what goes
+    (void)plc_device_finish(s->device); // nothing may still use what goes
     plc_launch_list_finish(&s->input_train);
     plc_launch_list_finish(&s->input_infer);
     plc_launch_list_finish(&s->train);

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+// Left to choose, at most one block in so many goes: accuracies of a network that has learnt little say
+// little about its blocks.
+enum { LARGEST_PART = 4 };
+
 pleach_status plc_gate_set(pleach_session *session, const plc_block *block, float gate)
 {
     unsigned pattern;
@@ -55,7 +59,7 @@ pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *block
 {
     pleach_status status = PLEACH_OK;
     double loss, accuracy;
-    const int most = opts->n_drop < 0 ? blocks->n_items : opts->n_drop;
+    const int most = opts->n_drop < 0 ? blocks->n_items / LARGEST_PART : opts->n_drop;
 
     for (int i = 0; i < blocks->n_items; i++)
         choices[i] = (plc_block_choice){.round = -1};

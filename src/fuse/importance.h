@@ -16,7 +16,7 @@ typedef struct plc_block_choice {
 } plc_block_choice;
 
 typedef struct plc_drop_opts {
-    int n_drop;          // blocks to choose; -1: as many as keep the accuracy
+    int n_drop;          // blocks to choose; -1: as many as keep the accuracy, at most a quarter
     double tolerance;    // with -1: accuracy may fall by this much in all
 } plc_drop_opts;
 

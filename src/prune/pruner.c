@@ -222,7 +222,7 @@ void plc_pruner_destroy(plc_pruner **pruner)
     if (p == NULL)
         return;
     pleach_device *device = p->session->device;
-    device->cl->clFinish(device->queue);
+    (void)plc_device_finish(device); // nothing may still use what goes
     plc_launch_list_finish(&p->score_list);
     plc_launch_list_finish(&p->mask_list);
     plc_launch_list_finish(&p->zero_weights);

@@ -111,6 +111,8 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
 
     if (opts->model[0] == '\0')
         FAIL(ctx, PLEACH_EUSAGE, "no network: --model resnet20, or a model file");
+    if (opts->out[0] == '\0')
+        FAIL(ctx, PLEACH_EUSAGE, "no run directory: --out DIR");
     TRY(check_range(ctx, "epochs", opts->epochs, 1, MAX_EPOCHS));
     TRY(check_range(ctx, "batch", opts->batch, 1, MAX_BATCH));
     TRY(check_range(ctx, "lr", opts->learning_rate, 0, 100));

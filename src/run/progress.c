@@ -41,7 +41,8 @@ static void fill_rates(const plc_run *run, const plc_position *position, double 
 {
     const int n_steps = progress->n_steps;
     const double left = (double)(run->opts.epochs - position->epoch) * n_steps - position->epoch_step;
-    const double step_seconds = position->epoch_step > 0 ? seconds / position->epoch_step : run->step_seconds;
+    const int n_done = position->epoch_step - run->epoch_first_step;
+    const double step_seconds = n_done > 0 ? seconds / n_done : run->step_seconds;
 
     progress->images_per_second = step_seconds > 0 ? run->opts.batch / step_seconds : 0;
     progress->seconds_left = left * step_seconds;

@@ -41,10 +41,11 @@ static pleach_status run_epoch(plc_run *run)
     plc_metrics metrics, calibration;
 
     run->epoch_started = run->told = plc_clock_seconds();
+    run->epoch_first_step = plc_trainer_position(run->trainer)->epoch_step;
     TRY(plc_trainer_run_epoch(run->trainer, &metrics));
     const double seconds = plc_clock_seconds() - run->epoch_started;
     run->train_seconds += seconds;
-    run->step_seconds = seconds / plc_trainer_steps_per_epoch(run->trainer);
+    run->step_seconds = seconds / (plc_trainer_steps_per_epoch(run->trainer) - run->epoch_first_step);
     TRY(plc_run_tell(run, &metrics));
     TRY(plc_evaluate_split(run->session, &run->dataset->calibration, &calibration));
     TRY(plc_run_log_epoch(run, &metrics, &calibration));
@@ -159,50 +160,57 @@ done:
     return status;
 }
 
-static pleach_status open_directory(plc_run *run)
+// Options from the job, or from the directory that it resumes.
+static pleach_status take_options(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     const pleach_job *job = run->job;
-    plc_text path = {0};
 
+    run->opts = job->opts;
     if (job->resume) {
         TRY(plc_directory_open(run->ctx, job->resume, &run->config, &run->directory));
         TRY(plc_options_from_json(run->ctx, run->config, &run->opts));
-        TRY(plc_options_check(run->ctx, &run->opts, run->compress));
-        goto done;
     }
-    run->opts = job->opts;
     TRY(plc_options_check(run->ctx, &run->opts, run->compress));
-    TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
-    TRY(plc_text_printf(run->ctx, &path, "%s", run->opts.out));
-    TRY(plc_directory_create(run->ctx, path.data, run->config, &run->directory));
+    if (!job->resume)
+        TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
 done:
-    plc_text_finish(&path);
     return status;
 }
 
+static pleach_status open_data(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_dataset_opts opts = {.n_calibration = run->opts.calibration,
+                                      .limit_train = run->opts.limit,
+                                      .limit_test = run->opts.limit};
+
+    TRY(pleach_dataset_open(run->ctx, run->opts.data, &opts, &run->dataset));
+    if (run->dataset->train.n_images < run->opts.batch)
+        FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images", run->opts.batch,
+             run->dataset->train.n_images);
+done:
+    return status;
+}
+
+// A new run makes its directory last, so that wrong input leaves nothing behind.
 static pleach_status open_run(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     bool found = false;
 
-    TRY(open_directory(run));
-    TRY(pleach_dataset_open(run->ctx, run->opts.data,
-                            &(pleach_dataset_opts){.n_calibration = run->opts.calibration,
-                                                   .limit_train = run->opts.limit,
-                                                   .limit_test = run->opts.limit},
-                            &run->dataset));
-    if (run->dataset->train.n_images < run->opts.batch)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images", run->opts.batch,
-             run->dataset->train.n_images);
+    TRY(take_options(run));
+    TRY(open_data(run));
     if (run->compress)
         TRY(plan_phases(run));
     if (run->job->resume)
         TRY(plc_run_load(run, &found));
-    if (!found) {
-        TRY(describe_run(run));
-        TRY(start_main(run));
-    }
+    if (found)
+        goto done;
+    TRY(describe_run(run));
+    TRY(start_main(run));
+    if (!run->job->resume)
+        TRY(plc_directory_create(run->ctx, run->opts.out, run->config, &run->directory));
 done:
     return status;
 }

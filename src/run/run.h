@@ -53,6 +53,7 @@ typedef struct plc_run {
     plc_pruner *pruner;
     plc_blocks *fading;           // blocks of the session's graph, while fading
     double started, epoch_started, told, step_seconds;
+    int epoch_first_step;         // where this process began the epoch: not 0 after a resumption
 } plc_run;
 
 const char *plc_phase_name(plc_phase phase);

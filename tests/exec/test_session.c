@@ -37,8 +37,8 @@ typedef struct devices {
 static int open_devices(void **state)
 {
     devices *d = calloc(1, sizeof *d);
-    const pleach_device_opts vector = {.mapping = PLEACH_MAPPING_VECTOR, .lanes = 8};
-    const pleach_device_opts work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM, .lanes = 4};
+    const pleach_device_opts vector = {.mapping = PLEACH_MAPPING_VECTOR};
+    const pleach_device_opts work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM, .lanes = 8};
 
     *state = d;
     if (d == NULL || pleach_ctx_create(&d->ctx) != PLEACH_OK)
@@ -301,7 +301,6 @@ static float *train_some_steps(pleach_device *device, plc_optimizer_kind kind)
     float *weights = calloc((size_t)session->layout->n_floats, sizeof *weights);
     assert_non_null(weights);
     CHECK(plc_session_read_weights(session, weights));
-    // The arena's length goes in front of nothing: callers know the graph.
     plc_optimizer_destroy(&optimizer);
     pleach_session_destroy(&session);
     pleach_graph_destroy(&graph);
