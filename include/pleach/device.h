@@ -14,11 +14,11 @@ typedef struct pleach_device pleach_device;
 
 // What a device says of itself. Strings are owned by the list or the device they came with.
 typedef struct pleach_device_info {
-    int platform, index;           // "0:1" chooses it
+    int platform, index; // "0:1" chooses it
     const char *platform_name, *platform_version, *name, *vendor, *driver_version, *cl_version;
-    const char *kind;              // "cpu" "gpu" "accelerator" (an FPGA is one) "other"
+    const char *kind; // "cpu" "gpu" "accelerator" (an FPGA is one) "other"
     int compute_units, clock_mhz;
-    int vector_width_float;        // native
+    int vector_width_float; // native
     size_t global_memory_bytes, max_allocation_bytes, local_memory_bytes;
     size_t max_work_group_size;
     int base_alignment_bytes;
@@ -51,8 +51,8 @@ enum {
 // Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a
 // device's or platform's name; NULL or "" takes a GPU if there is one, else a CPU, never an emulator.
 // Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform.
-pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice, const pleach_device_opts *opts,
-                                 pleach_device **device);
+pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,
+                                 const pleach_device_opts *opts, pleach_device **device);
 void pleach_device_close(pleach_device **device);
 const pleach_device_info *pleach_device_get_info(const pleach_device *device);
 

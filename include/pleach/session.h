@@ -35,7 +35,8 @@ const pleach_graph *pleach_session_graph(const pleach_session *session);
 int pleach_session_batch(const pleach_session *session);
 
 // Logits of `n` <= batch uint8 images [n][C][H][W], normalised as opts say: logits [n][classes]. Blocks.
-pleach_status pleach_session_predict(pleach_session *session, const unsigned char *images, int n, float *logits);
+pleach_status pleach_session_predict(pleach_session *session, const unsigned char *images, int n,
+                                     float *logits);
 
 #ifdef __cplusplus
 }

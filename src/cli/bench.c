@@ -9,7 +9,15 @@
 #include <cli/model.h>
 #include <train/optimizer.h>
 
-enum { KEY_MODEL = 1, KEY_INPUT, KEY_CLASSES, KEY_BATCH, KEY_REPEATS, KEY_PROFILE, MAX_REPEATS = 1000 };
+enum {
+    KEY_MODEL = 1,
+    KEY_INPUT,
+    KEY_CLASSES,
+    KEY_BATCH,
+    KEY_REPEATS,
+    KEY_PROFILE,
+    MAX_REPEATS = 1000
+};
 
 // A repeat runs as many steps as fill this time: long against the clock and the queue's start.
 static const double repeat_seconds = 0.5;
@@ -25,7 +33,7 @@ typedef struct bench {
     pleach_session *session;
     plc_optimizer *optimizer; // NULL: inference
     unsigned step;
-    double best, median;      // images per second
+    double best, median; // images per second
 } bench;
 
 static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
@@ -56,7 +64,8 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     bench_args *args = user;
 
     if (args->kind)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "unexpected argument '%s'; the network is named by --model", word);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "unexpected argument '%s'; the network is named by --model", word);
     for (int i = 0; i < 2; i++)
         if (strcmp(word, kinds[i]) == 0) {
             args->kind = kinds[i];
@@ -75,7 +84,8 @@ static pleach_status run_steps(bench *b, int n)
             continue;
         }
         TRY(plc_session_train(b->session, b->step++));
-        TRY(plc_optimizer_step(b->optimizer, 1e-4f, 0.9f)); // a rate at which noise does not diverge
+        TRY(plc_optimizer_step(b->optimizer, 1e-4f,
+                               0.9f)); // a rate at which noise does not diverge
     }
     TRY(plc_device_finish(b->session->device));
 done:
@@ -126,7 +136,8 @@ static pleach_status measure(plc_cli *cli, bench *b, int n_repeats)
     double started = plc_clock_seconds();
     TRY(run_steps(b, 1));
     const double one = plc_clock_seconds() - started;
-    const int n_steps = one < repeat_seconds ? (int)(repeat_seconds / (one > 1e-6 ? one : 1e-6)) + 1 : 1;
+    const int n_steps =
+        one < repeat_seconds ? (int)(repeat_seconds / (one > 1e-6 ? one : 1e-6)) + 1 : 1;
 
     for (int i = 0; i < n_repeats; i++) {
         started = plc_clock_seconds();
@@ -155,31 +166,37 @@ done:
     return status;
 }
 
-static pleach_status print_result(plc_cli *cli, const bench_args *args, const bench *b, const plc_profile *profile)
+static pleach_status print_result(plc_cli *cli, const bench_args *args, const bench *b,
+                                  const plc_profile *profile)
 {
     pleach_status status = PLEACH_OK;
     const pleach_graph *graph = b->session->graph;
     const plc_shape in = graph->nodes[0].shape;
-    const double latency_ms = 1e3 * args->batch / b->median, macs = (double)pleach_graph_macs(graph);
-    const double gflops = 2.0 * macs * b->median * 1e-9 * (b->optimizer ? 3.0 : 1.0); // backward is two more products
+    const double latency_ms = 1e3 * args->batch / b->median,
+                 macs = (double)pleach_graph_macs(graph);
+    const double gflops =
+        2.0 * macs * b->median * 1e-9 * (b->optimizer ? 3.0 : 1.0); // backward is two more products
     plc_text text = {0};
     json_t *result = NULL;
 
     if (cli->json) {
-        result = json_pack("{s: s, s: s, s: [i, i, i], s: i, s: i, s: {s: f, s: f}, s: f, s: I, s: f}", "kind",
-                           args->kind, "model", args->model, "input", in.c, in.h, in.w, "batch", args->batch,
-                           "repeats", args->n_repeats, "images_per_second", "best", b->best, "median", b->median,
-                           "latency_ms", latency_ms, "macs", (json_int_t)macs, "gflops", gflops);
+        result = json_pack(
+            "{s: s, s: s, s: [i, i, i], s: i, s: i, s: {s: f, s: f}, s: f, s: I, s: f}", "kind",
+            args->kind, "model", args->model, "input", in.c, in.h, in.w, "batch", args->batch,
+            "repeats", args->n_repeats, "images_per_second", "best", b->best, "median", b->median,
+            "latency_ms", latency_ms, "macs", (json_int_t)macs, "gflops", gflops);
         if (result && profile->n_items)
             json_object_set_new(result, "profile", plc_profile_to_json(profile));
-        return plc_cli_print_json(cli, json_pack("{s: s, s: o, s: [o]}", "schema", "pleach.bench/1", "device",
-                                                 plc_cli_device_json(b->session->device), "results", result));
+        return plc_cli_print_json(cli, json_pack("{s: s, s: o, s: [o]}", "schema", "pleach.bench/1",
+                                                 "device", plc_cli_device_json(b->session->device),
+                                                 "results", result));
     }
-    TRY(plc_text_printf(cli->ctx, &text,
-                        "%s %s, %d x %d x %d, batch %d: %.0f images/s at best, %.0f median of %d; %.2f ms a batch, "
-                        "%.1f GFLOPS\n",
-                        args->kind, args->model, in.c, in.h, in.w, args->batch, b->best, b->median, args->n_repeats,
-                        latency_ms, gflops));
+    TRY(plc_text_printf(
+        cli->ctx, &text,
+        "%s %s, %d x %d x %d, batch %d: %.0f images/s at best, %.0f median of %d; %.2f ms a batch, "
+        "%.1f GFLOPS\n",
+        args->kind, args->model, in.c, in.h, in.w, args->batch, b->best, b->median, args->n_repeats,
+        latency_ms, gflops));
     if (profile->n_items) {
         TRY(plc_text_append(cli->ctx, &text, "\n", 1));
         TRY(plc_profile_print(cli->ctx, profile, &text));
@@ -225,7 +242,8 @@ pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
     static const struct argp_option options[] = {
-        {"model", KEY_MODEL, "NAME|FILE", 0, "network by name, or a model file (default resnet20)", 1},
+        {"model", KEY_MODEL, "NAME|FILE", 0, "network by name, or a model file (default resnet20)",
+         1},
         {"input", KEY_INPUT, "CxHxW", 0, "image size of a network by name (default 3x32x32)", 1},
         {"classes", KEY_CLASSES, "N", 0, "classes of a network by name (default 10)", 1},
         {"batch", KEY_BATCH, "N", 0, "images per step (default 128)", 1},
@@ -233,16 +251,23 @@ pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv)
         {"profile", KEY_PROFILE, NULL, 0, "also time each kernel, in steps of their own", 1},
         {0},
     };
-    bench_args args = {.model = "resnet20", .input = {3, 32, 32}, .n_classes = 10, .batch = 128, .n_repeats = 5};
-    const plc_cli_args accepted = {.options = options, .args_doc = "train|infer",
-                                   .doc = "Images per second of whole training steps, or of inference, on images that are on the "
-                                          "device already.",
-                                   .option = take_option, .argument = take_argument, .user = &args};
+    bench_args args = {
+        .model = "resnet20", .input = {3, 32, 32}, .n_classes = 10, .batch = 128, .n_repeats = 5};
+    const plc_cli_args accepted = {
+        .options = options,
+        .args_doc = "train|infer",
+        .doc =
+            "Images per second of whole training steps, or of inference, on images that are on the "
+            "device already.",
+        .option = take_option,
+        .argument = take_argument,
+        .user = &args};
     plc_model_file model = {0};
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (!args.kind)
-        FAIL(cli->ctx, PLEACH_EUSAGE, "what is to be measured? `pleach bench train` or `pleach bench infer`");
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "what is to be measured? `pleach bench train` or `pleach bench infer`");
     TRY(plc_cli_open_model(cli, args.model, args.input, args.n_classes, &model));
     TRY(run_bench(cli, &args, &model));
 done:

@@ -21,7 +21,8 @@ typedef struct plc_profile {
 // Sets the times of all the session's launches to zero.
 void plc_profile_reset(pleach_session *session);
 // Adds up what the launches took since then. The optimizer's launches are not the session's.
-pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session, plc_profile *profile);
+pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
+                                  plc_profile *profile);
 void plc_profile_finish(plc_profile *profile);
 
 pleach_status plc_profile_print(pleach_ctx *ctx, const plc_profile *profile, plc_text *text);

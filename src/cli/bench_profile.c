@@ -55,7 +55,8 @@ static int longest_first(const void *a, const void *b)
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session, plc_profile *profile)
+pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
+                                  plc_profile *profile)
 {
     pleach_status status = PLEACH_OK;
     const plc_launch_list *lists[N_LISTS];
@@ -124,9 +125,10 @@ json_t *plc_profile_to_json(const plc_profile *profile)
         const plc_profile_row *row = &profile->items[i];
         const double seconds = row->seconds > 0 ? row->seconds : 1;
 
-        json_array_append_new(rows, json_pack("{s: s, s: I, s: f, s: f, s: f, s: f}", "kernel", row->kernel, "runs",
-                                              (json_int_t)row->n_runs, "ms", row->seconds * 1e3, "share",
-                                              row->seconds / total, "gflops", row->flops / seconds * 1e-9, "gb_s",
+        json_array_append_new(rows, json_pack("{s: s, s: I, s: f, s: f, s: f, s: f}", "kernel",
+                                              row->kernel, "runs", (json_int_t)row->n_runs, "ms",
+                                              row->seconds * 1e3, "share", row->seconds / total,
+                                              "gflops", row->flops / seconds * 1e-9, "gb_s",
                                               row->bytes / seconds * 1e-9));
     }
     return rows;

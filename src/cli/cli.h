@@ -14,12 +14,12 @@
 // State of one call of the program. Global options have their fields here.
 typedef struct plc_cli {
     pleach_ctx *ctx;
-    const char *device;        // --device; NULL: PLEACH_DEVICE, then the default choice
-    int lanes;                 // --lanes
-    int mapping;               // --mapping: PLEACH_MAPPING_
-    unsigned long long seed;   // --seed
+    const char *device;      // --device; NULL: PLEACH_DEVICE, then the default choice
+    int lanes;               // --lanes
+    int mapping;             // --mapping: PLEACH_MAPPING_
+    unsigned long long seed; // --seed
     bool seed_given;
-    bool json;                 // --json
+    bool json; // --json
     plc_progress_mode progress_mode;
     plc_progress progress;
 } plc_cli;
@@ -44,8 +44,8 @@ pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv);   // report.c
 // What a command accepts besides the global options. `option` gets each of its options by key,
 // `argument` each word that is none (NULL: the command takes none); `user` is handed to both.
 typedef struct plc_cli_args {
-    const struct argp_option *options;                // ends with {0}; NULL: none
-    const char *args_doc, *doc;                       // for --help, as argp has them
+    const struct argp_option *options; // ends with {0}; NULL: none
+    const char *args_doc, *doc;        // for --help, as argp has them
     pleach_status (*option)(plc_cli *cli, void *user, int key, const char *value);
     pleach_status (*argument)(plc_cli *cli, void *user, const char *word);
     void *user;
@@ -59,13 +59,16 @@ pleach_status plc_cli_parse(plc_cli *cli, const plc_cli_args *args, int argc, ch
 pleach_status plc_cli_skip_global(plc_cli *cli, int argc, char **argv, int *next);
 
 // Numbers as options have them: the whole text, in range. Fail with PLEACH_EUSAGE naming `option`.
-pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, int low, int high, int *number);
+pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, int low, int high,
+                          int *number);
 pleach_status plc_cli_real(plc_cli *cli, const char *option, const char *value, double *number);
-pleach_status plc_cli_seed(plc_cli *cli, const char *option, const char *value, unsigned long long *seed);
+pleach_status plc_cli_seed(plc_cli *cli, const char *option, const char *value,
+                           unsigned long long *seed);
 // "3x32x32" into {c, h, w}.
 pleach_status plc_cli_shape(plc_cli *cli, const char *option, const char *value, int shape[3]);
 // "unknown WHAT 'NAME'; did you mean '...'?" for a NULL-terminated or counted list. Returns PLEACH_EUSAGE.
-pleach_status plc_cli_unknown(plc_cli *cli, const char *what, const char *name, const char *const *names, int n);
+pleach_status plc_cli_unknown(plc_cli *cli, const char *what, const char *name,
+                              const char *const *names, int n);
 
 // Opens the chosen device and names it on stderr.
 pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **device);

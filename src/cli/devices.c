@@ -10,18 +10,20 @@ static json_t *device_to_json(const pleach_device_info *info, bool chosen)
     char id[32];
 
     snprintf(id, sizeof id, "%d:%d", info->platform, info->index);
-    return json_pack("{s: s, s: b, s: s, s: s, s: s, s: s, s: s, s: s, s: s, s: i, s: i, s: i, s: I, s: I, s: I, s: I, "
-                     "s: i, s: b, s: b, s: b, s: b}",
-                     "id", id, "chosen", chosen, "kind", info->kind, "name", info->name, "vendor", info->vendor,
-                     "platform", info->platform_name, "platform_version", info->platform_version, "driver",
-                     info->driver_version, "opencl", info->cl_version, "compute_units", info->compute_units,
-                     "clock_mhz", info->clock_mhz, "vector_width_float", info->vector_width_float,
-                     "global_memory_bytes", (json_int_t)info->global_memory_bytes, "max_allocation_bytes",
-                     (json_int_t)info->max_allocation_bytes, "local_memory_bytes",
-                     (json_int_t)info->local_memory_bytes, "max_work_group_size",
-                     (json_int_t)info->max_work_group_size, "base_alignment_bytes", info->base_alignment_bytes,
-                     "has_fp16", info->has_fp16, "has_fp64", info->has_fp64, "has_compiler", info->has_compiler,
-                     "unified_memory", info->unified_memory);
+    return json_pack(
+        "{s: s, s: b, s: s, s: s, s: s, s: s, s: s, s: s, s: s, s: i, s: i, s: i, s: I, s: I, s: "
+        "I, s: I, "
+        "s: i, s: b, s: b, s: b, s: b}",
+        "id", id, "chosen", chosen, "kind", info->kind, "name", info->name, "vendor", info->vendor,
+        "platform", info->platform_name, "platform_version", info->platform_version, "driver",
+        info->driver_version, "opencl", info->cl_version, "compute_units", info->compute_units,
+        "clock_mhz", info->clock_mhz, "vector_width_float", info->vector_width_float,
+        "global_memory_bytes", (json_int_t)info->global_memory_bytes, "max_allocation_bytes",
+        (json_int_t)info->max_allocation_bytes, "local_memory_bytes",
+        (json_int_t)info->local_memory_bytes, "max_work_group_size",
+        (json_int_t)info->max_work_group_size, "base_alignment_bytes", info->base_alignment_bytes,
+        "has_fp16", info->has_fp16, "has_fp64", info->has_fp64, "has_compiler", info->has_compiler,
+        "unified_memory", info->unified_memory);
 }
 
 static pleach_status print_json(plc_cli *cli, const pleach_device_list *list, int chosen)
@@ -30,7 +32,8 @@ static pleach_status print_json(plc_cli *cli, const pleach_device_list *list, in
 
     for (int i = 0; i < list->n_items; i++)
         json_array_append_new(devices, device_to_json(&list->items[i], i == chosen));
-    return plc_cli_print_json(cli, json_pack("{s: s, s: o}", "schema", "pleach.devices/1", "devices", devices));
+    return plc_cli_print_json(
+        cli, json_pack("{s: s, s: o}", "schema", "pleach.devices/1", "devices", devices));
 }
 
 static pleach_status print_table(plc_cli *cli, const pleach_device_list *list, int chosen)
@@ -69,7 +72,8 @@ static pleach_status print_table(plc_cli *cli, const pleach_device_list *list, i
         TRY(plc_table_cell(cli->ctx, &table, "%d", info->vector_width_float));
     }
     TRY(plc_table_print(cli->ctx, &table, &text));
-    TRY(plc_text_printf(cli->ctx, &text, "\n* would be used; --device or PLEACH_DEVICE choose another.\n"));
+    TRY(plc_text_printf(cli->ctx, &text,
+                        "\n* would be used; --device or PLEACH_DEVICE choose another.\n"));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);

@@ -35,7 +35,8 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     eval_args *args = user;
 
     if (args->model)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "one MODEL is expected, found '%s' and '%s'", args->model, word);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "one MODEL is expected, found '%s' and '%s'",
+                        args->model, word);
     args->model = word;
     return PLEACH_OK;
 }
@@ -45,18 +46,22 @@ static pleach_status check_fits(plc_cli *cli, const eval_args *args, const pleac
 {
     const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
 
-    if (in.c == data->channels && in.h == data->height && in.w == data->width && out.c == data->n_classes)
+    if (in.c == data->channels && in.h == data->height && in.w == data->width &&
+        out.c == data->n_classes)
         return PLEACH_OK;
-    return plc_fail(cli->ctx, PLEACH_EINPUT, "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d",
-                    args->model, in.c, in.h, in.w, out.c, data->name, data->channels, data->height, data->width,
-                    data->n_classes);
+    return plc_fail(cli->ctx, PLEACH_EINPUT,
+                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d",
+                    args->model, in.c, in.h, in.w, out.c, data->name, data->channels, data->height,
+                    data->width, data->n_classes);
 }
 
 static pleach_status print_result(plc_cli *cli, const eval_args *args, const pleach_device *device,
-                                  const pleach_graph *graph, const plc_metrics *metrics, double seconds)
+                                  const pleach_graph *graph, const plc_metrics *metrics,
+                                  double seconds)
 {
     pleach_status status = PLEACH_OK;
-    const double accuracy = metrics->n_correct / metrics->n_images, loss = metrics->loss_sum / metrics->n_images;
+    const double accuracy = metrics->n_correct / metrics->n_images,
+                 loss = metrics->loss_sum / metrics->n_images;
     double interval[2];
     plc_text text = {0};
     char macs[PLC_FORMAT_MAX], params[PLC_FORMAT_MAX];
@@ -64,19 +69,22 @@ static pleach_status print_result(plc_cli *cli, const eval_args *args, const ple
     plc_wilson_interval(metrics->n_correct, metrics->n_images, interval);
     if (cli->json)
         return plc_cli_print_json(
-            cli, json_pack("{s: s, s: o, s: s, s: s, s: I, s: f, s: [f, f], s: f, s: f, s: I, s: I}", "schema",
-                           "pleach.eval/1", "device", plc_cli_device_json(device), "model", args->model, "data",
-                           args->data, "images", (json_int_t)metrics->n_images, "accuracy", accuracy, "interval",
-                           interval[0], interval[1], "loss", loss, "images_per_second", metrics->n_images / seconds,
-                           "macs", (json_int_t)pleach_graph_macs(graph), "params",
-                           (json_int_t)pleach_graph_params(graph)));
+            cli,
+            json_pack("{s: s, s: o, s: s, s: s, s: I, s: f, s: [f, f], s: f, s: f, s: I, s: I}",
+                      "schema", "pleach.eval/1", "device", plc_cli_device_json(device), "model",
+                      args->model, "data", args->data, "images", (json_int_t)metrics->n_images,
+                      "accuracy", accuracy, "interval", interval[0], interval[1], "loss", loss,
+                      "images_per_second", metrics->n_images / seconds, "macs",
+                      (json_int_t)pleach_graph_macs(graph), "params",
+                      (json_int_t)pleach_graph_params(graph)));
     plc_format_count((unsigned long long)pleach_graph_macs(graph), macs, sizeof macs);
     plc_format_count((unsigned long long)pleach_graph_params(graph), params, sizeof params);
-    TRY(plc_text_printf(cli->ctx, &text,
-                        "%s on %s: accuracy %.2f %% (95 %% interval %.2f..%.2f, %.0f images), loss %.4f\n"
-                        "%s MACs, %s parameters, %.0f images/s with reading\n",
-                        args->model, args->data, 100.0 * accuracy, 100.0 * interval[0], 100.0 * interval[1],
-                        metrics->n_images, loss, macs, params, metrics->n_images / seconds));
+    TRY(plc_text_printf(
+        cli->ctx, &text,
+        "%s on %s: accuracy %.2f %% (95 %% interval %.2f..%.2f, %.0f images), loss %.4f\n"
+        "%s MACs, %s parameters, %.0f images/s with reading\n",
+        args->model, args->data, 100.0 * accuracy, 100.0 * interval[0], 100.0 * interval[1],
+        metrics->n_images, loss, macs, params, metrics->n_images / seconds));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_text_finish(&text);
@@ -85,8 +93,8 @@ done:
 
 // The normalisation that the model was trained with travels in its file ("0.28,0.31"); a file without
 // it gets that of the data set.
-static pleach_status read_normalisation(plc_cli *cli, const plc_model_file *model, const char *key, int n,
-                                        float *values)
+static pleach_status read_normalisation(plc_cli *cli, const plc_model_file *model, const char *key,
+                                        int n, float *values)
 {
     const char *text = plc_tensors_metadata(&model->extra, key);
 
@@ -95,7 +103,8 @@ static pleach_status read_normalisation(plc_cli *cli, const plc_model_file *mode
 
         values[i] = strtof(text, &end);
         if (end == text || !isfinite(values[i]) || *end != (i + 1 < n ? ',' : '\0'))
-            return plc_fail(cli->ctx, PLEACH_EINPUT, "the model file's '%s' should be %d numbers with commas", key, n);
+            return plc_fail(cli->ctx, PLEACH_EINPUT,
+                            "the model file's '%s' should be %d numbers with commas", key, n);
         text = end + 1;
     }
     return PLEACH_OK;
@@ -106,7 +115,8 @@ static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_mod
 {
     pleach_status status = PLEACH_OK;
     float mean[PLC_MAX_IMAGE_CHANNELS], std[PLC_MAX_IMAGE_CHANNELS];
-    const pleach_session_opts opts = {.inference_only = true, .seed = cli->seed, .mean = mean, .std = std};
+    const pleach_session_opts opts = {
+        .inference_only = true, .seed = cli->seed, .mean = mean, .std = std};
     pleach_device *device = NULL;
     pleach_session *session = NULL;
     plc_metrics metrics = {0};
@@ -131,24 +141,31 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
     static const struct argp_option options[] = {
-        {"data", KEY_DATA, "SET[:DIR]", 0, "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR (default fashion-mnist)", 1},
+        {"data", KEY_DATA, "SET[:DIR]", 0,
+         "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR (default fashion-mnist)", 1},
         {"batch", KEY_BATCH, "N", 0, "images at once (default 128)", 1},
         {"limit", KEY_LIMIT, "N", 0, "use only the first N test images (0: all)", 1},
         {0},
     };
     eval_args args = {.data = "fashion-mnist", .batch = 128};
-    const plc_cli_args accepted = {.options = options, .args_doc = "MODEL",
-                                   .doc = "Accuracy with its 95 % interval, loss and speed of the model file MODEL on the "
-                                          "test images of a data set.",
-                                   .option = take_option, .argument = take_argument, .user = &args};
+    const plc_cli_args accepted = {
+        .options = options,
+        .args_doc = "MODEL",
+        .doc = "Accuracy with its 95 % interval, loss and speed of the model file MODEL on the "
+               "test images of a data set.",
+        .option = take_option,
+        .argument = take_argument,
+        .user = &args};
     plc_model_file model = {0};
     pleach_dataset *dataset = NULL;
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (!args.model)
-        FAIL(cli->ctx, PLEACH_EUSAGE, "no MODEL is given: a model file, as runs/NAME/model.safetensors");
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "no MODEL is given: a model file, as runs/NAME/model.safetensors");
     TRY(plc_model_file_read(cli->ctx, args.model, &model));
-    TRY(pleach_dataset_open(cli->ctx, args.data, &(pleach_dataset_opts){.limit_test = args.limit}, &dataset));
+    TRY(pleach_dataset_open(cli->ctx, args.data, &(pleach_dataset_opts){.limit_test = args.limit},
+                            &dataset));
     TRY(check_fits(cli, &args, model.graph, dataset));
     TRY(evaluate(cli, &args, &model, dataset));
 done:

@@ -35,13 +35,15 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     inspect_args *args = user;
 
     if (args->model)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "one MODEL is expected, found '%s' and '%s'", args->model, word);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "one MODEL is expected, found '%s' and '%s'",
+                        args->model, word);
     args->model = word;
     return PLEACH_OK;
 }
 
 // Groups of a node's channels, each once, in channel order, into groups[0..n).
-static int node_groups(const plc_channels *channels, const pleach_graph *graph, int node, int *groups, int capacity)
+static int node_groups(const plc_channels *channels, const pleach_graph *graph, int node,
+                       int *groups, int capacity)
 {
     int n = 0;
 
@@ -59,8 +61,8 @@ static int node_groups(const plc_channels *channels, const pleach_graph *graph, 
 
 enum { MAX_NODE_GROUPS = 256, MAX_SHOWN_GROUPS = 4 };
 
-static pleach_status groups_text(pleach_ctx *ctx, const plc_channels *channels, const pleach_graph *graph,
-                                 int node, plc_text *text)
+static pleach_status groups_text(pleach_ctx *ctx, const plc_channels *channels,
+                                 const pleach_graph *graph, int node, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
     int groups[MAX_NODE_GROUPS];
@@ -85,12 +87,13 @@ static json_t *node_to_json(const plc_channels *channels, const pleach_graph *gr
 
     for (int i = 0; i < n; i++)
         json_array_append_new(list, json_integer(groups[i]));
-    return json_pack("{s: s, s: s, s: [i, i, i], s: I, s: I, s: o}", "name", node->name, "op", node->op->name,
-                     "shape", node->shape.c, node->shape.h, node->shape.w, "macs", (json_int_t)cost.macs,
-                     "params", (json_int_t)cost.params, "groups", list);
+    return json_pack("{s: s, s: s, s: [i, i, i], s: I, s: I, s: o}", "name", node->name, "op",
+                     node->op->name, "shape", node->shape.c, node->shape.h, node->shape.w, "macs",
+                     (json_int_t)cost.macs, "params", (json_int_t)cost.params, "groups", list);
 }
 
-static pleach_status print_json(plc_cli *cli, const pleach_graph *graph, const plc_channels *channels)
+static pleach_status print_json(plc_cli *cli, const pleach_graph *graph,
+                                const plc_channels *channels)
 {
     const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
     json_t *nodes = json_array(), *groups = json_array();
@@ -100,18 +103,20 @@ static pleach_status print_json(plc_cli *cli, const pleach_graph *graph, const p
     for (int i = 0; i < plc_channels_n_groups(channels); i++) {
         const plc_group *group = plc_channels_group(channels, i);
 
-        json_array_append_new(groups, json_pack("{s: s, s: i, s: b}", "first", graph->nodes[group->first_node].name,
-                                                "channels", group->n_classes, "frozen", group->frozen));
+        json_array_append_new(groups, json_pack("{s: s, s: i, s: b}", "first",
+                                                graph->nodes[group->first_node].name, "channels",
+                                                group->n_classes, "frozen", group->frozen));
     }
     return plc_cli_print_json(
-        cli, json_pack("{s: s, s: s, s: [i, i, i], s: i, s: I, s: I, s: i, s: o, s: o}", "schema", "pleach.inspect/1",
-                       "name", graph->name, "input", in.c, in.h, in.w, "classes", out.c, "macs",
-                       (json_int_t)pleach_graph_macs(graph), "params", (json_int_t)pleach_graph_params(graph),
-                       "conv_layers", plc_cli_conv_layers(graph), "nodes", nodes, "groups", groups));
+        cli, json_pack("{s: s, s: s, s: [i, i, i], s: i, s: I, s: I, s: i, s: o, s: o}", "schema",
+                       "pleach.inspect/1", "name", graph->name, "input", in.c, in.h, in.w,
+                       "classes", out.c, "macs", (json_int_t)pleach_graph_macs(graph), "params",
+                       (json_int_t)pleach_graph_params(graph), "conv_layers",
+                       plc_cli_conv_layers(graph), "nodes", nodes, "groups", groups));
 }
 
-static pleach_status add_row(plc_cli *cli, const pleach_graph *graph, const plc_channels *channels, int index,
-                             plc_table *table)
+static pleach_status add_row(plc_cli *cli, const pleach_graph *graph, const plc_channels *channels,
+                             int index, plc_table *table)
 {
     pleach_status status = PLEACH_OK;
     const plc_node *node = &graph->nodes[index];
@@ -124,7 +129,8 @@ static pleach_status add_row(plc_cli *cli, const pleach_graph *graph, const plc_
     TRY(groups_text(cli->ctx, channels, graph, index, &groups));
     TRY(plc_table_cell(cli->ctx, table, "%s", node->name));
     TRY(plc_table_cell(cli->ctx, table, "%s", node->op->name));
-    TRY(plc_table_cell(cli->ctx, table, "%d x %d x %d", node->shape.c, node->shape.h, node->shape.w));
+    TRY(plc_table_cell(cli->ctx, table, "%d x %d x %d", node->shape.c, node->shape.h,
+                       node->shape.w));
     TRY(plc_table_cell(cli->ctx, table, "%s", cost.macs ? macs : ""));
     TRY(plc_table_cell(cli->ctx, table, "%s", cost.params ? params : ""));
     TRY(plc_table_cell(cli->ctx, table, "%s", groups.data ? groups.data : ""));
@@ -133,7 +139,8 @@ done:
     return status;
 }
 
-static pleach_status print_table(plc_cli *cli, const pleach_graph *graph, const plc_channels *channels, bool all)
+static pleach_status print_table(plc_cli *cli, const pleach_graph *graph,
+                                 const plc_channels *channels, bool all)
 {
     pleach_status status = PLEACH_OK;
     const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
@@ -157,8 +164,10 @@ static pleach_status print_table(plc_cli *cli, const pleach_graph *graph, const 
     plc_format_count((unsigned long long)pleach_graph_macs(graph), macs, sizeof macs);
     plc_format_count((unsigned long long)pleach_graph_params(graph), params, sizeof params);
     TRY(plc_text_printf(cli->ctx, &text,
-                        "\n%s, %d x %d x %d to %d classes: %s MACs, %s parameters, %d convolutions, %d prunable groups\n",
-                        graph->name, in.c, in.h, in.w, out.c, macs, params, plc_cli_conv_layers(graph), n_groups));
+                        "\n%s, %d x %d x %d to %d classes: %s MACs, %s parameters, %d "
+                        "convolutions, %d prunable groups\n",
+                        graph->name, in.c, in.h, in.w, out.c, macs, params,
+                        plc_cli_conv_layers(graph), n_groups));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);
@@ -176,16 +185,21 @@ pleach_status plc_cli_inspect(plc_cli *cli, int argc, char **argv)
         {0},
     };
     inspect_args args = {.input = {3, 32, 32}, .n_classes = 10};
-    const plc_cli_args accepted = {.options = options, .args_doc = "MODEL",
-                                   .doc = "Layers, channels, computations, parameters and channel groups of MODEL, a model "
-                                          "file or a network's name. Needs no device.",
-                                   .option = take_option, .argument = take_argument, .user = &args};
+    const plc_cli_args accepted = {
+        .options = options,
+        .args_doc = "MODEL",
+        .doc = "Layers, channels, computations, parameters and channel groups of MODEL, a model "
+               "file or a network's name. Needs no device.",
+        .option = take_option,
+        .argument = take_argument,
+        .user = &args};
     plc_model_file model = {0};
     plc_channels *channels = NULL;
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (!args.model)
-        FAIL(cli->ctx, PLEACH_EUSAGE, "no MODEL is given: a model file, or a network's name as resnet20");
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "no MODEL is given: a model file, or a network's name as resnet20");
     TRY(plc_cli_open_model(cli, args.model, args.input, args.n_classes, &model));
     TRY(plc_channels_create(cli->ctx, model.graph, &channels));
     if (cli->json)

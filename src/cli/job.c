@@ -10,7 +10,10 @@
 #include <base/memory.h>
 #include <report/report.h>
 
-enum { KEY_JOB = 1000, KEY_RESUME = 2000 }; // a job option's key is KEY_JOB + its place in the table
+enum {
+    KEY_JOB = 1000,
+    KEY_RESUME = 2000
+}; // a job option's key is KEY_JOB + its place in the table
 
 typedef struct job_args {
     pleach_job job;
@@ -21,7 +24,8 @@ typedef struct job_args {
 static const struct {
     const char *name, *value, *argument, *commands, *help;
 } rows[] = {
-#define X(kind, field, option, value, argument, commands, help) {option, #value, argument, commands, help},
+#define X(kind, field, option, value, argument, commands, help)                                    \
+    {option, #value, argument, commands, help},
     PLEACH_RUN_OPTIONS(X)
 #undef X
 };
@@ -72,7 +76,8 @@ static pleach_status make_options(pleach_ctx *ctx, char letter, struct argp_opti
         TRY(plc_text_take(ctx, &text, &doc));
         options[n++] = (struct argp_option){rows[i].name, KEY_JOB + i, rows[i].argument, 0, doc, 1};
     }
-    TRY(plc_strdup(ctx, "go on with the run in DIR from its checkpoint, with its options", (char **)&options[n].doc));
+    TRY(plc_strdup(ctx, "go on with the run in DIR from its checkpoint, with its options",
+                   (char **)&options[n].doc));
     options[n].name = "resume";
     options[n].key = KEY_RESUME;
     options[n].arg = "DIR";
@@ -85,7 +90,8 @@ done:
     return status;
 }
 
-static pleach_status set_TEXT(plc_cli *cli, const char *option, const char *value, const char **field)
+static pleach_status set_TEXT(plc_cli *cli, const char *option, const char *value,
+                              const char **field)
 {
     (void)cli, (void)option;
     *field = value;
@@ -109,7 +115,8 @@ static pleach_status set_FLAG(plc_cli *cli, const char *option, const char *valu
     return PLEACH_OK;
 }
 
-static pleach_status set_SEED(plc_cli *cli, const char *option, const char *value, unsigned long long *field)
+static pleach_status set_SEED(plc_cli *cli, const char *option, const char *value,
+                              unsigned long long *field)
 {
     return plc_cli_seed(cli, option, value, field);
 }
@@ -156,12 +163,14 @@ static void watch_signals(void)
 }
 
 // The folder's default, as the option's help promises it; slashes of a model file become dashes.
-static pleach_status name_folder(plc_cli *cli, const char *command, pleach_run_opts *opts, char **folder)
+static pleach_status name_folder(plc_cli *cli, const char *command, pleach_run_opts *opts,
+                                 char **folder)
 {
     pleach_status status = PLEACH_OK;
     plc_text text = {0};
 
-    TRY(plc_text_printf(cli->ctx, &text, "%s-%s-%.*s", command, opts->model, (int)strcspn(opts->data, ":"), opts->data));
+    TRY(plc_text_printf(cli->ctx, &text, "%s-%s-%.*s", command, opts->model,
+                        (int)strcspn(opts->data, ":"), opts->data));
     for (char *c = text.data; *c; c++)
         if (*c == '/')
             *c = '-';
@@ -205,14 +214,17 @@ static pleach_status parse_job(plc_cli *cli, const char *doc, job_args *args, in
 
     pleach_run_opts_init(&args->job.opts);
     TRY(make_options(cli->ctx, args->letter, &options));
-    const plc_cli_args accepted = {.options = options, .doc = doc, .option = take_option, .user = args};
+    const plc_cli_args accepted = {
+        .options = options, .doc = doc, .option = take_option, .user = args};
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (cli->seed_given)
         args->job.opts.seed = cli->seed;
     if (args->job.resume && (args->n_given || cli->seed_given))
-        FAIL(cli->ctx, PLEACH_EUSAGE, "--resume goes on with the options of '%s'; give no others", args->job.resume);
+        FAIL(cli->ctx, PLEACH_EUSAGE, "--resume goes on with the options of '%s'; give no others",
+             args->job.resume);
     if (!args->job.resume && !*args->job.opts.model)
-        FAIL(cli->ctx, PLEACH_EUSAGE, "--model is missing: a network's name, as resnet20, or a model file");
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "--model is missing: a network's name, as resnet20, or a model file");
 done:
     free_options(options);
     return status;

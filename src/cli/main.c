@@ -38,11 +38,13 @@ static void log_to_stderr(void *user, pleach_log_level level, const char *text)
 static void print_help(void)
 {
     printf("Usage: pleach [GLOBAL OPTION...] COMMAND [OPTION...]\n"
-           "Trains convolutional networks on any OpenCL device and makes them smaller and faster.\n\n");
+           "Trains convolutional networks on any OpenCL device and makes them smaller and "
+           "faster.\n\n");
     for (const plc_command *command = plc_commands; command->name; command++)
         printf("  %-10s %s\n", command->name, command->summary);
     printf("\n`pleach COMMAND --help` lists a command's options and the global ones.\n"
-           "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 device, 5 diverged, 130 interrupted.\n");
+           "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 device, 5 diverged, 130 "
+           "interrupted.\n");
 }
 
 static pleach_status find_command(plc_cli *cli, const char *name, const plc_command **found)
@@ -60,7 +62,8 @@ static pleach_status find_command(plc_cli *cli, const char *name, const plc_comm
 }
 
 // Hands the command its words; global options in front of its name go first.
-static pleach_status run_command(plc_cli *cli, const plc_command *command, int argc, char **argv, int at)
+static pleach_status run_command(plc_cli *cli, const plc_command *command, int argc, char **argv,
+                                 int at)
 {
     pleach_status status = PLEACH_OK;
     char **words = NULL, title[64];

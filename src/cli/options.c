@@ -10,18 +10,29 @@
 
 // Keys of options without a short form: no character, and no key of a command (those are below).
 enum {
-    KEY_DEVICE = 0x10000, KEY_LANES, KEY_MAPPING, KEY_SEED, KEY_JSON, KEY_PROGRESS, KEY_DETERMINISTIC,
+    KEY_DEVICE = 0x10000,
+    KEY_LANES,
+    KEY_MAPPING,
+    KEY_SEED,
+    KEY_JSON,
+    KEY_PROGRESS,
+    KEY_DETERMINISTIC,
     MAX_OPTIONS = 96,
 };
 
 static const struct argp_option global_options[] = {
     {.doc = "Global options:", .group = 10},
-    {"device", KEY_DEVICE, "CHOICE", 0, "PLATFORM:INDEX, gpu, cpu, fpga or part of a name (also PLEACH_DEVICE); see `pleach devices`", 10},
-    {"lanes", KEY_LANES, "N", 0, "images side by side in memory: 4, 8, 16, 32 or 64 (default: by device)", 10},
-    {"mapping", KEY_MAPPING, "vector|work-item", 0, "lanes in a vector or in work-items (default: by device)", 10},
+    {"device", KEY_DEVICE, "CHOICE", 0,
+     "PLATFORM:INDEX, gpu, cpu, fpga or part of a name (also PLEACH_DEVICE); see `pleach devices`",
+     10},
+    {"lanes", KEY_LANES, "N", 0,
+     "images side by side in memory: 4, 8, 16, 32 or 64 (default: by device)", 10},
+    {"mapping", KEY_MAPPING, "vector|work-item", 0,
+     "lanes in a vector or in work-items (default: by device)", 10},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 0)", 10},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 10},
-    {"progress", KEY_PROGRESS, "auto|bar|plain|none", 0, "how progress is shown on standard error", 10},
+    {"progress", KEY_PROGRESS, "auto|bar|plain|none", 0, "how progress is shown on standard error",
+     10},
     {"deterministic", KEY_DETERMINISTIC, NULL, 0, "same seed, same bits: always so", 10},
     {"help", 'h', NULL, 0, "print this and exit", 10},
     {0},
@@ -33,11 +44,13 @@ pleach_status plc_cli_unknown(plc_cli *cli, const char *what, const char *name,
     const char *nearest = plc_nearest_name(name, names, n);
 
     if (nearest)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; did you mean '%s'?", what, name, nearest);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; did you mean '%s'?", what, name,
+                        nearest);
     return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; see `pleach --help`", what, name);
 }
 
-pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, int low, int high, int *number)
+pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, int low, int high,
+                          int *number)
 {
     char *end = NULL;
 
@@ -45,9 +58,11 @@ pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, i
     const long parsed = strtol(value, &end, 10);
     if (end == value || *end || errno || parsed < low || parsed > high) {
         if (low == INT_MIN)
-            return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': a whole number is expected", option, value);
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': a whole number from %d to %d is expected", option,
-                        value, low, high);
+            return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': a whole number is expected",
+                            option, value);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "--%s '%s': a whole number from %d to %d is expected", option, value, low,
+                        high);
     }
     *number = (int)parsed;
     return PLEACH_OK;
@@ -63,14 +78,16 @@ pleach_status plc_cli_real(plc_cli *cli, const char *option, const char *value, 
     return PLEACH_OK;
 }
 
-pleach_status plc_cli_seed(plc_cli *cli, const char *option, const char *value, unsigned long long *seed)
+pleach_status plc_cli_seed(plc_cli *cli, const char *option, const char *value,
+                           unsigned long long *seed)
 {
     char *end = NULL;
 
     errno = 0;
     *seed = strtoull(value, &end, 10);
     if (end == value || *end || errno || strchr(value, '-'))
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': a whole number from 0 on is expected", option, value);
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': a whole number from 0 on is expected",
+                        option, value);
     return PLEACH_OK;
 }
 
@@ -78,10 +95,11 @@ pleach_status plc_cli_shape(plc_cli *cli, const char *option, const char *value,
 {
     int used = 0;
 
-    if (sscanf(value, "%5dx%5dx%5d%n", &shape[0], &shape[1], &shape[2], &used) != 3 || value[used] ||
-        shape[0] < 1 || shape[1] < 1 || shape[2] < 1)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "--%s '%s': channels x height x width is expected, as in 3x32x32",
-                        option, value);
+    if (sscanf(value, "%5dx%5dx%5d%n", &shape[0], &shape[1], &shape[2], &used) != 3 ||
+        value[used] || shape[0] < 1 || shape[1] < 1 || shape[2] < 1)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "--%s '%s': channels x height x width is expected, as in 3x32x32", option,
+                        value);
     return PLEACH_OK;
 }
 
@@ -174,9 +192,10 @@ static error_t parse_command(int key, char *value, struct argp_state *state)
         return 0;
     }
     if (key == ARGP_KEY_ARG) {
-        p->status = p->args->argument ? p->args->argument(p->cli, p->args->user, value)
-                                      : plc_fail(p->cli->ctx, PLEACH_EUSAGE, "unexpected argument '%s'; see `%s --help`",
-                                                 value, state->name);
+        p->status = p->args->argument
+                        ? p->args->argument(p->cli, p->args->user, value)
+                        : plc_fail(p->cli->ctx, PLEACH_EUSAGE,
+                                   "unexpected argument '%s'; see `%s --help`", value, state->name);
         return p->status == PLEACH_OK ? 0 : EINVAL;
     }
     for (const struct argp_option *o = p->args->options; o && (o->name || o->doc); o++)
@@ -195,8 +214,8 @@ static void collect(const struct argp_option *options, const struct argp_option 
 }
 
 // The option that a word "--name" or "--name=value" means: exact, or the only one it abbreviates.
-static pleach_status find_long(plc_cli *cli, const char *word, const struct argp_option **options, int n,
-                               const struct argp_option **option)
+static pleach_status find_long(plc_cli *cli, const char *word, const struct argp_option **options,
+                               int n, const struct argp_option **option)
 {
     pleach_status status = PLEACH_OK;
     const char *names[MAX_OPTIONS], *equals = strchr(word, '=');
@@ -224,7 +243,8 @@ static pleach_status find_long(plc_cli *cli, const char *word, const struct argp
         const char *nearest = plc_nearest_name(name, names, n);
 
         if (nearest)
-            FAIL(cli->ctx, PLEACH_EUSAGE, "unknown option '--%s'; did you mean '--%s'?", name, nearest);
+            FAIL(cli->ctx, PLEACH_EUSAGE, "unknown option '--%s'; did you mean '--%s'?", name,
+                 nearest);
         FAIL(cli->ctx, PLEACH_EUSAGE, "unknown option '--%s'; see --help", name);
     }
 done:
@@ -255,7 +275,8 @@ static pleach_status check_words(plc_cli *cli, const struct argp_option **option
         if (!option->arg && strchr(argv[i], '='))
             FAIL(cli->ctx, PLEACH_EUSAGE, "option '--%s' takes no value", option->name);
         if (option->arg && !strchr(argv[i], '=') && ++i == argc)
-            FAIL(cli->ctx, PLEACH_EUSAGE, "option '--%s' needs a value: %s", option->name, option->arg);
+            FAIL(cli->ctx, PLEACH_EUSAGE, "option '--%s' needs a value: %s", option->name,
+                 option->arg);
     }
     if (first_word)
         *first_word = i;
@@ -279,15 +300,19 @@ pleach_status plc_cli_parse(plc_cli *cli, const plc_cli_args *args, int argc, ch
     const struct argp_option *known[MAX_OPTIONS];
     const struct argp global = {.options = global_options, .parser = parse_global};
     const struct argp_child children[] = {{.argp = &global}, {0}};
-    const struct argp command = {.options = args->options, .parser = parse_command,
-                                 .args_doc = args->args_doc, .doc = args->doc, .children = children};
+    const struct argp command = {.options = args->options,
+                                 .parser = parse_command,
+                                 .args_doc = args->args_doc,
+                                 .doc = args->doc,
+                                 .children = children};
     parse p = {.cli = cli, .args = args};
     int n = 0;
 
     collect(args->options, known, &n);
     collect(global_options, known, &n);
     TRY(check_words(cli, known, n, argc, argv, NULL));
-    if (argp_parse(&command, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT, NULL, &p) != 0 && p.status == PLEACH_OK)
+    if (argp_parse(&command, argc, argv, ARGP_NO_HELP | ARGP_NO_EXIT, NULL, &p) != 0 &&
+        p.status == PLEACH_OK)
         FAIL(cli->ctx, PLEACH_EUSAGE, "wrong options; see `%s --help`", argv[0]);
     status = p.status;
 done:

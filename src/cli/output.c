@@ -10,7 +10,8 @@ pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **de
 {
     pleach_status status = PLEACH_OK;
     const char *choice = cli->device ? cli->device : getenv("PLEACH_DEVICE");
-    const pleach_device_opts opts = {.lanes = cli->lanes, .mapping = cli->mapping, .profile = profile};
+    const pleach_device_opts opts = {
+        .lanes = cli->lanes, .mapping = cli->mapping, .profile = profile};
 
     TRY(pleach_device_open(cli->ctx, choice, &opts, device));
     const pleach_device_info *info = pleach_device_get_info(*device);
@@ -26,15 +27,17 @@ json_t *plc_cli_device_json(const pleach_device *device)
 {
     const pleach_device_info *info = pleach_device_get_info(device);
 
-    return json_pack("{s: s, s: s, s: s, s: i, s: s}", "name", info->name, "platform", info->platform_name,
-                     "driver", info->driver_version, "lanes", device->lanes, "mapping",
-                     device->vector_lanes ? "vector" : "work-item");
+    return json_pack("{s: s, s: s, s: s, s: i, s: s}", "name", info->name, "platform",
+                     info->platform_name, "driver", info->driver_version, "lanes", device->lanes,
+                     "mapping", device->vector_lanes ? "vector" : "work-item");
 }
 
 pleach_status plc_cli_print(plc_cli *cli, const plc_text *text)
 {
-    if (fwrite(text->data ? text->data : "", 1, text->length, stdout) != text->length || fflush(stdout) != 0)
-        return plc_fail(cli->ctx, PLEACH_EIO, "standard output cannot be written: %s", strerror(errno));
+    if (fwrite(text->data ? text->data : "", 1, text->length, stdout) != text->length ||
+        fflush(stdout) != 0)
+        return plc_fail(cli->ctx, PLEACH_EIO, "standard output cannot be written: %s",
+                        strerror(errno));
     return PLEACH_OK;
 }
 

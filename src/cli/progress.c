@@ -45,8 +45,8 @@ void plc_progress_format(const pleach_progress *now, int width, char *text, size
     const bool control = now->network && *now->network;
 
     // Most needed first: what does not fit is left out from the end.
-    snprintf(parts[n++], sizeof parts[0], "%s%s%s %d/%d", control ? now->network : "", control ? " " : "",
-             now->phase ? now->phase : "", now->epoch, now->n_epochs);
+    snprintf(parts[n++], sizeof parts[0], "%s%s%s %d/%d", control ? now->network : "",
+             control ? " " : "", now->phase ? now->phase : "", now->epoch, now->n_epochs);
     if (!now->epoch_done && now->n_steps > 0)
         snprintf(parts[n++], sizeof parts[0], "%3.0f %%", 100.0 * now->step / now->n_steps);
     if (isfinite(now->loss))
@@ -93,7 +93,8 @@ void plc_progress_show(void *user, const pleach_progress *now)
     if (progress->mode == PLC_PROGRESS_PLAIN && !now->epoch_done)
         return;
     // The last column stays free: some terminals wrap when it is written.
-    plc_progress_format(now, progress->mode == PLC_PROGRESS_BAR ? terminal_width() - 1 : MAX_LINE - 1,
+    plc_progress_format(now,
+                        progress->mode == PLC_PROGRESS_BAR ? terminal_width() - 1 : MAX_LINE - 1,
                         line, sizeof line);
     plc_progress_clear(progress);
     if (now->epoch_done) {

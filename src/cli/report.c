@@ -44,7 +44,8 @@ static bool is_folder(const char *path)
 }
 
 // A run is its folder, or a report.json alone, which has no curves.
-static pleach_status read_run(plc_cli *cli, const char *run, plc_report *report, plc_history *history)
+static pleach_status read_run(plc_cli *cli, const char *run, plc_report *report,
+                              plc_history *history)
 {
     pleach_status status = PLEACH_OK;
     char *path = NULL, *log = NULL;
@@ -71,10 +72,12 @@ static pleach_status print_json(plc_cli *cli, const plc_report_run *runs, size_t
         char *text = NULL;
 
         TRY(plc_report_to_json(cli->ctx, runs[i].report, &text));
-        json_array_append_new(list, json_pack("{s: s, s: o}", "run", runs[i].title, "report", json_loads(text, 0, NULL)));
+        json_array_append_new(list, json_pack("{s: s, s: o}", "run", runs[i].title, "report",
+                                              json_loads(text, 0, NULL)));
         free(text);
     }
-    status = plc_cli_print_json(cli, json_pack("{s: s, s: O}", "schema", "pleach.report/1", "runs", list));
+    status = plc_cli_print_json(
+        cli, json_pack("{s: s, s: O}", "schema", "pleach.report/1", "runs", list));
 done:
     json_decref(list);
     return status;
@@ -115,13 +118,19 @@ pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
     static const struct argp_option options[] = {
-        {"html", KEY_HTML, "FILE", 0, "page to write (default: RUN/report.html, for several runs ./report.html)", 1},
+        {"html", KEY_HTML, "FILE", 0,
+         "page to write (default: RUN/report.html, for several runs ./report.html)", 1},
         {0},
     };
     report_args args = {0};
-    const plc_cli_args accepted = {.options = options, .args_doc = "RUN...",
-                                   .doc = "One table and one page from run directories (or report.json files). Needs no device.",
-                                   .option = take_option, .argument = take_argument, .user = &args};
+    const plc_cli_args accepted = {
+        .options = options,
+        .args_doc = "RUN...",
+        .doc =
+            "One table and one page from run directories (or report.json files). Needs no device.",
+        .option = take_option,
+        .argument = take_argument,
+        .user = &args};
     plc_report *reports = NULL;
     plc_history *histories = NULL;
     plc_report_run *runs = NULL;

@@ -15,12 +15,14 @@ pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t 
         bytes = sizeof(float); // OpenCL has no empty buffers
     if (bytes > device->info->max_allocation_bytes)
         FAIL(device->ctx, PLEACH_ENOMEM,
-             "buffer '%s' needs %zu bytes, '%s' allocates at most %zu at once; use a smaller --batch",
+             "buffer '%s' needs %zu bytes, '%s' allocates at most %zu at once; use a smaller "
+             "--batch",
              name, bytes, device->info->name, device->info->max_allocation_bytes);
     TRY(plc_alloc(device->ctx, 1, sizeof *buffer, &buffer));
     buffer->name = name;
     buffer->bytes = bytes;
-    buffer->mem = device->cl->clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
+    buffer->mem =
+        device->cl->clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
     if (error != CL_SUCCESS)
         FAIL(device->ctx, PLEACH_ENOMEM,
              "buffer '%s' of %zu bytes: %s (%zu bytes are in use on '%s'); use a smaller --batch",

@@ -7,16 +7,40 @@
 #include <stdbool.h>
 #include <base/status.h>
 
-#define PLC_CL_FUNCTIONS(X)                                                                        \
-    X(clGetPlatformIDs) X(clGetPlatformInfo) X(clGetDeviceIDs) X(clGetDeviceInfo)                  \
-    X(clCreateContext) X(clReleaseContext) X(clCreateCommandQueue) X(clReleaseCommandQueue)        \
-    X(clCreateProgramWithSource) X(clCreateProgramWithBinary) X(clBuildProgram)                    \
-    X(clGetProgramBuildInfo) X(clGetProgramInfo) X(clReleaseProgram)                               \
-    X(clCreateKernel) X(clReleaseKernel) X(clSetKernelArg) X(clGetKernelWorkGroupInfo)             \
-    X(clCreateBuffer) X(clCreateSubBuffer) X(clReleaseMemObject)                                   \
-    X(clEnqueueReadBuffer) X(clEnqueueWriteBuffer) X(clEnqueueCopyBuffer) X(clEnqueueFillBuffer)   \
-    X(clEnqueueNDRangeKernel) X(clWaitForEvents) X(clGetEventProfilingInfo) X(clReleaseEvent)      \
-    X(clFlush) X(clFinish)
+// clang-format off: one function per line.
+#define PLC_CL_FUNCTIONS(X) \
+    X(clGetPlatformIDs) \
+    X(clGetPlatformInfo) \
+    X(clGetDeviceIDs) \
+    X(clGetDeviceInfo) \
+    X(clCreateContext) \
+    X(clReleaseContext) \
+    X(clCreateCommandQueue) \
+    X(clReleaseCommandQueue) \
+    X(clCreateProgramWithSource) \
+    X(clCreateProgramWithBinary) \
+    X(clBuildProgram) \
+    X(clGetProgramBuildInfo) \
+    X(clGetProgramInfo) \
+    X(clReleaseProgram) \
+    X(clCreateKernel) \
+    X(clReleaseKernel) \
+    X(clSetKernelArg) \
+    X(clGetKernelWorkGroupInfo) \
+    X(clCreateBuffer) \
+    X(clCreateSubBuffer) \
+    X(clReleaseMemObject) \
+    X(clEnqueueReadBuffer) \
+    X(clEnqueueWriteBuffer) \
+    X(clEnqueueCopyBuffer) \
+    X(clEnqueueFillBuffer) \
+    X(clEnqueueNDRangeKernel) \
+    X(clWaitForEvents) \
+    X(clGetEventProfilingInfo) \
+    X(clReleaseEvent) \
+    X(clFlush) \
+    X(clFinish)
+// clang-format on
 
 typedef struct plc_cl {
 #define X(name) __typeof__(&name) name;

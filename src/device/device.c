@@ -14,9 +14,8 @@ static pleach_status choose_mapping(pleach_device *device, const pleach_device_o
     const bool is_gpu = strcmp(info->kind, "gpu") == 0;
     int lanes = opts->lanes;
 
-    device->vector_lanes = opts->mapping == PLEACH_MAPPING_AUTO
-                               ? !is_gpu
-                               : opts->mapping == PLEACH_MAPPING_VECTOR;
+    device->vector_lanes =
+        opts->mapping == PLEACH_MAPPING_AUTO ? !is_gpu : opts->mapping == PLEACH_MAPPING_VECTOR;
     if (lanes == 0) {
         lanes = is_gpu ? GPU_LANES : info->vector_width_float;
         if (!is_gpu)
@@ -30,8 +29,9 @@ static pleach_status choose_mapping(pleach_device *device, const pleach_device_o
                         "%d lanes: the %s mapping takes a power of two from %d to %d", lanes,
                         device->vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
     if (!device->vector_lanes && (size_t)lanes > info->max_work_group_size)
-        return plc_fail(device->ctx, PLEACH_EDEVICE, "%d lanes: '%s' takes work-groups of at most %zu",
-                        lanes, info->name, info->max_work_group_size);
+        return plc_fail(device->ctx, PLEACH_EDEVICE,
+                        "%d lanes: '%s' takes work-groups of at most %zu", lanes, info->name,
+                        info->max_work_group_size);
     device->lanes = lanes;
     return PLEACH_OK;
 }

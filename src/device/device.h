@@ -8,19 +8,19 @@
 struct plc_kernels;
 
 struct pleach_device {
-    pleach_ctx *ctx;               // borrowed
-    const plc_cl *cl;              // borrowed
+    pleach_ctx *ctx;  // borrowed
+    const plc_cl *cl; // borrowed
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;        // in order
-    plc_device_table *table;       // owned: holds the strings of info
-    pleach_device_info *info;      // one of table
-    int lanes;                     // L of the layout [N/L][C][H][W][L]
-    bool vector_lanes;             // a work-item holds all lanes
+    cl_command_queue queue;   // in order
+    plc_device_table *table;  // owned: holds the strings of info
+    pleach_device_info *info; // one of table
+    int lanes;                // L of the layout [N/L][C][H][W][L]
+    bool vector_lanes;        // a work-item holds all lanes
     bool profile;
     size_t memory_bytes, peak_memory_bytes;
-    struct plc_kernels *kernels;   // owned: src/kernel
+    struct plc_kernels *kernels; // owned: src/kernel
 };
 
 // Opens and closes all but the kernels, which src/kernel adds: pleach_device_open is there.
@@ -30,29 +30,37 @@ void plc_device_close_base(pleach_device **device);
 
 // A device buffer. While `mem` is NULL it is only planned: launches may name it before it exists.
 typedef struct plc_buffer {
-    const char *name;      // static, for errors and reports
+    const char *name; // static, for errors and reports
     size_t bytes;
     cl_mem mem;
-    bool counted;          // owns its memory (a sub-buffer does not)
+    bool counted; // owns its memory (a sub-buffer does not)
 } plc_buffer;
 
 // Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed, largest allocation, what to reduce.
-pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes, plc_buffer **buffer);
+pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
+                                plc_buffer **buffer);
 void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer);
 
 // Gives a planned buffer its memory inside `parent` at a base-aligned offset.
-pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const plc_buffer *parent, size_t offset_bytes);
+pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const plc_buffer *parent,
+                               size_t offset_bytes);
 
 // Blocking copies; plc_buffer_write_async returns at once and the host memory must stay until `*done`
 // (may be NULL) is complete.
-pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data);
-pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, size_t offset_bytes, size_t bytes, const void *data, cl_event *done);
-pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes, size_t bytes, void *data);
-pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_bytes, plc_buffer *to, size_t to_bytes, size_t bytes);
-pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes, size_t bytes, unsigned pattern);
+pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                               size_t bytes, const void *data);
+pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                                     size_t bytes, const void *data, cl_event *done);
+pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes,
+                              size_t bytes, void *data);
+pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_bytes,
+                              plc_buffer *to, size_t to_bytes, size_t bytes);
+pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
+                              size_t bytes, unsigned pattern);
 
 pleach_status plc_device_flush(pleach_device *device);
 pleach_status plc_device_finish(pleach_device *device);
-pleach_status plc_device_wait(pleach_device *device, cl_event *event); // releases it; *event may be NULL
+pleach_status plc_device_wait(pleach_device *device,
+                              cl_event *event); // releases it; *event may be NULL
 
 #endif

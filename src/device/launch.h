@@ -7,25 +7,25 @@
 enum { PLC_MAX_ARGS = 20, PLC_MAX_ARG_BYTES = 192 };
 
 typedef struct plc_arg {
-    plc_buffer *buffer;                  // NULL: a value
+    plc_buffer *buffer; // NULL: a value
     size_t bytes;
     unsigned char value[PLC_MAX_ARG_BYTES];
 } plc_arg;
 
 typedef struct plc_launch {
-    const char *label;                   // the kernel's name, static
-    cl_kernel kernel;                    // owned
+    const char *label; // the kernel's name, static
+    cl_kernel kernel;  // owned
     size_t global[3], local[3];
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
-    double flops, bytes;                 // of one launch
-    double seconds;                      // profile: total so far
+    double flops, bytes; // of one launch
+    double seconds;      // profile: total so far
     long long n_runs;
 } plc_launch;
 
 typedef struct plc_launch_list {
-    pleach_device *device;               // borrowed
-    plc_launch **items;                  // owned
+    pleach_device *device; // borrowed
+    plc_launch **items;    // owned
     int n_items;
     size_t capacity;
 } plc_launch_list;
@@ -34,7 +34,8 @@ void plc_launch_list_init(plc_launch_list *list, pleach_device *device);
 void plc_launch_list_finish(plc_launch_list *list);
 
 // Appends a launch of `kernel` (taken). Arguments follow in the kernel's order.
-pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, const char *label, plc_launch **launch);
+pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, const char *label,
+                                     plc_launch **launch);
 void plc_launch_arg_buffer(plc_launch *launch, plc_buffer *buffer);
 void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes);
 void plc_launch_arg_int(plc_launch *launch, int value);
@@ -44,7 +45,8 @@ void plc_launch_arg_float(plc_launch *launch, float value);
 pleach_status plc_launch_list_freeze(plc_launch_list *list);
 
 // Changes one value argument of a frozen launch (learning rate, step number).
-pleach_status plc_launch_update_arg(plc_launch_list *list, plc_launch *launch, int index, const void *value);
+pleach_status plc_launch_update_arg(plc_launch_list *list, plc_launch *launch, int index,
+                                    const void *value);
 
 // Enqueues all launches, or the first n; does not wait, unless the device profiles.
 pleach_status plc_launch_list_run(plc_launch_list *list);

@@ -259,7 +259,8 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                      list->items[i].platform, list->items[i].index, list->items[i].name,
                      list->items[i].kind);
         }
-        return plc_fail(ctx, PLEACH_EDEVICE, "no device matches '%s'; there are: %s", choice, known);
+        return plc_fail(ctx, PLEACH_EDEVICE, "no device matches '%s'; there are: %s", choice,
+                        known);
     }
     return PLEACH_OK;
 }

@@ -45,7 +45,8 @@ static pleach_status make_root(pleach_ctx *ctx, const pleach_graph *graph, int n
 
     TRY(plc_alloc(ctx, 1, sizeof(plc_buffer), &values->buffers[node]));
     values->buffers[node]->name = name;
-    values->buffers[node]->bytes = (size_t)shape.c * (size_t)shape.h * (size_t)shape.w * lanes_bytes;
+    values->buffers[node]->bytes =
+        (size_t)shape.c * (size_t)shape.h * (size_t)shape.w * lanes_bytes;
     values->items[node] = (plc_tensor){values->buffers[node], shape.c, 0, shape};
     values->roots[node] = node;
 done:

@@ -8,9 +8,9 @@
 // input's buffer seen as {C*H*W, 1, 1}. values[node] is the view with a planned buffer of its root,
 // made once per root (owned by the caller through `buffers`). Without a value (steps): no buffer.
 typedef struct plc_values {
-    plc_tensor *items;      // owned, per node
-    int *roots;             // owned, per node: the node whose buffer it is
-    plc_buffer **buffers;   // owned, per node: NULL unless the node is a root
+    plc_tensor *items;    // owned, per node
+    int *roots;           // owned, per node: the node whose buffer it is
+    plc_buffer **buffers; // owned, per node: NULL unless the node is a root
     int n_nodes;
 } plc_values;
 
@@ -22,7 +22,7 @@ void plc_values_finish(pleach_device *device, plc_values *values);
 typedef struct plc_slabs {
     plc_buffer **items; // owned
     int n_items;
-    size_t bytes;       // planned in all
+    size_t bytes; // planned in all
 } plc_slabs;
 
 // A planned buffer and when it is in use: launches [first, last] of its list.
@@ -33,14 +33,17 @@ typedef struct plc_lifetime {
 } plc_lifetime;
 
 // First use and last use of each planned buffer that the list's launches name. The caller frees *items.
-pleach_status plc_lifetimes_create(pleach_ctx *ctx, const plc_launch_list *list, plc_lifetime **items, int *n_items);
+pleach_status plc_lifetimes_create(pleach_ctx *ctx, const plc_launch_list *list,
+                                   plc_lifetime **items, int *n_items);
 
 // Offsets such that buffers alive at the same time do not overlap and none straddles a slab; the
 // largest are placed first, each at the lowest free offset. *total_bytes is the end of the last.
-void plc_lifetimes_place(plc_lifetime *items, int n_items, size_t alignment, size_t slab_bytes, size_t *total_bytes);
+void plc_lifetimes_place(plc_lifetime *items, int n_items, size_t alignment, size_t slab_bytes,
+                         size_t *total_bytes);
 
 pleach_status plc_slabs_create(pleach_device *device, size_t total_bytes, plc_slabs *slabs);
 void plc_slabs_finish(pleach_device *device, plc_slabs *slabs);
-pleach_status plc_slabs_bind(pleach_device *device, const plc_slabs *slabs, const plc_lifetime *items, int n_items);
+pleach_status plc_slabs_bind(pleach_device *device, const plc_slabs *slabs,
+                             const plc_lifetime *items, int n_items);
 
 #endif

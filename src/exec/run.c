@@ -23,7 +23,8 @@ pleach_status plc_session_upload(pleach_session *s, const unsigned char *images,
 
     // The queue is in order: when the images' copy is done, so is that of the labels before it.
     if (labels)
-        TRY(plc_buffer_write_async(s->device, s->labels, 0, (size_t)n * sizeof *labels, labels, NULL));
+        TRY(plc_buffer_write_async(s->device, s->labels, 0, (size_t)n * sizeof *labels, labels,
+                                   NULL));
     TRY(plc_buffer_write_async(s->device, s->images, 0, (size_t)n * image, images, done));
 done:
     return status;
@@ -34,7 +35,8 @@ pleach_status plc_session_train(pleach_session *s, unsigned step)
     pleach_status status = PLEACH_OK;
     const int slot = (int)(step % PLC_METRIC_SLOTS);
 
-    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg, &step));
+    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg,
+                              &step));
     TRY(plc_launch_update_arg(&s->train, s->loss_train.launch, s->loss_train.slot_arg, &slot));
     TRY(plc_buffer_fill(s->device, s->grads, 0, (size_t)s->layout->n_trainable * sizeof(float), 0));
     TRY(plc_launch_list_run(&s->input_train));
@@ -48,7 +50,8 @@ pleach_status plc_session_forward(pleach_session *s, unsigned step)
 {
     pleach_status status = PLEACH_OK;
 
-    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg, &step));
+    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg,
+                              &step));
     TRY(plc_launch_list_run(&s->input_train));
     TRY(plc_launch_list_run_first(&s->train, s->n_forward));
     plc_session_touch(s);
@@ -73,8 +76,10 @@ pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
     const int wrapped = (int)(slot % PLC_METRIC_SLOTS);
 
     TRY(prepare(s));
-    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.slot_arg, &wrapped));
-    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.valid_arg, &n_valid));
+    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.slot_arg,
+                              &wrapped));
+    TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.valid_arg,
+                              &n_valid));
     TRY(plc_launch_list_run(&s->input_infer));
     TRY(plc_launch_list_run(&s->infer));
     TRY(plc_launch_list_run(&s->infer_loss));
@@ -133,7 +138,8 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
 {
     pleach_status status = PLEACH_OK;
     const int lanes = s->device->lanes;
-    const plc_tensor view = (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
+    const plc_tensor view =
+        (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
     float *block = NULL;
 
     TRY(plc_alloc(s->ctx, view.buffer->bytes, 1, &block));

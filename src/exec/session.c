@@ -23,7 +23,8 @@ done:
     return status;
 }
 
-static pleach_status create_ones(pleach_device *device, const char *name, int n, plc_buffer **buffer)
+static pleach_status create_ones(pleach_device *device, const char *name, int n,
+                                 plc_buffer **buffer)
 {
     pleach_status status = PLEACH_OK;
     const float one = 1.0f;
@@ -95,13 +96,24 @@ static pleach_status lower_init(pleach_session *s, bool training, plc_values *va
     const size_t n = (size_t)s->graph->n_nodes;
 
     *lower = (plc_lower){
-        .ctx = s->ctx, .device = s->device, .graph = s->graph, .layout = s->layout,
-        .n_images = s->batch, .n_blocks = s->n_blocks, .training = training,
+        .ctx = s->ctx,
+        .device = s->device,
+        .graph = s->graph,
+        .layout = s->layout,
+        .n_images = s->batch,
+        .n_blocks = s->n_blocks,
+        .training = training,
         .mask_gradients = s->opts.mask_gradients,
-        .list = training ? &s->train : &s->infer, .prepare = &s->prepare,
-        .weights = s->weights, .grads = s->grads, .masks = s->masks, .gates = s->gates,
-        .scratch = training ? s->scratch_train : s->scratch_infer, .workspace = s->workspace,
-        .values = values->items, .mask_offsets = s->mask_offsets,
+        .list = training ? &s->train : &s->infer,
+        .prepare = &s->prepare,
+        .weights = s->weights,
+        .grads = s->grads,
+        .masks = s->masks,
+        .gates = s->gates,
+        .scratch = training ? s->scratch_train : s->scratch_infer,
+        .workspace = s->workspace,
+        .values = values->items,
+        .mask_offsets = s->mask_offsets,
         .roots = values->roots,
     };
     TRY(plc_alloc(s->ctx, n, sizeof *lower->scratch_offsets, &lower->scratch_offsets));
@@ -136,8 +148,8 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
     for (int i = 0; i < steps->n_items; i++) {
         const plc_step *step = &steps->items[backward ? steps->n_items - 1 - i : i];
         const struct op *op = lower->graph->nodes[step->node].op;
-        pleach_status (*launch)(plc_lower *, const plc_step *) = backward ? op->backward
-                                                                          : op->forward;
+        pleach_status (*launch)(plc_lower *, const plc_step *) =
+            backward ? op->backward : op->forward;
         if (launch)
             TRY(launch(lower, step));
     }
@@ -181,10 +193,11 @@ static pleach_status lower_training(pleach_session *s)
     TRY(plan_buffer(s->ctx, "scratch", &s->scratch_train));
     TRY(lower_init(s, true, &s->train_values, &lower));
     lower.list = &s->input_train;
-    TRY(plc_augment_lower(&lower, s->images, s->mean_std,
-                          &(plc_augment_opts){.training = true, .crop = s->opts.crop,
-                                              .flip = s->opts.flip, .seed = s->opts.seed},
-                          &s->augment_train));
+    TRY(plc_augment_lower(
+        &lower, s->images, s->mean_std,
+        &(plc_augment_opts){
+            .training = true, .crop = s->opts.crop, .flip = s->opts.flip, .seed = s->opts.seed},
+        &s->augment_train));
     lower.list = &s->train;
     TRY(lower_steps(&lower, &steps, false));
     s->n_forward = s->train.n_items;
@@ -216,8 +229,7 @@ static pleach_status lower_inference(pleach_session *s)
     lower.list = &s->infer;
     TRY(lower_steps(&lower, &steps, false));
     lower.list = &s->infer_loss;
-    TRY(plc_loss_lower(&lower, s->graph->n_nodes - 1, s->labels, s->metrics, 0.0f,
-                       &s->loss_infer));
+    TRY(plc_loss_lower(&lower, s->graph->n_nodes - 1, s->labels, s->metrics, 0.0f, &s->loss_infer));
     TRY(realize_buffer(s->device, s->scratch_infer, lower.scratch_floats * sizeof(float)));
     if (lower.workspace_floats * sizeof(float) > s->workspace->bytes)
         s->workspace->bytes = lower.workspace_floats * sizeof(float);
@@ -235,10 +247,11 @@ static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buf
 
     if (buffer->bytes <= most)
         return PLEACH_OK;
-    return plc_fail(s->ctx, PLEACH_ENOMEM,
-                    "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
-                    buffer->name, buffer->bytes, most, s->device->info->name,
-                    (int)((double)s->batch * (double)most / (double)buffer->bytes));
+    return plc_fail(
+        s->ctx, PLEACH_ENOMEM,
+        "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
+        buffer->name, buffer->bytes, most, s->device->info->name,
+        (int)((double)s->batch * (double)most / (double)buffer->bytes));
 }
 
 // Both lists share the slabs: they never run at the same time.
@@ -263,7 +276,8 @@ static pleach_status plan_memory(pleach_session *s)
     }
     if (s->device->memory_bytes + total > s->device->info->global_memory_bytes)
         FAIL(s->ctx, PLEACH_ENOMEM,
-             "activations need %zu bytes beside %zu in use, '%s' has %zu; use a smaller --batch than %d",
+             "activations need %zu bytes beside %zu in use, '%s' has %zu; use a smaller --batch "
+             "than %d",
              total, s->device->memory_bytes, s->device->info->name,
              s->device->info->global_memory_bytes, s->batch);
     s->activation_bytes = total;
@@ -307,7 +321,8 @@ void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *lay
                                    values, (size_t)place->count);
             continue;
         }
-        const bool one = strcmp(param->name, "gamma") == 0 || strcmp(param->name, "running_var") == 0;
+        const bool one =
+            strcmp(param->name, "gamma") == 0 || strcmp(param->name, "running_var") == 0;
         for (int j = 0; j < place->count; j++)
             values[j] = one ? 1.0f : 0.0f;
     }
@@ -385,10 +400,10 @@ void pleach_session_destroy(pleach_session **session)
     plc_values_finish(s->device, &s->train_grads);
     plc_values_finish(s->device, &s->infer_values);
     plc_slabs_finish(s->device, &s->slabs);
-    plc_buffer **buffers[] = {&s->weights,       &s->grads,         &s->moments[0], &s->moments[1],
-                              &s->masks,         &s->gates,         &s->images,     &s->labels,
-                              &s->mean_std,      &s->metrics,       &s->workspace,
-                              &s->scratch_train, &s->scratch_infer};
+    plc_buffer **buffers[] = {&s->weights,      &s->grads,   &s->moments[0], &s->moments[1],
+                              &s->masks,        &s->gates,   &s->images,     &s->labels,
+                              &s->mean_std,     &s->metrics, &s->workspace,  &s->scratch_train,
+                              &s->scratch_infer};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

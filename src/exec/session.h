@@ -8,44 +8,44 @@
 #include <ops/softmax_cross_entropy.h>
 
 enum {
-    PLC_METRIC_SLOTS = 4096,   // steps whose loss waits on the device before it is read
+    PLC_METRIC_SLOTS = 4096, // steps whose loss waits on the device before it is read
     PLC_MAX_OPTIMIZER_ARENAS = 2,
     PLC_MAX_BATCH = 1 << 16,
 };
 
 struct pleach_session {
-    pleach_ctx *ctx;                // borrowed
-    pleach_device *device;          // borrowed
-    pleach_graph *graph;            // owned
-    plc_params_layout *layout;      // owned
-    pleach_session_opts opts;       // mean and std owned
+    pleach_ctx *ctx;           // borrowed
+    pleach_device *device;     // borrowed
+    pleach_graph *graph;       // owned
+    plc_params_layout *layout; // owned
+    pleach_session_opts opts;  // mean and std owned
     int batch, n_blocks;
 
     // Arenas: the same offsets in all of them.
     plc_buffer *weights, *grads;
     plc_buffer *moments[PLC_MAX_OPTIMIZER_ARENAS]; // optimizer state, made by the optimizer
-    plc_buffer *masks;              // n_mask_floats factors, see plc_mask_offsets_create
-    plc_buffer *gates;              // one factor per node
+    plc_buffer *masks; // n_mask_floats factors, see plc_mask_offsets_create
+    plc_buffer *gates; // one factor per node
     plc_buffer *scratch_train, *scratch_infer, *workspace;
-    int *mask_offsets;              // owned, per node
+    int *mask_offsets; // owned, per node
     int n_mask_floats;
 
     // Data of the current batch.
-    plc_buffer *images, *labels;    // uint8 [batch][C][H][W], int32 [batch]
-    plc_buffer *mean_std;           // floats: C means, C deviations
-    plc_buffer *metrics;            // PLC_METRIC_SLOTS triples {loss sum, correct, images}
+    plc_buffer *images, *labels; // uint8 [batch][C][H][W], int32 [batch]
+    plc_buffer *mean_std;        // floats: C means, C deviations
+    plc_buffer *metrics;         // PLC_METRIC_SLOTS triples {loss sum, correct, images}
 
     plc_values train_values, train_grads, infer_values;
     plc_slabs slabs;
     plc_launch_list input_train, input_infer; // augmentation, normalisation
-    plc_launch_list train;          // forward, loss, backward
-    int n_forward;                  // launches of `train` that are the forward pass
-    plc_launch_list prepare;        // inference: coefficients from running statistics
-    plc_launch_list infer;          // forward
+    plc_launch_list train;                    // forward, loss, backward
+    int n_forward;                            // launches of `train` that are the forward pass
+    plc_launch_list prepare;                  // inference: coefficients from running statistics
+    plc_launch_list infer;                    // forward
     plc_launch_list infer_loss;
     plc_augment augment_train, augment_infer;
     plc_loss loss_train, loss_infer;
-    bool prepared;                  // coefficients are those of the present weights
+    bool prepared; // coefficients are those of the present weights
     size_t activation_bytes;
 };
 
@@ -80,7 +80,8 @@ typedef struct plc_metrics {
 
 // Adds the triples of steps [first, first + n), n <= PLC_METRIC_SLOTS, one by one, to *metrics: read in
 // one go or in parts, the sums have the same bits. Waits for the device.
-pleach_status plc_session_read_metrics(pleach_session *session, unsigned first, unsigned n, plc_metrics *metrics);
+pleach_status plc_session_read_metrics(pleach_session *session, unsigned first, unsigned n,
+                                       plc_metrics *metrics);
 
 // Whole arenas to and from the host, layout->n_floats floats. For files and tests, never in training.
 pleach_status plc_session_read_weights(pleach_session *session, float *weights);

@@ -10,14 +10,14 @@ pleach_status plc_gate_set(pleach_session *session, const plc_block *block, floa
 
 // What the greedy choice saw of a block, in the order of blocks->items.
 typedef struct plc_block_choice {
-    double importance;   // rise of the mean loss on the calibration images when last measured
-    double accuracy;     // of the network without it, when last measured
-    int round;           // the round in which it was chosen, -1: kept
+    double importance; // rise of the mean loss on the calibration images when last measured
+    double accuracy;   // of the network without it, when last measured
+    int round;         // the round in which it was chosen, -1: kept
 } plc_block_choice;
 
 typedef struct plc_drop_opts {
-    int n_drop;          // blocks to choose; -1: as many as keep the accuracy, at most a quarter
-    double tolerance;    // with -1: accuracy may fall by this much in all
+    int n_drop;       // blocks to choose; -1: as many as keep the accuracy, at most a quarter
+    double tolerance; // with -1: accuracy may fall by this much in all
 } plc_drop_opts;
 
 // Chooses blocks greedily: measures every candidate with those already chosen taken out, takes the one

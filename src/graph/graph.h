@@ -20,48 +20,48 @@ typedef struct plc_shape {
 
 // One attribute set for all operators; op->attrs says which of them an operator reads.
 typedef struct plc_attrs {
-    int kernel[2];     // R S
+    int kernel[2]; // R S
     int stride[2];
     int pad[2];
     int dilation[2];
     int groups;
-    int out_channels;  // filters of a convolution, features of a linear layer
+    int out_channels; // filters of a convolution, features of a linear layer
     bool bias;
-    float eps;         // batch norm
-    float momentum;    // batch norm: running = (1 - momentum) * running + momentum * batch
+    float eps;      // batch norm
+    float momentum; // batch norm: running = (1 - momentum) * running + momentum * batch
 } plc_attrs;
 
 // What an index along an axis of a parameter stands for, so that a compaction knows what leaves it.
 typedef enum plc_axis {
-    PLC_AXIS_NONE,     // nothing that leaves
-    PLC_AXIS_OUT,      // channel i of the node's output
-    PLC_AXIS_IN,       // channel i of its first input (grouped convolution: of each group)
+    PLC_AXIS_NONE, // nothing that leaves
+    PLC_AXIS_OUT,  // channel i of the node's output
+    PLC_AXIS_IN,   // channel i of its first input (grouped convolution: of each group)
 } plc_axis;
 
 // A named parameter tensor of a node. Its place in the arenas is its order: see plc_params_layout.
 typedef struct plc_param {
-    const char *name;  // static: "weight" "bias" "gamma" "beta" "running_mean" "running_var"
-    int dims[4];       // OIHW for convolutions, {O, I} for linear, {C} for vectors
+    const char *name; // static: "weight" "bias" "gamma" "beta" "running_mean" "running_var"
+    int dims[4];      // OIHW for convolutions, {O, I} for linear, {C} for vectors
     int n_dims;
-    plc_axis axis[2];  // of dims 0 and 1
-    bool trainable;    // false for running statistics
+    plc_axis axis[2]; // of dims 0 and 1
+    bool trainable;   // false for running statistics
 } plc_param;
 
 typedef struct plc_node {
     const struct op *op;
-    char *name;              // owned, unique: "layer1.0.conv1"
-    int *inputs;             // owned: indices of earlier nodes
+    char *name;  // owned, unique: "layer1.0.conv1"
+    int *inputs; // owned: indices of earlier nodes
     int n_inputs;
-    plc_attrs attrs;         // those that op->attrs names; the others are zero
-    plc_shape shape;         // of the output, filled by op->shape
+    plc_attrs attrs;                  // those that op->attrs names; the others are zero
+    plc_shape shape;                  // of the output, filled by op->shape
     plc_param params[PLC_MAX_PARAMS]; // filled by op->shape
     int n_params;
 } plc_node;
 
 // Node 0 is the input; the last node gives the logits.
 struct pleach_graph {
-    char *name;              // owned: "resnet20"
-    plc_node *nodes;         // owned
+    char *name;      // owned: "resnet20"
+    plc_node *nodes; // owned
     int n_nodes;
     size_t capacity;
 };
@@ -90,15 +90,15 @@ pleach_status plc_graph_from_json(pleach_ctx *ctx, const char *text, size_t leng
 // Where each parameter lies in the arenas (weights, gradients, optimizer state): the same offsets in
 // all. Trainable parameters come first, so an optimizer runs over [0, n_trainable). Units: floats.
 typedef struct plc_param_place {
-    int node, param;      // graph->nodes[node].params[param]
+    int node, param; // graph->nodes[node].params[param]
     int offset, count;
 } plc_param_place;
 
 typedef struct plc_params_layout {
     plc_param_place *places; // owned, ordered by offset
     int n_places;
-    int n_trainable;         // floats
-    int n_floats;            // trainable and running statistics
+    int n_trainable;                // floats
+    int n_floats;                   // trainable and running statistics
     int (*offsets)[PLC_MAX_PARAMS]; // owned: offsets[node][param]
 } plc_params_layout;
 

@@ -10,22 +10,29 @@ struct plc_channels;
 
 // Cost of one image through one node.
 typedef struct plc_cost {
-    long long macs;    // multiply-accumulates, counted as papers do: convolutions and linear layers
-    long long params;  // trainable parameters
-    long long bytes;   // least memory traffic of the forward pass: inputs, parameters, output once each
+    long long macs;   // multiply-accumulates, counted as papers do: convolutions and linear layers
+    long long params; // trainable parameters
+    long long
+        bytes; // least memory traffic of the forward pass: inputs, parameters, output once each
 } plc_cost;
 
 // Attributes that an operator reads (and that its JSON carries).
 enum {
-    PLC_ATTR_KERNEL = 1, PLC_ATTR_STRIDE = 2, PLC_ATTR_PAD = 4, PLC_ATTR_DILATION = 8,
-    PLC_ATTR_GROUPS = 16, PLC_ATTR_OUT_CHANNELS = 32, PLC_ATTR_BIAS = 64,
-    PLC_ATTR_EPS = 128, PLC_ATTR_MOMENTUM = 256,
+    PLC_ATTR_KERNEL = 1,
+    PLC_ATTR_STRIDE = 2,
+    PLC_ATTR_PAD = 4,
+    PLC_ATTR_DILATION = 8,
+    PLC_ATTR_GROUPS = 16,
+    PLC_ATTR_OUT_CHANNELS = 32,
+    PLC_ATTR_BIAS = 64,
+    PLC_ATTR_EPS = 128,
+    PLC_ATTR_MOMENTUM = 256,
 };
 
 struct op {
     const char *name;
-    int n_inputs;      // -1: one or more
-    int attrs;         // PLC_ATTR_ bits
+    int n_inputs; // -1: one or more
+    int attrs;    // PLC_ATTR_ bits
     // Fills node->shape and node->params from inputs and attributes; PLEACH_EGRAPH when they disagree.
     pleach_status (*shape)(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node);
     // Says how channels pass (graph/channels.h). NULL: unknown, freezes what it touches.

@@ -47,8 +47,8 @@ void plc_cache_key(const pleach_device *device, const char *source, const char *
                    char key[PLC_HASH_HEX_SIZE])
 {
     const pleach_device_info *info = device->info;
-    const char *parts[] = {source,         options,      info->platform_name, info->platform_version,
-                           info->name,     info->vendor, info->driver_version};
+    const char *parts[] = {source,     options,      info->platform_name, info->platform_version,
+                           info->name, info->vendor, info->driver_version};
     enum { N_PARTS = sizeof parts / sizeof parts[0] };
     char hashes[N_PARTS][PLC_HASH_HEX_SIZE];
 

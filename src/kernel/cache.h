@@ -19,6 +19,7 @@ pleach_status plc_cache_load(pleach_device *device, const char *folder, const ch
                              const char *options, cl_program *program);
 
 // Failing to write is logged, not an error.
-void plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program);
+void plc_cache_store(pleach_device *device, const char *folder, const char *key,
+                     cl_program program);
 
 #endif

@@ -71,8 +71,8 @@ done:
     return status;
 }
 
-pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice, const pleach_device_opts *opts,
-                                 pleach_device **device)
+pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,
+                                 const pleach_device_opts *opts, pleach_device **device)
 {
     return plc_kernels_open(ctx, &plc_cl_loader, choice, opts, device);
 }
@@ -203,7 +203,8 @@ done:
     return status;
 }
 
-void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y, size_t z)
+void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y,
+                       size_t z)
 {
     const size_t lanes = device->vector_lanes ? 1 : (size_t)device->lanes;
 

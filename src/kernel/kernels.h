@@ -10,7 +10,8 @@ typedef struct plc_kernels plc_kernels;
 pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                const pleach_device_opts *opts, pleach_device **device);
 
-pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, plc_kernels **kernels);
+pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir,
+                                 plc_kernels **kernels);
 void plc_kernels_destroy(plc_kernels **kernels);
 
 // A new kernel object of program `file` ("conv": cl/conv.cl) built with `options` ("-DOT=4 -DPT=4").
@@ -25,7 +26,8 @@ pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char
 
 // Sizes of tensor kernels, in groups that hold all lanes of one image block:
 // vector mapping: global {x,y,z}, local {1,1,1}; work-item mapping: global {x*lanes,y,z}, local {lanes,1,1}.
-void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y, size_t z);
+void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y,
+                       size_t z);
 
 // Size of plain 1-D kernels over n items (the kernel checks get_global_id(0) < n).
 void plc_launch_items(plc_launch *launch, size_t n);

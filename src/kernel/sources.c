@@ -33,7 +33,8 @@ static pleach_status read_source(pleach_ctx *ctx, const char *name, char **text)
             TRY(plc_strdup(ctx, source->text, text));
             goto done;
         }
-    FAIL(ctx, PLEACH_EBUILD, "no kernel source '%s' in the library; was it built without it?", name);
+    FAIL(ctx, PLEACH_EBUILD, "no kernel source '%s' in the library; was it built without it?",
+         name);
 done:
     free(path);
     return status;

@@ -5,15 +5,15 @@
 #include <ops/lower.h>
 
 typedef struct plc_augment_opts {
-    bool training;            // false: only normalise
-    int crop;                 // random crop after padding by this many zero pixels (after normalisation)
-    bool flip;                // random horizontal flip
+    bool training; // false: only normalise
+    int crop;      // random crop after padding by this many zero pixels (after normalisation)
+    bool flip;     // random horizontal flip
     unsigned long long seed;
 } plc_augment_opts;
 
 typedef struct plc_augment {
-    plc_launch *launch;       // borrowed from lower->list
-    int step_arg;             // index of the argument that holds the global step (unsigned)
+    plc_launch *launch; // borrowed from lower->list
+    int step_arg;       // index of the argument that holds the global step (unsigned)
 } plc_augment;
 
 // images: uint8 [n_images][C][H][W]; mean_std: floats, C means then C deviations of x/255.

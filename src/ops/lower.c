@@ -43,8 +43,8 @@ static pleach_status fill_unwritten(plc_lower *lower, const plc_tensor *grad, bo
         int run = 1;
         while (c + run < grad->shape.c && !plane_written[run * plane])
             run++;
-        const plc_tensor part = {grad->buffer, grad->planes, grad->first + c,
-                                 {run, grad->shape.h, grad->shape.w}};
+        const plc_tensor part = {
+            grad->buffer, grad->planes, grad->first + c, {run, grad->shape.h, grad->shape.w}};
         TRY(plc_fill_view(lower, part));
         for (int i = 0; i < run * plane; i++)
             plane_written[i] = true;

@@ -9,9 +9,9 @@
 // element (n, c, h, w) is at (((n/L * planes + first + c) * H + h) * W + w) * L + n%L.
 typedef struct plc_tensor {
     plc_buffer *buffer;
-    int planes;        // channels per image block of the buffer
-    int first;         // first channel of the view
-    plc_shape shape;   // C H W of the view
+    int planes;      // channels per image block of the buffer
+    int first;       // first channel of the view
+    plc_shape shape; // C H W of the view
 } plc_tensor;
 
 // A step: an anchor node and the nodes that its kernels absorb.
@@ -19,11 +19,11 @@ typedef struct plc_tensor {
 //   inference: conv|linear + [batch_norm] + [add] + [relu]; batch_norm + [add] + [relu]; others alone
 // Nodes between anchor and output have a single consumer and no buffer.
 typedef struct plc_step {
-    int node;          // the anchor: its operator launches
-    int batch_norm;    // conv or linear anchors in inference; else PLC_NO_NODE
-    int add;           // the value added before the ReLU, or PLC_NO_NODE
+    int node;       // the anchor: its operator launches
+    int batch_norm; // conv or linear anchors in inference; else PLC_NO_NODE
+    int add;        // the value added before the ReLU, or PLC_NO_NODE
     bool relu;
-    int output;        // the node whose value this step writes
+    int output; // the node whose value this step writes
 } plc_step;
 
 typedef struct plc_lower {
@@ -31,22 +31,22 @@ typedef struct plc_lower {
     pleach_device *device;
     const pleach_graph *graph;
     const plc_params_layout *layout;
-    int n_images, n_blocks;       // N and ceil(N / lanes)
+    int n_images, n_blocks; // N and ceil(N / lanes)
     bool training;
-    bool mask_gradients;          // --recover none: masked channels get no gradient
-    plc_launch_list *list;        // launches of the list being lowered
-    plc_launch_list *prepare;     // inference: run once when weights, masks or gates changed
-    plc_buffer *weights, *grads;  // arenas, floats, same offsets (layout)
-    plc_buffer *masks;            // floats: a factor per channel of each masking node (1 kept, 0 pruned)
-    plc_buffer *gates;            // floats: one per node, 1 unless a block is fading
-    plc_buffer *scratch;          // floats: plc_lower_scratch
-    plc_buffer *workspace;        // plc_lower_workspace
+    bool mask_gradients;         // --recover none: masked channels get no gradient
+    plc_launch_list *list;       // launches of the list being lowered
+    plc_launch_list *prepare;    // inference: run once when weights, masks or gates changed
+    plc_buffer *weights, *grads; // arenas, floats, same offsets (layout)
+    plc_buffer *masks;     // floats: a factor per channel of each masking node (1 kept, 0 pruned)
+    plc_buffer *gates;     // floats: one per node, 1 unless a block is fading
+    plc_buffer *scratch;   // floats: plc_lower_scratch
+    plc_buffer *workspace; // plc_lower_workspace
     size_t scratch_floats, workspace_floats;
     plc_tensor *values, *value_grads; // per node; gradients only in training
-    int *mask_offsets;            // per node, -1: no mask acts at this node
-    int *scratch_offsets;         // per node, -1: none yet
-    bool **written;               // gradient channels written so far, per root buffer (see lower.c)
-    int *roots;                   // per node: the node that owns its buffer
+    int *mask_offsets;                // per node, -1: no mask acts at this node
+    int *scratch_offsets;             // per node, -1: none yet
+    bool **written; // gradient channels written so far, per root buffer (see lower.c)
+    int *roots;     // per node: the node that owns its buffer
 } plc_lower;
 
 // Appends a launch to lower->list.
@@ -62,7 +62,8 @@ pleach_status plc_lower_grad(plc_lower *lower, int node, plc_tensor *grad);
 
 // The gradient of a node's value, to write. *accumulate: add to what is there, else overwrite.
 // *wanted is false where no gradient is needed (the graph's input): write nothing.
-pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad, bool *accumulate, bool *wanted);
+pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad, bool *accumulate,
+                                    bool *wanted);
 
 // Floats that live from a node's forward to its backward (statistics, coefficients): offset into scratch.
 int plc_lower_scratch(plc_lower *lower, int node, size_t floats);

@@ -6,15 +6,15 @@
 
 // What one step leaves in metrics[slot].
 typedef struct plc_metric_slot {
-    float loss_sum;   // over n_images
+    float loss_sum; // over n_images
     float n_correct;
     float n_images;
 } plc_metric_slot;
 
 typedef struct plc_loss {
-    plc_launch *launch;   // borrowed from lower->list: the one that holds both arguments
-    int slot_arg;         // int: row of metrics that it writes
-    int valid_arg;        // int: images that count, the first ones of the batch (at first n_images)
+    plc_launch *launch; // borrowed from lower->list: the one that holds both arguments
+    int slot_arg;       // int: row of metrics that it writes
+    int valid_arg;      // int: images that count, the first ones of the batch (at first n_images)
 } plc_loss;
 
 // labels: int32 [n_images]; metrics: plc_metric_slot rows. In training also writes the gradient of the

@@ -47,8 +47,9 @@ pleach_status plc_score_parse(pleach_ctx *ctx, const char *name, plc_score *scor
         }
     }
     const char *nearest = plc_nearest_name(name, names, N_SCORES);
-    return plc_fail(ctx, PLEACH_EUSAGE, "no score '%s'; there are l1, l2, bn and random%s%s%s", name,
-                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    return plc_fail(ctx, PLEACH_EUSAGE, "no score '%s'; there are l1, l2, bn and random%s%s%s",
+                    name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                    nearest ? "'?" : "");
 }
 
 static pleach_status upload(pleach_device *device, const char *name, const void *data, size_t bytes,
@@ -201,7 +202,8 @@ pleach_status plc_pruner_create(pleach_session *session, const plc_channels *cha
     for (int i = 0; i < 4; i++)
         plc_launch_list_init(lists[i], device);
     if (scores_table[score].slices)
-        TRY(upload_slices(p, channels, scores_table[score].slices, score == PLC_SCORE_BN, &p->scored));
+        TRY(upload_slices(p, channels, scores_table[score].slices, score == PLC_SCORE_BN,
+                          &p->scored));
     TRY(upload_slices(p, channels, PLC_SLICES_PRODUCERS | PLC_SLICES_VECTORS, false, &p->produced));
     TRY(upload_mask_classes(p, channels));
     TRY(plc_buffer_create(device, "scores", (size_t)p->n_classes * sizeof(float), &p->scores));
@@ -227,8 +229,9 @@ void plc_pruner_destroy(plc_pruner **pruner)
     plc_launch_list_finish(&p->mask_list);
     plc_launch_list_finish(&p->zero_weights);
     plc_launch_list_finish(&p->zero_moments);
-    plc_buffer **buffers[] = {&p->scored.slices, &p->scored.starts, &p->produced.slices,
-                              &p->produced.starts, &p->scores, &p->kept, &p->chosen, &p->class_of};
+    plc_buffer **buffers[] = {&p->scored.slices,   &p->scored.starts, &p->produced.slices,
+                              &p->produced.starts, &p->scores,        &p->kept,
+                              &p->chosen,          &p->class_of};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(device, buffers[i]);
     free(p);

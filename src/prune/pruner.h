@@ -7,7 +7,7 @@
 
 // A new score is a row in pruner.c's table and, if it needs one, a kernel in cl/prune.cl.
 typedef enum plc_score {
-    PLC_SCORE_L1,     // norm of filter rows and consumer columns together
+    PLC_SCORE_L1, // norm of filter rows and consumer columns together
     PLC_SCORE_L2,
     PLC_SCORE_BN,     // mean of abs(gamma)
     PLC_SCORE_RANDOM, // control: a new draw at every update

@@ -35,7 +35,8 @@ static bool is_depthwise(const pleach_graph *graph, const plc_node *node)
 }
 
 // Rows and columns of a weight {K, C/groups, R, S} or {O, I}.
-static pleach_status add_weight(collector *c, const pleach_graph *graph, int node, int offset, int kinds)
+static pleach_status add_weight(collector *c, const pleach_graph *graph, int node, int offset,
+                                int kinds)
 {
     pleach_status status = PLEACH_OK;
     const plc_node *n = &graph->nodes[node];
@@ -57,7 +58,8 @@ done:
     return status;
 }
 
-static pleach_status add_param(collector *c, const pleach_graph *graph, const plc_param_place *place, int kinds)
+static pleach_status add_param(collector *c, const pleach_graph *graph,
+                               const plc_param_place *place, int kinds)
 {
     pleach_status status = PLEACH_OK;
     const plc_param *param = &graph->nodes[place->node].params[place->param];
@@ -65,7 +67,8 @@ static pleach_status add_param(collector *c, const pleach_graph *graph, const pl
 
     if (strcmp(param->name, "weight") == 0)
         return add_weight(c, graph, place->node, place->offset, kinds);
-    if (!param->trainable || !((kinds & PLC_SLICES_VECTORS) || (gamma && (kinds & PLC_SLICES_GAMMA))))
+    if (!param->trainable ||
+        !((kinds & PLC_SLICES_VECTORS) || (gamma && (kinds & PLC_SLICES_GAMMA))))
         return PLEACH_OK;
     for (int k = 0; k < param->dims[0]; k++)
         TRY(add(c, place->node, k, (prune_slice){place->offset + k, 1, 0, 1}));

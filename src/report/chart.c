@@ -6,10 +6,16 @@
 #include <string.h>
 
 enum {
-    WIDTH = 640, HEIGHT = 270,
-    LEFT = 58, RIGHT = 14, TOP = 30, BOTTOM = 40, // margins around the plot
+    WIDTH = 640,
+    HEIGHT = 270,
+    LEFT = 58,
+    RIGHT = 14,
+    TOP = 30,
+    BOTTOM = 40, // margins around the plot
     WANTED_TICKS = 5,
-    BAR_ROW = 18, BAR_LEFT = 190, BAR_RIGHT = 70,
+    BAR_ROW = 18,
+    BAR_LEFT = 190,
+    BAR_RIGHT = 70,
 };
 
 pleach_status plc_html_escape(pleach_ctx *ctx, const char *words, plc_text *text)
@@ -17,11 +23,11 @@ pleach_status plc_html_escape(pleach_ctx *ctx, const char *words, plc_text *text
     pleach_status status = PLEACH_OK;
 
     for (const char *c = words ? words : ""; *c; c++) {
-        const char *entity = *c == '&'    ? "&amp;"
-                             : *c == '<'  ? "&lt;"
-                             : *c == '>'  ? "&gt;"
-                             : *c == '"'  ? "&quot;"
-                             : *c == '\'' ? "&#39;"
+        const char *entity = *c == '&'                               ? "&amp;"
+                             : *c == '<'                             ? "&lt;"
+                             : *c == '>'                             ? "&gt;"
+                             : *c == '"'                             ? "&quot;"
+                             : *c == '\''                            ? "&#39;"
                              : (unsigned char)*c < ' ' || *c == 0x7f ? " "
                                                                      : NULL;
         if (entity)
@@ -87,8 +93,8 @@ static void format_tick(double value, double step, char *text, size_t size)
         snprintf(text, size, "%.*f", step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9), value);
 }
 
-static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const axis *x, const axis *y,
-                               plc_text *text)
+static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const axis *x,
+                               const axis *y, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
     const double scale = chart->percent ? 100.0 : 1.0;
@@ -96,7 +102,9 @@ static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const ax
 
     for (double v = y->low; v <= y->high + y->step / 2; v += y->step) {
         format_tick(v * scale, y->step * scale, tick, sizeof tick);
-        TRY(plc_text_printf(ctx, text, "<line class='grid' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/><text class='end' x='%d' y='%.1f'>%s%s</text>",
+        TRY(plc_text_printf(ctx, text,
+                            "<line class='grid' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/><text "
+                            "class='end' x='%d' y='%.1f'>%s%s</text>",
                             LEFT, WIDTH - RIGHT, place_y(y, v), place_y(y, v), LEFT - 6,
                             place_y(y, v) + 4, tick, chart->percent ? " %" : ""));
     }
@@ -105,7 +113,8 @@ static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const ax
         TRY(plc_text_printf(ctx, text, "<text class='mid' x='%.1f' y='%d'>%s</text>", place_x(x, v),
                             HEIGHT - BOTTOM + 16, tick));
     }
-    TRY(plc_text_printf(ctx, text, "<text class='mid' x='%d' y='%d'>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6));
+    TRY(plc_text_printf(ctx, text, "<text class='mid' x='%d' y='%d'>", (LEFT + WIDTH - RIGHT) / 2,
+                        HEIGHT - 6));
     TRY(plc_html_escape(ctx, chart->x_label, text));
     TRY(plc_text_printf(ctx, text, "</text>"));
     for (int i = 0; i < chart->n_marks; i++) {
@@ -113,7 +122,9 @@ static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const ax
         const bool at_edge = at > WIDTH - 60;
 
         // Two rows of names, so that short phases stay readable.
-        TRY(plc_text_printf(ctx, text, "<line class='mark' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/><text class='note%s' x='%.1f' y='%d'>",
+        TRY(plc_text_printf(ctx, text,
+                            "<line class='mark' x1='%.1f' x2='%.1f' y1='%d' y2='%d'/><text "
+                            "class='note%s' x='%.1f' y='%d'>",
                             at, at, i % 2 ? 16 : 4, HEIGHT - BOTTOM, at_edge ? " end" : "",
                             at_edge ? at - 3 : at + 3, i % 2 ? 24 : 12));
         TRY(plc_html_escape(ctx, chart->marks[i].name, text));
@@ -136,11 +147,11 @@ static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
         const double px = place_x(x, series->x[i]), py = place_y(y, series->y[i]);
 
         if (series->low && isfinite(series->low[i]) && isfinite(series->high[i]))
-            TRY(plc_text_printf(ctx, text, "<line class='interval c%d' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>",
-                                series->colour, px, px, place_y(y, series->low[i]),
-                                place_y(y, series->high[i])));
-        TRY(plc_text_printf(ctx, text, "<circle class='c%d' cx='%.1f' cy='%.1f' r='%s'><title>", series->colour,
-                            px, py, series->points_only ? "4.5" : "2.5"));
+            TRY(plc_text_printf(
+                ctx, text, "<line class='interval c%d' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>",
+                series->colour, px, px, place_y(y, series->low[i]), place_y(y, series->high[i])));
+        TRY(plc_text_printf(ctx, text, "<circle class='c%d' cx='%.1f' cy='%.1f' r='%s'><title>",
+                            series->colour, px, py, series->points_only ? "4.5" : "2.5"));
         TRY(plc_html_escape(ctx, series->name, text));
         TRY(plc_text_printf(ctx, text, ": %.4g%s at %.6g</title></circle>", series->y[i] * scale,
                             chart->percent ? " %" : "", series->x[i]));
@@ -157,8 +168,8 @@ static pleach_status draw_series(pleach_ctx *ctx, const plc_chart *chart,
     bool begun = false;
 
     if (!series->points_only) {
-        TRY(plc_text_printf(ctx, text, "<path class='line%s c%d' d='", series->dashed ? " dashed" : "",
-                            series->colour));
+        TRY(plc_text_printf(ctx, text, "<path class='line%s c%d' d='",
+                            series->dashed ? " dashed" : "", series->colour));
         for (size_t i = 0; i < series->n; i++)
             if (is_point(series, i)) {
                 TRY(plc_text_printf(ctx, text, "%c%.1f %.1f", begun ? 'L' : 'M',
@@ -178,7 +189,9 @@ static pleach_status draw_legend(pleach_ctx *ctx, const plc_chart *chart, plc_te
 
     TRY(plc_text_printf(ctx, text, "<p class='legend'>"));
     for (int i = 0; i < chart->n_series; i++) {
-        TRY(plc_text_printf(ctx, text, "<span><svg class='key' viewBox='0 0 24 8' role='img' aria-hidden='true'><path class='line%s c%d' d='M0 4L24 4'/></svg>",
+        TRY(plc_text_printf(ctx, text,
+                            "<span><svg class='key' viewBox='0 0 24 8' role='img' "
+                            "aria-hidden='true'><path class='line%s c%d' d='M0 4L24 4'/></svg>",
                             chart->series[i].dashed ? " dashed" : "", chart->series[i].colour));
         TRY(plc_html_escape(ctx, chart->series[i].name, text));
         TRY(plc_text_printf(ctx, text, "</span> "));
@@ -214,7 +227,9 @@ pleach_status plc_chart_draw(pleach_ctx *ctx, const plc_chart *chart, plc_text *
     round_axis(&y, false);
     TRY(plc_text_printf(ctx, text, "<figure><figcaption>"));
     TRY(plc_html_escape(ctx, chart->title, text));
-    TRY(plc_text_printf(ctx, text, "</figcaption>\n<svg viewBox='0 0 %d %d' role='img' aria-label='", WIDTH, HEIGHT));
+    TRY(plc_text_printf(ctx, text,
+                        "</figcaption>\n<svg viewBox='0 0 %d %d' role='img' aria-label='", WIDTH,
+                        HEIGHT));
     TRY(plc_html_escape(ctx, chart->title, text));
     TRY(plc_text_printf(ctx, text, "'>\n"));
     TRY(draw_axes(ctx, chart, &x, &y, text));
@@ -243,21 +258,26 @@ pleach_status plc_chart_draw_bars(pleach_ctx *ctx, const char *title, const plc_
         return PLEACH_OK;
     TRY(plc_text_printf(ctx, text, "<figure><figcaption>"));
     TRY(plc_html_escape(ctx, title, text));
-    TRY(plc_text_printf(ctx, text, "</figcaption>\n<svg viewBox='0 0 %d %zu' role='img' aria-label='", WIDTH,
+    TRY(plc_text_printf(ctx, text,
+                        "</figcaption>\n<svg viewBox='0 0 %d %zu' role='img' aria-label='", WIDTH,
                         n_bars * BAR_ROW + 4));
     TRY(plc_html_escape(ctx, title, text));
     TRY(plc_text_printf(ctx, text, "'>\n"));
     for (size_t i = 0; i < n_bars; i++) {
         const size_t top = i * BAR_ROW + 3;
-        const double before = bars[i].before / largest * room, after = bars[i].after / largest * room;
+        const double before = bars[i].before / largest * room,
+                     after = bars[i].after / largest * room;
 
-        TRY(plc_text_printf(ctx, text, "<text class='end' x='%d' y='%zu'>", BAR_LEFT - 8, top + 11));
+        TRY(plc_text_printf(ctx, text, "<text class='end' x='%d' y='%zu'>", BAR_LEFT - 8,
+                            top + 11));
         TRY(plc_html_escape(ctx, bars[i].name, text));
-        TRY(plc_text_printf(ctx, text, "</text><rect class='before' x='%d' y='%zu' width='%.1f' height='13'/>"
+        TRY(plc_text_printf(ctx, text,
+                            "</text><rect class='before' x='%d' y='%zu' width='%.1f' height='13'/>"
                             "<rect class='c0' x='%d' y='%zu' width='%.1f' height='13'/>"
                             "<text x='%.1f' y='%zu'>%.6g &#8594; %.6g</text>\n",
                             BAR_LEFT, top, before, BAR_LEFT, top, after,
-                            BAR_LEFT + fmax(before, after) + 6, top + 11, bars[i].before, bars[i].after));
+                            BAR_LEFT + fmax(before, after) + 6, top + 11, bars[i].before,
+                            bars[i].after));
     }
     TRY(plc_text_printf(ctx, text, "</svg></figure>\n"));
 done:

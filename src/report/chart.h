@@ -15,16 +15,16 @@ typedef struct plc_chart_series {
     const double *x, *y;
     const double *low, *high; // NULL, or an interval around each y
     size_t n;
-    int colour;               // 0..PLC_CHART_N_COLOURS-1
+    int colour; // 0..PLC_CHART_N_COLOURS-1
     bool dashed;
     bool points_only;
 } plc_chart_series;
 
 typedef struct plc_chart {
     const char *title, *x_label;
-    bool percent;             // y is a share: shown times 100
-    bool from_zero;           // the y axis begins at 0
-    bool whole_x;             // x counts something: no ticks between
+    bool percent;   // y is a share: shown times 100
+    bool from_zero; // the y axis begins at 0
+    bool whole_x;   // x counts something: no ticks between
     plc_chart_series series[PLC_CHART_MAX_SERIES];
     int n_series;
     struct {

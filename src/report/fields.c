@@ -2,19 +2,27 @@
 #include <report/report.h>
 
 #define FIELD(type, kind_, field)                                                                  \
-    {.key = #field, .kind = PLC_FIELD_##kind_, .offset = offsetof(type, field)}
-#define OBJECT(field, fields_) {.key = #field, .kind = PLC_FIELD_OBJECT, .fields = fields_}
+    {                                                                                              \
+        .key = #field, .kind = PLC_FIELD_##kind_, .offset = offsetof(type, field)                  \
+    }
+#define OBJECT(field, fields_)                                                                     \
+    {                                                                                              \
+        .key = #field, .kind = PLC_FIELD_OBJECT, .fields = fields_                                 \
+    }
 #define INNER(object, kind_, field)                                                                \
-    {.key = #field, .kind = PLC_FIELD_##kind_, .offset = offsetof(plc_report, object.field)}
+    {                                                                                              \
+        .key = #field, .kind = PLC_FIELD_##kind_, .offset = offsetof(plc_report, object.field)     \
+    }
 #define LIST(field, type, fields_)                                                                 \
-    {.key = #field,                                                                                \
-     .kind = PLC_FIELD_LIST,                                                                       \
-     .offset = offsetof(plc_report, field),                                                        \
-     .fields = fields_,                                                                            \
-     .count = offsetof(plc_report, n_##field),                                                     \
-     .capacity = offsetof(plc_report, field##_capacity),                                           \
-     .size = sizeof(type)}
-#define END {.key = NULL}
+    {                                                                                              \
+        .key = #field, .kind = PLC_FIELD_LIST, .offset = offsetof(plc_report, field),              \
+        .fields = fields_, .count = offsetof(plc_report, n_##field),                               \
+        .capacity = offsetof(plc_report, field##_capacity), .size = sizeof(type)                   \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        .key = NULL                                                                                \
+    }
 
 static const plc_field network_fields[] = {
     FIELD(plc_report_network, TEXT, name),

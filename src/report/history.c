@@ -105,8 +105,8 @@ pleach_status plc_history_read(pleach_ctx *ctx, const char *path, plc_history *h
         object = NULL;
     }
     if (history->n_bad_lines)
-        plc_log(ctx, PLEACH_LOG_WARNING, "log '%s': %d broken %s skipped", path, history->n_bad_lines,
-                history->n_bad_lines == 1 ? "line was" : "lines were");
+        plc_log(ctx, PLEACH_LOG_WARNING, "log '%s': %d broken %s skipped", path,
+                history->n_bad_lines, history->n_bad_lines == 1 ? "line was" : "lines were");
 done:
     if (status != PLEACH_OK)
         plc_history_finish(history);

@@ -8,8 +8,8 @@
 // One line {"event": "epoch", ...} of log.jsonl; field names are its keys. A number that the line does
 // not have is NAN.
 typedef struct plc_history_point {
-    char *phase, *network;   // owned; network "" is the main one
-    int epoch;               // 1-based, of the job
+    char *phase, *network; // owned; network "" is the main one
+    int epoch;             // 1-based, of the job
     double loss, train_accuracy, calibration_accuracy;
     double images_per_second, learning_rate, macs_kept, seconds;
 } plc_history_point;
@@ -18,7 +18,7 @@ typedef struct plc_history_point {
 typedef struct plc_history {
     plc_history_point *items; // owned
     size_t n_items, capacity;
-    int n_bad_lines;          // skipped
+    int n_bad_lines; // skipped
 } plc_history;
 
 // Reads `path`. Lines of other events are passed over; a line that is no JSON (the last one of a run

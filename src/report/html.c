@@ -25,14 +25,16 @@ static const char head[] =
     "table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;"
     "white-space:nowrap}.r{text-align:right}th{font-weight:600}\n"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1.5rem}\n"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1."
+    "5rem}\n"
     "figure{margin:0}figcaption{font-weight:600}svg{width:100%;height:auto}\n"
     "svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.end{text-anchor:end}"
     ".mid{text-anchor:middle}svg text.note{font-size:10px}\n"
     ".grid{stroke:var(--line)}.mark{stroke:var(--soft);stroke-dasharray:2 3}"
     ".before{fill:var(--bar)}.line{fill:none;stroke-width:2}.dashed{stroke-dasharray:5 4}"
     ".interval{stroke-width:2;opacity:.5}.legend{color:var(--soft);font-size:13px}"
-    ".legend span{margin-right:1rem;white-space:nowrap}svg.key{width:24px;height:8px;margin-right:.4rem}\n"
+    ".legend "
+    "span{margin-right:1rem;white-space:nowrap}svg.key{width:24px;height:8px;margin-right:.4rem}\n"
     ".c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}"
     ".c4{stroke:var(--c4)}.c5{stroke:var(--c5)}\n"
     "circle.c0,rect.c0{fill:var(--c0)}circle.c1{fill:var(--c1)}circle.c2{fill:var(--c2)}"
@@ -126,14 +128,16 @@ static void add_curve(plc_chart *chart, const curves *c, int network, const doub
     plc_chart_series *series = &chart->series[chart->n_series];
     const char *name = c->networks[network];
 
-    if (chart->n_series == PLC_CHART_MAX_SERIES || !any_finite(values + c->first[network], c->n[network]))
+    if (chart->n_series == PLC_CHART_MAX_SERIES ||
+        !any_finite(values + c->first[network], c->n[network]))
         return;
     *series = (plc_chart_series){.x = c->epoch + c->first[network],
                                  .y = values + c->first[network],
                                  .n = c->n[network],
                                  .colour = network % PLC_CHART_N_COLOURS,
                                  .dashed = dashed};
-    snprintf(series->name, sizeof series->name, "%s%s%s", *name ? name : "main", *what ? ", " : "", what);
+    snprintf(series->name, sizeof series->name, "%s%s%s", *name ? name : "main", *what ? ", " : "",
+             what);
     chart->n_series++;
 }
 
@@ -159,9 +163,13 @@ static pleach_status html_curves(pleach_ctx *ctx, const plc_history *history, pl
 {
     pleach_status status = PLEACH_OK;
     curves c = {0};
-    plc_chart accuracy = {.title = "Accuracy per epoch", .x_label = "epoch", .whole_x = true, .percent = true};
+    plc_chart accuracy = {
+        .title = "Accuracy per epoch", .x_label = "epoch", .whole_x = true, .percent = true};
     plc_chart loss = {.title = "Training loss per epoch", .x_label = "epoch", .whole_x = true};
-    plc_chart macs = {.title = "Computations kept", .x_label = "epoch", .whole_x = true, .percent = true,
+    plc_chart macs = {.title = "Computations kept",
+                      .x_label = "epoch",
+                      .whole_x = true,
+                      .percent = true,
                       .from_zero = true};
 
     TRY(create_curves(ctx, history, &c));
@@ -187,7 +195,9 @@ static pleach_status html_flips(pleach_ctx *ctx, const plc_report *report, plc_t
 {
     pleach_status status = PLEACH_OK;
     const size_t n = report->n_mask_updates;
-    plc_chart chart = {.title = "Masks that changed at each update", .x_label = "mask update", .whole_x = true,
+    plc_chart chart = {.title = "Masks that changed at each update",
+                       .x_label = "mask update",
+                       .whole_x = true,
                        .from_zero = true};
     double *columns = NULL;
 
@@ -199,8 +209,12 @@ static pleach_status html_flips(pleach_ctx *ctx, const plc_report *report, plc_t
     }
     chart.n_series = 2;
     chart.series[0] = (plc_chart_series){.name = "flips", .x = columns, .y = columns + n, .n = n};
-    chart.series[1] = (plc_chart_series){
-        .name = "of them returns", .x = columns, .y = columns + 2 * n, .n = n, .colour = 1, .dashed = true};
+    chart.series[1] = (plc_chart_series){.name = "of them returns",
+                                         .x = columns,
+                                         .y = columns + 2 * n,
+                                         .n = n,
+                                         .colour = 1,
+                                         .dashed = true};
     TRY(plc_chart_draw(ctx, &chart, text));
 done:
     free(columns);
@@ -216,7 +230,8 @@ static pleach_status html_channels(pleach_ctx *ctx, const plc_report *report, pl
     for (size_t i = 0; i < report->n_channels; i++)
         bars[i] = (plc_chart_bar){report->channels[i].layer, report->channels[i].before,
                                   report->channels[i].after};
-    TRY(plc_chart_draw_bars(ctx, "Channels per layer, before and after", bars, report->n_channels, text));
+    TRY(plc_chart_draw_bars(ctx, "Channels per layer, before and after", bars, report->n_channels,
+                            text));
 done:
     free(bars);
     return status;
@@ -233,7 +248,8 @@ static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_
     plc_table_column(&table, 'r', "importance (rise of the loss)");
     plc_table_column(&table, 'l', "");
     for (size_t i = 0; i < report->n_blocks; i++) {
-        TRY(plc_table_cell(ctx, &table, "%s", report->blocks[i].name ? report->blocks[i].name : ""));
+        TRY(plc_table_cell(ctx, &table, "%s",
+                           report->blocks[i].name ? report->blocks[i].name : ""));
         TRY(plc_table_cell(ctx, &table, "%.4f", report->blocks[i].importance));
         TRY(plc_table_cell(ctx, &table, "%s", report->blocks[i].dropped ? "dropped" : "kept"));
     }
@@ -244,16 +260,20 @@ done:
 }
 
 // Networks as points of one colour. `columns`: x, y, low and high, [stride] each.
-static void add_points(plc_chart *chart, const char *name, const plc_report_network *networks, size_t n,
-                       double *columns, size_t stride)
+static void add_points(plc_chart *chart, const char *name, const plc_report_network *networks,
+                       size_t n, double *columns, size_t stride)
 {
     plc_chart_series *series = &chart->series[chart->n_series];
 
     if (chart->n_series == PLC_CHART_MAX_SERIES)
         return;
-    *series = (plc_chart_series){.x = columns, .y = columns + stride, .low = columns + 2 * stride,
-                                 .high = columns + 3 * stride, .n = n,
-                                 .colour = chart->n_series % PLC_CHART_N_COLOURS, .points_only = true};
+    *series = (plc_chart_series){.x = columns,
+                                 .y = columns + stride,
+                                 .low = columns + 2 * stride,
+                                 .high = columns + 3 * stride,
+                                 .n = n,
+                                 .colour = chart->n_series % PLC_CHART_N_COLOURS,
+                                 .points_only = true};
     snprintf(series->name, sizeof series->name, "%s", name ? name : "");
     for (size_t i = 0; i < n; i++) {
         columns[i] = (double)networks[i].macs / 1e6;
@@ -265,11 +285,13 @@ static void add_points(plc_chart *chart, const char *name, const plc_report_netw
 }
 
 // Accuracy over computations: a colour per network of one run, or per run of several.
-static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs, plc_text *text)
+static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                  plc_text *text)
 {
     pleach_status status = PLEACH_OK;
     plc_chart chart = {.title = "Accuracy over computations, with 95 % intervals",
-                       .x_label = "million multiply-accumulates per image", .percent = true};
+                       .x_label = "million multiply-accumulates per image",
+                       .percent = true};
     double *columns = NULL;
     size_t n = 0, at = 0;
 
@@ -284,7 +306,8 @@ static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, s
         for (size_t j = 0; n_runs == 1 && j < n; j++)
             add_points(&chart, report->networks[j].name, &report->networks[j], 1, columns + j, n);
         if (n_runs > 1)
-            add_points(&chart, runs[i].title, report->networks, report->n_networks, columns + at, n);
+            add_points(&chart, runs[i].title, report->networks, report->n_networks, columns + at,
+                       n);
         at += report->n_networks;
     }
     TRY(plc_chart_draw(ctx, &chart, text));

@@ -95,7 +95,8 @@ pleach_status plc_report_to_json(pleach_ctx *ctx, const plc_report *report, char
     json_t *body = object_to_json(plc_report_fields, (const char *)report);
 
     if (!root || !body || json_object_update(root, body))
-        FAIL(ctx, PLEACH_EFAILED, "report cannot be written as JSON: no memory, or a name that is not UTF-8");
+        FAIL(ctx, PLEACH_EFAILED,
+             "report cannot be written as JSON: no memory, or a name that is not UTF-8");
     *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     if (!*text)
         FAIL(ctx, PLEACH_ENOMEM, "no memory to write a report as JSON");
@@ -132,7 +133,8 @@ static pleach_status read_int(pleach_ctx *ctx, const char *key, const json_t *va
     return PLEACH_OK;
 }
 
-static pleach_status read_real(pleach_ctx *ctx, const char *key, const json_t *value, double *number)
+static pleach_status read_real(pleach_ctx *ctx, const char *key, const json_t *value,
+                               double *number)
 {
     if (!json_is_number(value) && !json_is_null(value))
         return wrong_type(ctx, key, "a number or null");
@@ -155,7 +157,8 @@ static pleach_status read_seed(pleach_ctx *ctx, const char *key, const json_t *v
 static pleach_status read_object(pleach_ctx *ctx, const plc_field *fields, const json_t *object,
                                  const char *key, char *base);
 
-static pleach_status read_list(pleach_ctx *ctx, const plc_field *field, const json_t *list, char *base)
+static pleach_status read_list(pleach_ctx *ctx, const plc_field *field, const json_t *list,
+                               char *base)
 {
     pleach_status status = PLEACH_OK;
     void **items = (void **)(base + field->offset);
@@ -173,7 +176,8 @@ done:
     return status;
 }
 
-static pleach_status read_field(pleach_ctx *ctx, const plc_field *field, const json_t *value, char *base)
+static pleach_status read_field(pleach_ctx *ctx, const plc_field *field, const json_t *value,
+                                char *base)
 {
     pleach_status status = PLEACH_OK;
     void *at = base + field->offset;

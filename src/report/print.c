@@ -31,7 +31,8 @@ static pleach_status tabulate_network(pleach_ctx *ctx, const plc_report_network 
     TRY(plc_table_cell(ctx, table, "%s", text));
     TRY(plc_table_cell(ctx, table, "%d", network->conv_layers));
     if (network->latency_ms > 0)
-        TRY(plc_table_cell(ctx, table, "%.2f ms (%d)", network->latency_ms, network->latency_batch));
+        TRY(plc_table_cell(ctx, table, "%.2f ms (%d)", network->latency_ms,
+                           network->latency_batch));
     else
         TRY(plc_table_cell(ctx, table, "-"));
     if (network->images_per_second > 0)
@@ -52,10 +53,10 @@ pleach_status plc_report_tabulate(pleach_ctx *ctx, const plc_report_run *runs, s
     static const struct {
         char align;
         const char *title;
-    } columns[] = {{'l', "network"},       {'r', "accuracy"}, {'r', "95 % interval"},
-                   {'r', "MACs"},          {'r', "params"},   {'r', "conv layers"},
-                   {'r', "latency (batch)"}, {'r', "images/s"}, {'r', "training"},
-                   {'r', "epochs"}};
+    } columns[] = {
+        {'l', "network"},  {'r', "accuracy"},    {'r', "95 % interval"},   {'r', "MACs"},
+        {'r', "params"},   {'r', "conv layers"}, {'r', "latency (batch)"}, {'r', "images/s"},
+        {'r', "training"}, {'r', "epochs"}};
 
     *table = (plc_table){0};
     if (n_runs > 1)
@@ -74,10 +75,10 @@ done:
 
 pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
-    return plc_text_printf(ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu",
-                           or_empty(report->model), or_empty(report->data), report->input[0],
-                           report->input[1], report->input[2], report->n_classes, report->epochs,
-                           report->batch, report->seed);
+    return plc_text_printf(
+        ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu",
+        or_empty(report->model), or_empty(report->data), report->input[0], report->input[1],
+        report->input[2], report->n_classes, report->epochs, report->batch, report->seed);
 }
 
 static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
@@ -92,7 +93,8 @@ static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc
     TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu dropped", n_dropped, report->n_blocks));
     for (size_t i = 0, n = 0; i < report->n_blocks; i++)
         if (report->blocks[i].dropped)
-            TRY(plc_text_printf(ctx, text, "%s%s", n++ ? ", " : ": ", or_empty(report->blocks[i].name)));
+            TRY(plc_text_printf(ctx, text, "%s%s", n++ ? ", " : ": ",
+                                or_empty(report->blocks[i].name)));
     TRY(plc_text_append(ctx, text, "\n", 1));
 done:
     return status;
@@ -109,9 +111,11 @@ static pleach_status print_masks(pleach_ctx *ctx, const plc_report *report, plc_
         flips += report->mask_updates[i].flips;
         returns += report->mask_updates[i].returns;
     }
-    TRY(plc_text_printf(ctx, text, "masks: %zu updates, %lld flips, %lld channels came back, %d pruned at the end\n",
-                        report->n_mask_updates, flips, returns,
-                        report->mask_updates[report->n_mask_updates - 1].n_pruned));
+    TRY(plc_text_printf(
+        ctx, text,
+        "masks: %zu updates, %lld flips, %lld channels came back, %d pruned at the end\n",
+        report->n_mask_updates, flips, returns,
+        report->mask_updates[report->n_mask_updates - 1].n_pruned));
 done:
     return status;
 }
@@ -125,7 +129,8 @@ pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, 
     TRY(print_blocks(ctx, report, text));
     if (report->method_cost.total_seconds > 0)
         TRY(plc_text_printf(ctx, text,
-                            "method: scores %.1f ms, masks %.1f ms, compaction %.1f ms, fusion %.1f ms; %.2f s in all, "
+                            "method: scores %.1f ms, masks %.1f ms, compaction %.1f ms, fusion "
+                            "%.1f ms; %.2f s in all, "
                             "%.2f %% of the training time\n",
                             report->method_cost.score_ms, report->method_cost.mask_ms,
                             report->method_cost.compact_ms, report->method_cost.fuse_ms,
@@ -135,7 +140,8 @@ pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, 
     plc_format_bytes((unsigned long long)report->memory.host_peak_bytes, host, sizeof host);
     plc_format_seconds(report->seconds, seconds, sizeof seconds);
     if (report->memory.device_peak_bytes > 0)
-        TRY(plc_text_printf(ctx, text, "memory: %s on the device, %s on the host at most\n", device, host));
+        TRY(plc_text_printf(ctx, text, "memory: %s on the device, %s on the host at most\n", device,
+                            host));
     if (report->seconds > 0)
         TRY(plc_text_printf(ctx, text, "time: %s\n", seconds));
     TRY(plc_text_printf(ctx, text, "device: %s (%s, driver %s), %d lanes, %s\n",

@@ -14,13 +14,13 @@
 // Field names are the keys of the JSON. Every text is owned by the report (plc_strdup).
 // A real number that is not known is NAN (null in JSON); a count or time that is not known is 0.
 typedef struct plc_report_network {
-    char *name;              // "dense" "pruned" "fused" "dense-control" "scratch" "cnn5"
-    double accuracy;         // 0..1, test images
-    double interval[2];      // plc_wilson_interval
-    double loss;             // mean over the test images
-    long long macs, params;  // of one image; trainable
+    char *name;             // "dense" "pruned" "fused" "dense-control" "scratch" "cnn5"
+    double accuracy;        // 0..1, test images
+    double interval[2];     // plc_wilson_interval
+    double loss;            // mean over the test images
+    long long macs, params; // of one image; trainable
     int conv_layers;
-    double latency_ms;       // median time of one batch of `latency_batch` images
+    double latency_ms; // median time of one batch of `latency_batch` images
     int latency_batch;
     double images_per_second; // inference at the run's batch
     double train_seconds;
@@ -33,29 +33,29 @@ typedef struct plc_report_channels {
 } plc_report_channels;
 
 typedef struct plc_report_mask_update {
-    int epoch, step;         // 1-based epoch of the job, step in it
+    int epoch, step; // 1-based epoch of the job, step in it
     double pl;
-    long long macs, params;  // of the network compacted to these masks
+    long long macs, params; // of the network compacted to these masks
     int n_pruned, flips, returns;
 } plc_report_mask_update;
 
 typedef struct plc_report_block {
     char *name;
-    double importance;       // rise of the calibration loss without the block
+    double importance; // rise of the calibration loss without the block
     bool dropped;
 } plc_report_block;
 
 // Starts from zero: plc_report report = {0}.
 typedef struct plc_report {
     char *command, *model, *data;
-    int input[3];            // c, h, w
+    int input[3]; // c, h, w
     int n_classes;
     unsigned long long seed;
     int epochs, batch;
     struct {
         char *name, *platform, *driver;
         int lanes;
-        char *mapping;       // "vector" "work-item"
+        char *mapping; // "vector" "work-item"
     } device;
     plc_report_network *networks;
     size_t n_networks, networks_capacity;
@@ -72,7 +72,7 @@ typedef struct plc_report {
     struct {
         long long device_peak_bytes, host_peak_bytes;
     } memory;
-    double seconds;          // the whole run
+    double seconds; // the whole run
 } plc_report;
 
 void plc_report_finish(plc_report *report);
@@ -102,7 +102,7 @@ pleach_status plc_report_read_json(pleach_ctx *ctx, const char *path, plc_report
 
 // A run as `pleach report` shows it. All borrowed.
 typedef struct plc_report_run {
-    const char *title;          // its folder
+    const char *title; // its folder
     const plc_report *report;
     const plc_history *history; // NULL: no curves
 } plc_report_run;

@@ -12,7 +12,7 @@ typedef struct plc_table {
     const char *titles[PLC_TABLE_MAX_COLUMNS]; // static
     char align[PLC_TABLE_MAX_COLUMNS];         // 'l' or 'r'
     int n_columns;
-    char **cells;                              // owned, row by row
+    char **cells; // owned, row by row
     size_t n_cells, capacity;
 } plc_table;
 

@@ -8,8 +8,8 @@
 typedef struct apply {
     pleach_session *old, *new;
     plc_launch_list list;
-    plc_buffer *kept;      // all index lists, one after another
-    int *offsets;          // of list 2 * edit + axis, -1: all
+    plc_buffer *kept; // all index lists, one after another
+    int *offsets;     // of list 2 * edit + axis, -1: all
 } apply;
 
 static pleach_status upload_lists(apply *a, const plc_edits *edits)
@@ -56,7 +56,12 @@ static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept,
     const int tail = param->n_dims == 4 ? param->dims[2] * param->dims[3] : 1;
     const int values[] = {a->old->layout->offsets[edit->from_node][edit->from_param],
                           a->new->layout->offsets[edit->node][edit->param],
-                          param->dims[0], n1, tail, depth, kept[0], kept[1]};
+                          param->dims[0],
+                          n1,
+                          tail,
+                          depth,
+                          kept[0],
+                          kept[1]};
     plc_launch *launch = NULL;
 
     TRY(plc_launch_add(&a->list, "rewrite", "gather_oihw", "", &launch));
@@ -149,7 +154,8 @@ pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_g
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && !inference_only; i++)
         if (old->moments[i])
             TRY(plc_buffer_create(new->device, "moments",
-                                  (size_t)new->layout->n_trainable * sizeof(float), &new->moments[i]));
+                                  (size_t) new->layout->n_trainable * sizeof(float),
+                                  &new->moments[i]));
     TRY(plc_rewrite_apply(old, new, edits));
     *out = new;
     new = NULL;

@@ -13,6 +13,7 @@ pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const 
 // Describe's result as a running session: creates it on the old one's device with its batch and options
 // (`inference_only` as given), and applies the edits.
 pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_graph,
-                                  const plc_edits *edits, bool inference_only, pleach_session **new);
+                                  const plc_edits *edits, bool inference_only,
+                                  pleach_session **new);
 
 #endif

@@ -1,6 +1,7 @@
 // Checkpoints: a model file that also holds the optimizer's moments and the run's state as JSON.
 #include <run/run.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/file.h>
@@ -9,6 +10,44 @@
 
 static const char *const moment_names[PLC_MAX_OPTIMIZER_ARENAS] = {"moment0", "moment1"};
 
+// Numbers of the state, X(name in the file and in saved_numbers): all that a run needs to go on, besides
+// graph, arenas, mask and the names of fading blocks.
+#define STATE_NUMBERS(X)                                                                           \
+    X(network)                                                                                     \
+    X(phase)                                                                                       \
+    X(step) X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images) X(optimizer_steps)         \
+        X(n_updates) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+
+// As doubles: whole numbers below 2^53 are exact.
+typedef struct saved_numbers {
+#define X(name) double name;
+    STATE_NUMBERS(X)
+#undef X
+} saved_numbers;
+
+static saved_numbers collect_numbers(const plc_run *run)
+{
+    const plc_position *at = plc_trainer_position(run->trainer);
+
+    return (saved_numbers){
+        .network = run->network,
+        .phase = run->phase,
+        .step = at->step,
+        .epoch = at->epoch,
+        .epoch_step = at->epoch_step,
+        .loss_sum = at->metrics.loss_sum,
+        .n_correct = at->metrics.n_correct,
+        .n_images = at->metrics.n_images,
+        .optimizer_steps = plc_optimizer_n_steps(run->optimizer),
+        .n_updates = run->n_updates,
+        .train_seconds = run->train_seconds,
+        .dense_macs = (double)run->dense_macs,
+        .dense_params = (double)run->dense_params,
+        .log_bytes = (double)plc_directory_log_bytes(&run->directory),
+    };
+}
+
+// "1101...", a digit per class; null when no mask is set.
 static json_t *mask_text(const plc_run *run)
 {
     if (run->mask == NULL)
@@ -26,22 +65,20 @@ static json_t *mask_text(const plc_run *run)
 
 static pleach_status state_to_text(plc_run *run, char **text)
 {
-    pleach_status status = PLEACH_OK;
-    const plc_position *at = plc_trainer_position(run->trainer);
-    json_t *state = json_pack(
-        "{s:i,s:i,s:I,s:i,s:i,s:f,s:f,s:f,s:I,s:I,s:f,s:I,s:I,s:I,s:o,s:s?}", "network", run->network, "phase",
-        (int)run->phase, "step", (json_int_t)at->step, "epoch", at->epoch, "epoch_step", at->epoch_step,
-        "loss_sum", at->metrics.loss_sum, "n_correct", at->metrics.n_correct, "n_images", at->metrics.n_images,
-        "optimizer_steps", (json_int_t)plc_optimizer_n_steps(run->optimizer), "n_updates",
-        (json_int_t)run->n_updates, "train_seconds", run->train_seconds, "dense_macs",
-        (json_int_t)run->dense_macs, "dense_params", (json_int_t)run->dense_params, "log_bytes",
-        (json_int_t)plc_directory_log_bytes(&run->directory), "mask", mask_text(run), "dropping", run->dropping);
+    const saved_numbers numbers = collect_numbers(run);
+    json_t *state = json_object();
+    int failed = json_object_set_new(state, "mask", mask_text(run));
 
-    *text = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    if (run->dropping)
+        failed |= json_object_set_new(state, "dropping", json_string(run->dropping));
+#define X(name) failed |= json_object_set_new(state, #name, json_real(numbers.name));
+    STATE_NUMBERS(X)
+#undef X
+    *text = failed ? NULL : json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(state);
     if (*text == NULL)
-        status = plc_fail(run->ctx, PLEACH_ENOMEM, "out of host memory for the checkpoint's state");
-    return status;
+        return plc_fail(run->ctx, PLEACH_ENOMEM, "out of host memory for the checkpoint's state");
+    return PLEACH_OK;
 }
 
 static pleach_status add_moments(plc_run *run, plc_tensors *extra, float **moments)
@@ -53,7 +90,8 @@ static pleach_status add_moments(plc_run *run, plc_tensors *extra, float **momen
         if (run->session->moments[i] == NULL)
             continue;
         TRY(plc_alloc(run->ctx, n, sizeof **moments, &moments[i]));
-        TRY(plc_buffer_read(run->device, run->session->moments[i], 0, n * sizeof **moments, moments[i]));
+        TRY(plc_buffer_read(run->device, run->session->moments[i], 0, n * sizeof **moments,
+                            moments[i]));
         TRY(plc_tensors_add(run->ctx, extra, moment_names[i], &n, 1, moments[i]));
     }
 done:
@@ -133,35 +171,42 @@ done:
     return status;
 }
 
-// Numbers of the state; *at receives the trainer's position, *optimizer_steps and *log_bytes the rest.
-static pleach_status read_state(plc_run *run, const json_t *state, plc_position *at, long long *optimizer_steps,
-                                long long *log_bytes, const char **mask)
+static pleach_status read_numbers(plc_run *run, const json_t *state, saved_numbers *numbers)
 {
-    json_error_t error;
-    json_int_t step, steps, updates, macs, params, bytes;
-    int phase;
-    const char *dropping = NULL;
+    const char *missing = NULL;
 
-    if (json_unpack_ex((json_t *)state, &error, 0,
-                       "{s:i,s:i,s:I,s:i,s:i,s:F,s:F,s:F,s:I,s:I,s:F,s:I,s:I,s:I}", "network",
-                       &run->network, "phase", &phase, "step", &step, "epoch", &at->epoch, "epoch_step",
-                       &at->epoch_step, "loss_sum", &at->metrics.loss_sum, "n_correct", &at->metrics.n_correct,
-                       "n_images", &at->metrics.n_images, "optimizer_steps", &steps, "n_updates", &updates,
-                       "train_seconds", &run->train_seconds, "dense_macs", &macs, "dense_params", &params,
-                       "log_bytes", &bytes) != 0)
-        return plc_fail(run->ctx, PLEACH_EINPUT, "checkpoint state: %s", error.text);
-    if (phase < 0 || phase > PLC_PHASE_DONE || at->epoch < 0 || at->epoch > run->opts.epochs || at->epoch_step < 0)
-        return plc_fail(run->ctx, PLEACH_EINPUT, "checkpoint state: phase %d, epoch %d, step %d are no position of this job",
-                        phase, at->epoch, at->epoch_step);
-    run->phase = (plc_phase)phase;
-    at->step = (unsigned)step;
-    run->n_updates = (unsigned)updates;
-    run->dense_macs = macs;
-    run->dense_params = params;
-    *optimizer_steps = steps;
-    *log_bytes = bytes;
-    *mask = json_string_value(json_object_get(state, "mask"));
-    dropping = json_string_value(json_object_get(state, "dropping"));
+#define X(name)                                                                                    \
+    numbers->name = json_number_value(json_object_get(state, #name));                              \
+    if (!json_is_number(json_object_get(state, #name)))                                            \
+        missing = #name;
+    STATE_NUMBERS(X)
+#undef X
+    if (missing)
+        return plc_fail(run->ctx, PLEACH_EINPUT, "checkpoint state: no number '%s'", missing);
+    const bool fits = numbers->network >= 0 && numbers->network <= plc_run_n_controls(run) &&
+                      numbers->phase >= 0 && numbers->phase <= PLC_PHASE_DONE &&
+                      numbers->step >= 0 && numbers->step <= INT_MAX && numbers->epoch >= 0 &&
+                      numbers->epoch <= run->opts.epochs && numbers->epoch_step >= 0 &&
+                      numbers->epoch_step <= INT_MAX;
+    if (!fits)
+        return plc_fail(run->ctx, PLEACH_EINPUT,
+                        "checkpoint state: network %g, phase %g, epoch %g, step %g are no position "
+                        "of this job",
+                        numbers->network, numbers->phase, numbers->epoch, numbers->epoch_step);
+    return PLEACH_OK;
+}
+
+static pleach_status restore_numbers(plc_run *run, const json_t *state,
+                                     const saved_numbers *numbers)
+{
+    const char *dropping = json_string_value(json_object_get(state, "dropping"));
+
+    run->network = (int)numbers->network;
+    run->phase = (plc_phase)numbers->phase;
+    run->n_updates = (unsigned)numbers->n_updates;
+    run->train_seconds = numbers->train_seconds;
+    run->dense_macs = (long long)numbers->dense_macs;
+    run->dense_params = (long long)numbers->dense_params;
     return dropping ? plc_strdup(run->ctx, dropping, &run->dropping) : PLEACH_OK;
 }
 
@@ -171,7 +216,8 @@ static pleach_status restore_mask(plc_run *run, const char *text)
     const size_t n = (size_t)plc_channels_n_classes(run->channels);
 
     if (text == NULL || strlen(text) != n)
-        FAIL(run->ctx, PLEACH_EINPUT, "checkpoint state: a mask of %zu classes, the network has %zu",
+        FAIL(run->ctx, PLEACH_EINPUT,
+             "checkpoint state: a mask of %zu classes, the network has %zu",
              text ? strlen(text) : 0, n);
     for (size_t k = 0; k < n; k++)
         run->mask[k] = text[k] == '1';
@@ -190,9 +236,10 @@ static pleach_status restore_moments(plc_run *run, const plc_tensors *extra)
         if (run->session->moments[i] == NULL)
             continue;
         if (moment == NULL || moment->count != (size_t)run->session->layout->n_trainable)
-            FAIL(run->ctx, PLEACH_EINPUT, "checkpoint: no optimizer state '%s' of %d floats", moment_names[i],
-                 run->session->layout->n_trainable);
-        TRY(plc_buffer_write(run->device, run->session->moments[i], 0, moment->count * sizeof(float), moment->data));
+            FAIL(run->ctx, PLEACH_EINPUT, "checkpoint: no optimizer state '%s' of %d floats",
+                 moment_names[i], run->session->layout->n_trainable);
+        TRY(plc_buffer_write(run->device, run->session->moments[i], 0,
+                             moment->count * sizeof(float), moment->data));
     }
 done:
     return status;
@@ -202,26 +249,31 @@ done:
 static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *state)
 {
     pleach_status status = PLEACH_OK;
-    plc_position at = {0};
-    long long optimizer_steps = 0, log_bytes = 0;
-    const char *mask = NULL;
+    saved_numbers numbers;
     pleach_graph *graph = file->graph;
 
-    TRY(read_state(run, state, &at, &optimizer_steps, &log_bytes, &mask));
+    TRY(read_numbers(run, state, &numbers));
+    TRY(restore_numbers(run, state, &numbers));
+    const plc_position at = {
+        .step = (unsigned)numbers.step,
+        .epoch = (int)numbers.epoch,
+        .epoch_step = (int)numbers.epoch_step,
+        .metrics = {numbers.loss_sum, numbers.n_correct, numbers.n_images},
+    };
     file->graph = NULL; // taken
     TRY(plc_run_start_network(run, graph, file->weights));
     TRY(restore_moments(run, &file->extra));
-    plc_optimizer_set_n_steps(run->optimizer, (unsigned)optimizer_steps);
+    plc_optimizer_set_n_steps(run->optimizer, (unsigned)numbers.optimizer_steps);
     TRY(plc_run_start_trainer(run, &at));
     if (run->phase == PLC_PHASE_PRUNE) {
         TRY(plc_run_start_pruning(run));
-        TRY(restore_mask(run, mask));
+        TRY(restore_mask(run, json_string_value(json_object_get(state, "mask"))));
     }
     if (run->phase == PLC_PHASE_FADE) {
         TRY(plc_run_start_fading(run));
         TRY(plc_run_fade(run));
     }
-    TRY(plc_directory_truncate_log(run->ctx, &run->directory, (long)log_bytes));
+    TRY(plc_directory_truncate_log(run->ctx, &run->directory, (long)numbers.log_bytes));
 done:
     return status;
 }

@@ -30,6 +30,21 @@ done:
     return status;
 }
 
+pleach_status plc_directory_check_free(pleach_ctx *ctx, const char *path)
+{
+    pleach_status status = PLEACH_OK;
+    char *file = NULL;
+
+    TRY(plc_path_join(ctx, path, "config.json", &file));
+    if (plc_file_exists(file))
+        FAIL(ctx, PLEACH_EUSAGE,
+             "'%s' holds a run already; go on with it by --resume %s, or name another --out", path,
+             path);
+done:
+    free(file);
+    return status;
+}
+
 pleach_status plc_directory_create(pleach_ctx *ctx, const char *path, const json_t *config,
                                    plc_directory *directory)
 {
@@ -37,12 +52,10 @@ pleach_status plc_directory_create(pleach_ctx *ctx, const char *path, const json
     char *file = NULL, *text = NULL;
 
     *directory = (plc_directory){0};
+    TRY(plc_directory_check_free(ctx, path));
     TRY(plc_strdup(ctx, path, &directory->path));
     TRY(plc_make_dirs(ctx, path));
     TRY(plc_directory_file(ctx, directory, "config.json", &file));
-    if (plc_file_exists(file))
-        FAIL(ctx, PLEACH_EUSAGE, "'%s' holds a run already; go on with it by --resume %s, or name another --out",
-             path, path);
     text = json_dumps(config, JSON_INDENT(2));
     if (text == NULL)
         FAIL(ctx, PLEACH_ENOMEM, "out of host memory for config.json");
@@ -93,7 +106,8 @@ pleach_status plc_directory_log(pleach_ctx *ctx, plc_directory *directory, json_
 
     json_decref(line);
     if (failed)
-        return plc_fail(ctx, PLEACH_EIO, "%s/log.jsonl cannot be written: %s", directory->path, strerror(errno));
+        return plc_fail(ctx, PLEACH_EIO, "%s/log.jsonl cannot be written: %s", directory->path,
+                        strerror(errno));
     return PLEACH_OK;
 }
 

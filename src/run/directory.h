@@ -7,11 +7,14 @@
 #include <base/status.h>
 
 typedef struct plc_directory {
-    char *path;     // owned
-    FILE *log;      // owned: log.jsonl, appended to
+    char *path; // owned
+    FILE *log;  // owned: log.jsonl, appended to
 } plc_directory;
 
-// Makes a new directory; refuses one that holds a run (PLEACH_EUSAGE: text says how to go on with it).
+// Fails with PLEACH_EUSAGE when `path` holds a run already: text says how to go on with it.
+pleach_status plc_directory_check_free(pleach_ctx *ctx, const char *path);
+
+// Makes a new directory, after the same check.
 pleach_status plc_directory_create(pleach_ctx *ctx, const char *path, const json_t *config,
                                    plc_directory *directory);
 

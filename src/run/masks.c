@@ -49,7 +49,8 @@ static void ramp_steps(const plc_run *run, int *n_ramp, int *interval)
         *interval = *n_ramp / LEAST_UPDATES > 0 ? *n_ramp / LEAST_UPDATES : 1;
 }
 
-static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **names, const char ***list)
+static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **names,
+                                const char ***list)
 {
     pleach_status status = PLEACH_OK;
     int n = 1;
@@ -63,7 +64,8 @@ static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **name
     char *state = NULL;
     for (char *name = strtok_r(*names, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
         if (plc_graph_find(run->session->graph, name) == PLC_NO_NODE)
-            FAIL(run->ctx, PLEACH_EUSAGE, "--keep %s: '%s' has no such node; `pleach inspect` lists them", name,
+            FAIL(run->ctx, PLEACH_EUSAGE,
+                 "--keep %s: '%s' has no such node; `pleach inspect` lists them", name,
                  run->session->graph->name);
         (*list)[opts->n_keep++] = name;
     }
@@ -93,7 +95,8 @@ static pleach_status choose(plc_run *run, float *scores, double share, plc_selec
         for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
             if (!run->mask[k])
                 scores[k] = 0.0f;
-    TRY(plc_select(run->ctx, run->session->graph, run->channels, scores, run->mask, &opts, selection));
+    TRY(plc_select(run->ctx, run->session->graph, run->channels, scores, run->mask, &opts,
+                   selection));
 done:
     free(list);
     free(names);
@@ -128,19 +131,22 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
     const plc_position *position = plc_trainer_position(run->trainer);
-    const plc_report_mask_update update = {
-        .epoch = position->epoch + 1, .step = position->epoch_step, .pl = selection->pl,
-        .macs = selection->macs, .params = selection->params,
-        .n_pruned = selection->n_prunable - selection->n_kept,
-        .flips = selection->flips, .returns = selection->returns};
+    const plc_report_mask_update update = {.epoch = position->epoch + 1,
+                                           .step = position->epoch_step,
+                                           .pl = selection->pl,
+                                           .macs = selection->macs,
+                                           .params = selection->params,
+                                           .n_pruned = selection->n_prunable - selection->n_kept,
+                                           .flips = selection->flips,
+                                           .returns = selection->returns};
 
     TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
     TRY(plc_run_log_event(run, "mask",
-                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b}", "epoch", update.epoch, "step",
-                                    update.step, "pl", update.pl, "macs", (json_int_t)update.macs,
-                                    "params", (json_int_t)update.params, "n_pruned", update.n_pruned,
-                                    "flips", update.flips, "returns", update.returns, "reached",
-                                    selection->reached)));
+                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b}", "epoch", update.epoch,
+                                    "step", update.step, "pl", update.pl, "macs",
+                                    (json_int_t)update.macs, "params", (json_int_t)update.params,
+                                    "n_pruned", update.n_pruned, "flips", update.flips, "returns",
+                                    update.returns, "reached", selection->reached)));
 done:
     return status;
 }
@@ -152,8 +158,10 @@ static pleach_status update_masks(plc_run *run, double progress)
     plc_selection selection = {0};
     float *scores = NULL;
 
-    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(run->channels), sizeof *scores, &scores));
-    TRY(plc_device_finish(run->device)); // so that the steps before are not counted as the method's cost
+    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(run->channels), sizeof *scores,
+                  &scores));
+    TRY(plc_device_finish(
+        run->device)); // so that the steps before are not counted as the method's cost
     const double begin = plc_clock_seconds();
     TRY(plc_pruner_score(run->pruner, run->n_updates, scores));
     const double scored = plc_clock_seconds();
@@ -174,7 +182,8 @@ pleach_status plc_run_update_masks(plc_run *run)
 {
     const plc_position *position = plc_trainer_position(run->trainer);
     const int per_epoch = plc_trainer_steps_per_epoch(run->trainer);
-    const int step = (position->epoch - run->phase_ends[PLC_PHASE_DENSE]) * per_epoch + position->epoch_step;
+    const int step =
+        (position->epoch - run->phase_ends[PLC_PHASE_DENSE]) * per_epoch + position->epoch_step;
     int n_ramp, interval;
 
     ramp_steps(run, &n_ramp, &interval);

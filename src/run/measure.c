@@ -67,8 +67,9 @@ pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *se
     row->train_seconds = run->train_seconds;
     row->epochs = plc_trainer_position(run->trainer)->epoch;
     TRY(plc_run_log_event(run, "network",
-                          json_pack("{s:s,s:f,s:f,s:I,s:I}", "name", name, "accuracy", row->accuracy, "loss",
-                                    row->loss, "macs", (json_int_t)row->macs, "params", (json_int_t)row->params)));
+                          json_pack("{s:s,s:f,s:f,s:I,s:I}", "name", name, "accuracy",
+                                    row->accuracy, "loss", row->loss, "macs", (json_int_t)row->macs,
+                                    "params", (json_int_t)row->params)));
 done:
     return status;
 }

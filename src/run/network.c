@@ -72,7 +72,8 @@ static pleach_status on_step(void *user, plc_trainer *trainer)
     TRY(plc_run_tell(run, NULL));
     if (run->job->stop && *run->job->stop) {
         TRY(plc_run_save(run));
-        FAIL(run->ctx, PLEACH_EINTERRUPTED, "interrupted; go on with --resume %s", run->directory.path);
+        FAIL(run->ctx, PLEACH_EINTERRUPTED, "interrupted; go on with --resume %s",
+             run->directory.path);
     }
 done:
     return status;
@@ -131,12 +132,13 @@ static pleach_status check_fits(plc_run *run, const pleach_graph *graph)
     const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
     const pleach_dataset *data = run->dataset;
 
-    if (in.c == data->channels && in.h == data->height && in.w == data->width && out.c == data->n_classes)
+    if (in.c == data->channels && in.h == data->height && in.w == data->width &&
+        out.c == data->n_classes)
         return PLEACH_OK;
     return plc_fail(run->ctx, PLEACH_EINPUT,
-                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d", run->opts.model,
-                    in.c, in.h, in.w, out.c, data->name, data->channels, data->height, data->width,
-                    data->n_classes);
+                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d",
+                    run->opts.model, in.c, in.h, in.w, out.c, data->name, data->channels,
+                    data->height, data->width, data->n_classes);
 }
 
 // The network to start from: a model file where --model names one, else a name. *weights may be NULL.
@@ -147,8 +149,8 @@ pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **we
     const pleach_dataset *data = run->dataset;
 
     if (!plc_file_exists(run->opts.model)) {
-        TRY(pleach_graph_create(run->ctx, run->opts.model, data->channels, data->height, data->width,
-                                data->n_classes, graph));
+        TRY(pleach_graph_create(run->ctx, run->opts.model, data->channels, data->height,
+                                data->width, data->n_classes, graph));
         goto done;
     }
     TRY(plc_model_file_read(run->ctx, run->opts.model, &file));
@@ -216,7 +218,8 @@ pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph)
         goto done;
     }
     if (strcmp(name, "unknown") == 0)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch and cnn5", run->opts.controls);
+        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch and cnn5",
+             run->opts.controls);
     TRY(plc_directory_file(run->ctx, &run->directory, "model.safetensors", &path));
     TRY(plc_model_file_read(run->ctx, path, &final));
     if (strcmp(name, "scratch") == 0)

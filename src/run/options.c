@@ -71,7 +71,8 @@ pleach_status plc_options_from_json(pleach_ctx *ctx, const json_t *object, pleac
     json_t *json;
 
     pleach_run_opts_init(opts);
-    json_object_foreach((json_t *)object, key, json) {
+    json_object_foreach((json_t *)object, key, json)
+    {
         bool known = false, fits = false;
 #define X(kind, field, option, value, argument, commands, help)                                    \
     if (strcmp(key, option) == 0) {                                                                \
@@ -81,18 +82,21 @@ pleach_status plc_options_from_json(pleach_ctx *ctx, const json_t *object, pleac
         PLEACH_RUN_OPTIONS(X)
 #undef X
         if (!known)
-            return plc_fail(ctx, PLEACH_EINPUT, "no option '%s'; was it written by another version?", key);
+            return plc_fail(ctx, PLEACH_EINPUT,
+                            "no option '%s'; was it written by another version?", key);
         if (!fits)
             return plc_fail(ctx, PLEACH_EINPUT, "option '%s' has a value of the wrong type", key);
     }
     return PLEACH_OK;
 }
 
-static pleach_status check_range(pleach_ctx *ctx, const char *option, double value, double low, double high)
+static pleach_status check_range(pleach_ctx *ctx, const char *option, double value, double low,
+                                 double high)
 {
     if (value >= low && value <= high)
         return PLEACH_OK;
-    return plc_fail(ctx, PLEACH_EUSAGE, "--%s %g: it must be from %g to %g", option, value, low, high);
+    return plc_fail(ctx, PLEACH_EUSAGE, "--%s %g: it must be from %g to %g", option, value, low,
+                    high);
 }
 
 static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
@@ -100,7 +104,9 @@ static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
     if (opts->macs > 0 && opts->params > 0)
         return plc_fail(ctx, PLEACH_EUSAGE, "--macs and --params: give one target");
     if (opts->macs <= 0 && opts->params <= 0)
-        return plc_fail(ctx, PLEACH_EUSAGE, "no target: --macs 0.5 keeps half of the computations, --params 0.5 half of the parameters");
+        return plc_fail(ctx, PLEACH_EUSAGE,
+                        "no target: --macs 0.5 keeps half of the computations, --params 0.5 half "
+                        "of the parameters");
     return PLEACH_OK;
 }
 

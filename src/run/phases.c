@@ -39,14 +39,16 @@ done:
     return status;
 }
 
-static pleach_status report_channels(plc_run *run, const pleach_graph *before, const pleach_graph *after)
+static pleach_status report_channels(plc_run *run, const pleach_graph *before,
+                                     const pleach_graph *after)
 {
     pleach_status status = PLEACH_OK;
 
     for (int i = 0; i < before->n_nodes; i++)
         if (strcmp(before->nodes[i].op->name, "conv") == 0) {
             const int node = plc_graph_find(after, before->nodes[i].name);
-            TRY(plc_report_add_channels(run->ctx, &run->report, before->nodes[i].name, before->nodes[i].shape.c,
+            TRY(plc_report_add_channels(run->ctx, &run->report, before->nodes[i].name,
+                                        before->nodes[i].shape.c,
                                         node == PLC_NO_NODE ? 0 : after->nodes[node].shape.c));
         }
 done:
@@ -62,7 +64,8 @@ static pleach_status compact(plc_run *run)
     const double begin = plc_clock_seconds();
 
     TRY(plc_pruner_set_masks(run->pruner, run->mask));
-    TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, run->mask, &graph, &edits));
+    TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, run->mask, &graph,
+                             &edits));
     TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
     TRY(report_channels(run, run->session->graph, graph));
     plc_pruner_destroy(&run->pruner);
@@ -80,7 +83,8 @@ done:
     return status;
 }
 
-static pleach_status remember_choice(plc_run *run, const plc_blocks *blocks, const plc_block_choice *choices)
+static pleach_status remember_choice(plc_run *run, const plc_blocks *blocks,
+                                     const plc_block_choice *choices)
 {
     pleach_status status = PLEACH_OK;
     plc_text names = {0};
@@ -88,7 +92,8 @@ static pleach_status remember_choice(plc_run *run, const plc_blocks *blocks, con
 
     for (int i = 0; i < blocks->n_items; i++) {
         const char *name = graph->nodes[blocks->items[i].add].name;
-        TRY(plc_report_add_block(run->ctx, &run->report, name, choices[i].importance, choices[i].round >= 0));
+        TRY(plc_report_add_block(run->ctx, &run->report, name, choices[i].importance,
+                                 choices[i].round >= 0));
         if (choices[i].round >= 0)
             TRY(plc_text_printf(run->ctx, &names, "%s%s", names.length ? "," : "", name));
     }
@@ -191,7 +196,8 @@ static pleach_status drop_one(plc_run *run, bool *found)
         if (!is_dropping(run, run->session->graph->nodes[block->add].name))
             continue;
         *found = true;
-        TRY(plc_drop_describe(run->ctx, run->session->graph, block->add, block->shortcut, &graph, &edits));
+        TRY(plc_drop_describe(run->ctx, run->session->graph, block->add, block->shortcut, &graph,
+                              &edits));
         TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
         status = plc_run_replace_session(run, session);
         session = NULL;
@@ -246,7 +252,11 @@ static pleach_status end_job(plc_run *run)
     const char *control = plc_run_network_name(run);
 
     TRY(fresh_statistics(run));
-    TRY(plc_run_measure(run, control[0] ? control : run->compress ? "fused" : "dense", run->session));
+    TRY(plc_run_measure(run,
+                        control[0]      ? control
+                        : run->compress ? "fused"
+                                        : "dense",
+                        run->session));
     if (control[0])
         goto done;
     TRY(plc_run_write_model(run, run->session, "model.safetensors"));
@@ -271,7 +281,9 @@ pleach_status plc_run_enter_phase(plc_run *run)
     else
         TRY(end_job(run));
     run->phase = to;
-    TRY(plc_run_log_event(run, "phase", json_pack("{s:s,s:s}", "from", plc_phase_name(from), "to", plc_phase_name(to))));
+    TRY(plc_run_log_event(
+        run, "phase",
+        json_pack("{s:s,s:s}", "from", plc_phase_name(from), "to", plc_phase_name(to))));
 done:
     return status;
 }

@@ -40,7 +40,8 @@ static void fill_rates(const plc_run *run, const plc_position *position, double 
                        pleach_progress *progress)
 {
     const int n_steps = progress->n_steps;
-    const double left = (double)(run->opts.epochs - position->epoch) * n_steps - position->epoch_step;
+    const double left =
+        (double)(run->opts.epochs - position->epoch) * n_steps - position->epoch_step;
     const int n_done = position->epoch_step - run->epoch_first_step;
     const double step_seconds = n_done > 0 ? seconds / n_done : run->step_seconds;
 
@@ -79,7 +80,8 @@ done:
     return status;
 }
 
-pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics, const plc_metrics *calibration)
+pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics,
+                                const plc_metrics *calibration)
 {
     pleach_status status = PLEACH_OK;
     const plc_position *position = plc_trainer_position(run->trainer);
@@ -92,12 +94,12 @@ pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics, const 
     kept_shares(run, &macs, &params);
     TRY(plc_run_log_event(
         run, "epoch",
-        json_pack("{s:s,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "phase", plc_phase_name(run->phase), "epoch",
-                  position->epoch, "loss", metrics->loss_sum / metrics->n_images, "train_accuracy",
-                  metrics->n_correct / metrics->n_images, "calibration_accuracy",
+        json_pack("{s:s,s:i,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "phase", plc_phase_name(run->phase),
+                  "epoch", position->epoch, "loss", metrics->loss_sum / metrics->n_images,
+                  "train_accuracy", metrics->n_correct / metrics->n_images, "calibration_accuracy",
                   calibration->n_correct / calibration->n_images, "images_per_second",
-                  metrics->n_images / seconds, "learning_rate", (double)rate, "macs_kept", macs, "params_kept",
-                  params, "seconds", seconds)));
+                  metrics->n_images / seconds, "learning_rate", (double)rate, "macs_kept", macs,
+                  "params_kept", params, "seconds", seconds)));
 done:
     return status;
 }

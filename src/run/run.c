@@ -14,15 +14,19 @@ static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
     const int n = o->epochs;
-    const bool from_file = run->dense_macs == 0 && strchr(o->model, '.') != NULL;
+    const bool from_file = strchr(o->model, '.') != NULL; // no network's name has a dot
     const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 6 ? n / 6 : 1;
     const int prune = o->prune_epochs ? o->prune_epochs : n >= 3 ? n / 3 : 1;
-    const int fade = o->fade_epochs ? o->fade_epochs : o->drop == 0 ? 0 : n >= 12 ? n / 12 : n >= 4 ? 1 : 0;
+    const int fade = o->fade_epochs ? o->fade_epochs
+                     : o->drop == 0 ? 0
+                     : n >= 12      ? n / 12
+                     : n >= 4       ? 1
+                                    : 0;
 
     if (dense + prune + fade > n)
         return plc_fail(run->ctx, PLEACH_EUSAGE,
-                        "%d dense, %d pruning and %d fading epochs are more than --epochs %d", dense, prune,
-                        fade, n);
+                        "%d dense, %d pruning and %d fading epochs are more than --epochs %d",
+                        dense, prune, fade, n);
     run->phase_ends[PLC_PHASE_DENSE] = dense;
     run->phase_ends[PLC_PHASE_PRUNE] = dense + prune;
     run->phase_ends[PLC_PHASE_FADE] = dense + prune + fade;
@@ -45,7 +49,8 @@ static pleach_status run_epoch(plc_run *run)
     TRY(plc_trainer_run_epoch(run->trainer, &metrics));
     const double seconds = plc_clock_seconds() - run->epoch_started;
     run->train_seconds += seconds;
-    run->step_seconds = seconds / (plc_trainer_steps_per_epoch(run->trainer) - run->epoch_first_step);
+    run->step_seconds =
+        seconds / (plc_trainer_steps_per_epoch(run->trainer) - run->epoch_first_step);
     TRY(plc_run_tell(run, &metrics));
     TRY(plc_evaluate_split(run->session, &run->dataset->calibration, &calibration));
     TRY(plc_run_log_epoch(run, &metrics, &calibration));
@@ -121,7 +126,8 @@ static pleach_status describe_run(plc_run *run)
     TRY(plc_strdup(run->ctx, info->platform_name, &report->device.platform));
     TRY(plc_strdup(run->ctx, info->driver_version, &report->device.driver));
     report->device.lanes = run->device->lanes;
-    TRY(plc_strdup(run->ctx, run->device->vector_lanes ? "vector" : "work-item", &report->device.mapping));
+    TRY(plc_strdup(run->ctx, run->device->vector_lanes ? "vector" : "work-item",
+                   &report->device.mapping));
 done:
     return status;
 }
@@ -141,9 +147,12 @@ static pleach_status write_report(plc_run *run)
     getrusage(RUSAGE_SELF, &usage);
     report->memory.device_peak_bytes = (long long)run->device->peak_memory_bytes;
     report->memory.host_peak_bytes = (long long)usage.ru_maxrss * 1024;
-    report->method_cost.total_seconds = (report->method_cost.score_ms + report->method_cost.mask_ms +
-                                         report->method_cost.compact_ms + report->method_cost.fuse_ms) / 1e3;
-    report->method_cost.share_of_training = training > 0 ? report->method_cost.total_seconds / training : 0;
+    report->method_cost.total_seconds =
+        (report->method_cost.score_ms + report->method_cost.mask_ms +
+         report->method_cost.compact_ms + report->method_cost.fuse_ms) /
+        1e3;
+    report->method_cost.share_of_training =
+        training > 0 ? report->method_cost.total_seconds / training : 0;
     report->seconds += plc_clock_seconds() - run->started;
     TRY(plc_directory_file(run->ctx, &run->directory, "report.json", &json));
     TRY(plc_directory_file(run->ctx, &run->directory, "report.html", &html));
@@ -172,8 +181,10 @@ static pleach_status take_options(plc_run *run)
         TRY(plc_options_from_json(run->ctx, run->config, &run->opts));
     }
     TRY(plc_options_check(run->ctx, &run->opts, run->compress));
-    if (!job->resume)
+    if (!job->resume) {
+        TRY(plc_directory_check_free(run->ctx, run->opts.out));
         TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
+    }
 done:
     return status;
 }
@@ -187,8 +198,8 @@ static pleach_status open_data(plc_run *run)
 
     TRY(pleach_dataset_open(run->ctx, run->opts.data, &opts, &run->dataset));
     if (run->dataset->train.n_images < run->opts.batch)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images", run->opts.batch,
-             run->dataset->train.n_images);
+        FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images",
+             run->opts.batch, run->dataset->train.n_images);
 done:
     return status;
 }
@@ -224,10 +235,15 @@ static void close_run(plc_run *run)
     json_decref(run->config);
 }
 
-static pleach_status run_job(pleach_ctx *ctx, pleach_device *device, const pleach_job *job, bool compress)
+static pleach_status run_job(pleach_ctx *ctx, pleach_device *device, const pleach_job *job,
+                             bool compress)
 {
     pleach_status status = PLEACH_OK;
-    plc_run run = {.ctx = ctx, .device = device, .job = job, .compress = compress, .started = plc_clock_seconds()};
+    plc_run run = {.ctx = ctx,
+                   .device = device,
+                   .job = job,
+                   .compress = compress,
+                   .started = plc_clock_seconds()};
 
     TRY(open_run(&run));
     TRY(run_network(&run));

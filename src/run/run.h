@@ -25,35 +25,35 @@ typedef enum plc_phase {
 } plc_phase;
 
 typedef struct plc_run {
-    pleach_ctx *ctx;              // borrowed
-    pleach_device *device;        // borrowed
-    const pleach_job *job;        // borrowed
-    pleach_run_opts opts;         // texts borrowed from the job or from config
-    json_t *config;               // owned
+    pleach_ctx *ctx;       // borrowed
+    pleach_device *device; // borrowed
+    const pleach_job *job; // borrowed
+    pleach_run_opts opts;  // texts borrowed from the job or from config
+    json_t *config;        // owned
     bool compress;
     plc_directory directory;
-    pleach_dataset *dataset;      // owned
+    pleach_dataset *dataset;        // owned
     int phase_ends[PLC_PHASE_DONE]; // epoch in which each phase ends
 
     // State: what a checkpoint holds, besides the arenas and the graph.
-    int network;                  // 0: the main one; i: control i-1 of --controls
+    int network; // 0: the main one; i: control i-1 of --controls
     plc_phase phase;
-    unsigned char *mask;          // owned, per class while pruning, else NULL: all kept
-    unsigned n_updates;           // mask updates so far
-    char *dropping;               // owned: names of the adds whose blocks fade, ","-separated; or NULL
-    double train_seconds;         // of this network so far
+    unsigned char *mask;  // owned, per class while pruning, else NULL: all kept
+    unsigned n_updates;   // mask updates so far
+    char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
+    double train_seconds; // of this network so far
     long long dense_macs, dense_params;
     plc_report report;
 
     // What is made from the state.
-    pleach_session *session;      // owned, as all of these
+    pleach_session *session; // owned, as all of these
     plc_optimizer *optimizer;
     plc_trainer *trainer;
-    plc_channels *channels;       // while pruning
+    plc_channels *channels; // while pruning
     plc_pruner *pruner;
-    plc_blocks *fading;           // blocks of the session's graph, while fading
+    plc_blocks *fading; // blocks of the session's graph, while fading
     double started, epoch_started, told, step_seconds;
-    int epoch_first_step;         // where this process began the epoch: not 0 after a resumption
+    int epoch_first_step; // where this process began the epoch: not 0 after a resumption
 } plc_run;
 
 const char *plc_phase_name(plc_phase phase);
@@ -75,7 +75,7 @@ pleach_status plc_run_update_masks(plc_run *run); // after each step; does somet
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
 pleach_status plc_run_start_fading(plc_run *run);
-pleach_status plc_run_fade(plc_run *run);        // after each step
+pleach_status plc_run_fade(plc_run *run); // after each step
 
 // measure.c: a row of the report for the session as it stands.
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session);
@@ -86,7 +86,8 @@ pleach_status plc_run_load(plc_run *run, bool *found);
 pleach_status plc_run_write_model(plc_run *run, pleach_session *session, const char *name);
 
 // progress.c
-pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics, const plc_metrics *calibration);
+pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics,
+                                const plc_metrics *calibration);
 pleach_status plc_run_log_event(plc_run *run, const char *event, json_t *fields); // takes fields
 pleach_status plc_run_tell(plc_run *run, const plc_metrics *epoch_metrics); // NULL: while it runs
 

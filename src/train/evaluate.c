@@ -31,7 +31,8 @@ static pleach_status infer(pleach_session *session, int number, int n_images)
     return plc_session_infer(session, (unsigned)number, n_images);
 }
 
-pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split, plc_metrics *metrics)
+pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split,
+                                 plc_metrics *metrics)
 {
     pleach_status status = PLEACH_OK;
     const int n_batches = (split->n_images + session->batch - 1) / session->batch;
@@ -39,7 +40,8 @@ pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split
 
     *metrics = (plc_metrics){0};
     if (n_batches > PLC_METRIC_SLOTS)
-        FAIL(session->ctx, PLEACH_EUSAGE, "%d images in batches of %d are more than %d batches; use a larger --batch",
+        FAIL(session->ctx, PLEACH_EUSAGE,
+             "%d images in batches of %d are more than %d batches; use a larger --batch",
              split->n_images, session->batch, PLC_METRIC_SLOTS);
     TRY(for_each_batch(session, split, &opts, n_batches, infer));
     TRY(plc_session_read_metrics(session, 0, (unsigned)n_batches, metrics));
@@ -53,10 +55,11 @@ static pleach_status forward(pleach_session *session, int number, int n_images)
     return plc_session_forward(session, (unsigned)number);
 }
 
-pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split, int n_batches,
-                                      unsigned long long seed)
+pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,
+                                      int n_batches, unsigned long long seed)
 {
-    const plc_loader_opts opts = {.batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true};
+    const plc_loader_opts opts = {
+        .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true};
 
     return for_each_batch(session, split, &opts, n_batches, forward);
 }

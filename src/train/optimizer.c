@@ -7,11 +7,11 @@
 #include <base/memory.h>
 
 struct plc_optimizer {
-    pleach_session *session;     // borrowed
+    pleach_session *session; // borrowed
     plc_optimizer_opts opts;
     plc_launch_list list;
-    plc_launch *launch;          // borrowed from list
-    int rate_arg;                // the arguments that change come last: rate, momentum, corrections
+    plc_launch *launch; // borrowed from list
+    int rate_arg;       // the arguments that change come last: rate, momentum, corrections
     unsigned n_steps;
 };
 
@@ -40,7 +40,8 @@ static pleach_status add_launch(plc_optimizer *optimizer)
     const bool adamw = opts->kind == PLC_OPTIMIZER_ADAMW;
     plc_launch *launch = NULL;
 
-    TRY(plc_launch_add(&optimizer->list, "optimizer", adamw ? "adamw_step" : "sgd_step", "", &launch));
+    TRY(plc_launch_add(&optimizer->list, "optimizer", adamw ? "adamw_step" : "sgd_step", "",
+                       &launch));
     plc_launch_arg_buffer(launch, session->weights);
     plc_launch_arg_buffer(launch, session->grads);
     for (int i = 0; i < plc_optimizer_n_moments(opts->kind); i++)

@@ -18,7 +18,8 @@ pleach_status plc_schedule_parse(pleach_ctx *ctx, const char *name, plc_schedule
     else if (strcmp(name, "step") == 0)
         *kind = PLC_SCHEDULE_STEP;
     else
-        return plc_fail(ctx, PLEACH_EUSAGE, "no schedule '%s'; there are one-cycle, cosine and step", name);
+        return plc_fail(ctx, PLEACH_EUSAGE,
+                        "no schedule '%s'; there are one-cycle, cosine and step", name);
     return PLEACH_OK;
 }
 
@@ -33,9 +34,9 @@ void plc_schedule_at(const plc_schedule *s, unsigned step, float *learning_rate,
     const double n = s->n_steps > 1 ? (double)s->n_steps - 1.0 : 1.0;
     const double position = (double)step / n, warmup = (double)s->warmup;
     const bool rising = position < warmup;
-    const double share = rising           ? position / warmup
-                         : warmup < 1.0   ? (position - warmup) / (1.0 - warmup)
-                                          : 1.0;
+    const double share = rising         ? position / warmup
+                         : warmup < 1.0 ? (position - warmup) / (1.0 - warmup)
+                                        : 1.0;
     const double peak = (double)s->peak, high = (double)s->momentum + ONE_CYCLE_MOMENTUM_SWING;
     const double low = (double)s->momentum - ONE_CYCLE_MOMENTUM_SWING;
     double rate = peak, swing = (double)s->momentum;
@@ -50,7 +51,10 @@ void plc_schedule_at(const plc_schedule *s, unsigned step, float *learning_rate,
         rate = rising ? peak * share : anneal(peak, 0.0, share);
         break;
     case PLC_SCHEDULE_STEP:
-        rate = rising ? peak * share : position < 0.5 ? peak : position < 0.75 ? peak / 10 : peak / 100;
+        rate = rising            ? peak * share
+               : position < 0.5  ? peak
+               : position < 0.75 ? peak / 10
+                                 : peak / 100;
         break;
     }
     *learning_rate = (float)rate;

@@ -15,10 +15,10 @@ struct plc_trainer {
     const plc_split *split;
     plc_trainer_opts opts;
     plc_position position;
-    plc_loader *loader;               // owned
+    plc_loader *loader;                // owned
     cl_event uploads[STEPS_AHEAD + 1]; // of the batches still taken, a ring by step
     int n_taken;
-    unsigned first_pending;           // steps from here on have metrics on the device only
+    unsigned first_pending; // steps from here on have metrics on the device only
 };
 
 pleach_status plc_trainer_create(pleach_ctx *ctx, pleach_session *session, plc_optimizer *optimizer,
@@ -37,10 +37,13 @@ pleach_status plc_trainer_create(pleach_ctx *ctx, pleach_session *session, plc_o
     if (position)
         trainer->position = *position;
     trainer->first_pending = trainer->position.step;
-    const plc_loader_opts loader_opts = {
-        .batch = session->batch, .seed = opts->seed, .shuffle = true, .drop_last = true,
-        .epoch = trainer->position.epoch, .step = trainer->position.epoch_step,
-        .n_buffers = LOADER_BUFFERS};
+    const plc_loader_opts loader_opts = {.batch = session->batch,
+                                         .seed = opts->seed,
+                                         .shuffle = true,
+                                         .drop_last = true,
+                                         .epoch = trainer->position.epoch,
+                                         .step = trainer->position.epoch_step,
+                                         .n_buffers = LOADER_BUFFERS};
     TRY(plc_loader_create(ctx, split, &loader_opts, &trainer->loader));
     *out = trainer;
     trainer = NULL;

@@ -10,9 +10,9 @@ typedef struct plc_trainer plc_trainer;
 
 // Where a job stands: all that a checkpoint needs besides the arenas.
 typedef struct plc_position {
-    unsigned step;          // of the job, counted over all epochs
-    int epoch, epoch_step;  // both from 0
-    plc_metrics metrics;    // of the epoch so far
+    unsigned step;         // of the job, counted over all epochs
+    int epoch, epoch_step; // both from 0
+    plc_metrics metrics;   // of the epoch so far
 } plc_position;
 
 // Called after each step has been enqueued. May change masks, gates, or swap session and optimizer
@@ -43,14 +43,16 @@ int plc_trainer_steps_per_epoch(const plc_trainer *trainer);
 const plc_schedule *plc_trainer_schedule(const plc_trainer *trainer);
 
 // From the next step on, train this session (a rewritten network) with this optimizer. Waits.
-pleach_status plc_trainer_set_session(plc_trainer *trainer, pleach_session *session, plc_optimizer *optimizer);
+pleach_status plc_trainer_set_session(plc_trainer *trainer, pleach_session *session,
+                                      plc_optimizer *optimizer);
 
 // Mean loss and accuracy of a session over a split, in inference mode. Waits.
-pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split, plc_metrics *metrics);
+pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split,
+                                 plc_metrics *metrics);
 
 // Estimates the batch norms' running statistics anew from `n_batches` of training images, forward only,
 // in an order given by the seed. Weights do not change. Waits.
-pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split, int n_batches,
-                                      unsigned long long seed);
+pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,
+                                      int n_batches, unsigned long long seed);
 
 #endif

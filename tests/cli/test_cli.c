@@ -61,7 +61,8 @@ static int call(const char *words)
 {
     char command[3 * MAX_PATH];
 
-    snprintf(command, sizeof command, "cd %s && '%s' %s >out 2>err </dev/null", folder, program, words);
+    snprintf(command, sizeof command, "cd %s && '%s' %s >out 2>err </dev/null", folder, program,
+             words);
     const int status = system(command);
     read_back("out", out);
     read_back("err", err);
@@ -103,8 +104,10 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const int code = call(cases[i].words);
 
-        if (code != 2 || strncmp(err, "pleach: error: ", 15) != 0 || !strstr(err, cases[i].said) || *out)
-            fail_msg("pleach %s: code %d, stdout '%s', stderr '%s', expected '%s'", cases[i].words, code, out, err, cases[i].said);
+        if (code != 2 || strncmp(err, "pleach: error: ", 15) != 0 || !strstr(err, cases[i].said) ||
+            *out)
+            fail_msg("pleach %s: code %d, stdout '%s', stderr '%s', expected '%s'", cases[i].words,
+                     code, out, err, cases[i].said);
     }
 }
 
@@ -124,7 +127,8 @@ static void bad_input_is_named_with_code_3(void **state)
         const int code = call(cases[i].words);
 
         if (code != 3 || !strstr(err, cases[i].said))
-            fail_msg("pleach %s: code %d, stderr '%s', expected '%s'", cases[i].words, code, err, cases[i].said);
+            fail_msg("pleach %s: code %d, stderr '%s', expected '%s'", cases[i].words, code, err,
+                     cases[i].said);
     }
 }
 
@@ -137,7 +141,8 @@ static void an_unknown_device_is_answered_with_those_there_are_and_code_4(void *
 
 static void every_command_has_help_on_stdout(void **state)
 {
-    static const char *const commands[] = {"", "devices", "train", "compress", "eval", "inspect", "bench", "report"};
+    static const char *const commands[] = {"",     "devices", "train", "compress",
+                                           "eval", "inspect", "bench", "report"};
     char words[64];
 
     (void)state;
@@ -188,8 +193,8 @@ static void devices_are_listed_as_json_and_one_is_chosen(void **state)
     if (call("devices --json") == 4)
         skip(); // no device on this machine: said so, and the list is empty
     root = parsed_output("pleach.devices/1");
-    json_array_foreach(json_object_get(root, "devices"), i, device)
-        n_chosen += json_is_true(json_object_get(device, "chosen"));
+    json_array_foreach(json_object_get(root, "devices"), i, device) n_chosen +=
+        json_is_true(json_object_get(device, "chosen"));
     assert_int_equal(n_chosen, 1);
     json_decref(root);
 }

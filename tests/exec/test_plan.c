@@ -16,7 +16,8 @@ static void random_lifetimes(unsigned seed, plc_buffer *buffers, plc_lifetime *i
         const plc_u32x4 draw = plc_random_u32x4(seed, PLC_STREAM_TEST, 1, (plc_u64)i);
         const int first = (int)(draw.y % 100);
         buffers[i] = (plc_buffer){.bytes = 4 + draw.x % (SLAB / 3)};
-        items[i] = (plc_lifetime){.buffer = &buffers[i], .first = first, .last = first + (int)(draw.z % 20)};
+        items[i] = (plc_lifetime){
+            .buffer = &buffers[i], .first = first, .last = first + (int)(draw.z % 20)};
     }
 }
 
@@ -36,8 +37,10 @@ static void buffers_alive_together_never_overlap(void **state)
             assert_int_equal(items[i].offset % ALIGNMENT, 0);
             assert_int_equal(items[i].offset / SLAB, (end - 1) / SLAB);
             for (int j = 0; j < i; j++) {
-                const bool together = items[i].first <= items[j].last && items[j].first <= items[i].last;
-                const bool apart = end <= items[j].offset || items[j].offset + items[j].buffer->bytes <= items[i].offset;
+                const bool together =
+                    items[i].first <= items[j].last && items[j].first <= items[i].last;
+                const bool apart = end <= items[j].offset ||
+                                   items[j].offset + items[j].buffer->bytes <= items[i].offset;
                 assert_true(!together || apart);
             }
         }

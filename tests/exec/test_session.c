@@ -80,7 +80,8 @@ static unsigned char *random_images(const pleach_graph *graph, unsigned seed)
     return images;
 }
 
-static pleach_session *make_session(pleach_device *device, const pleach_graph *graph, const float *weights)
+static pleach_session *make_session(pleach_device *device, const pleach_graph *graph,
+                                    const float *weights)
 {
     pleach_ctx *ctx = device->ctx;
     pleach_session *session = NULL;
@@ -111,13 +112,15 @@ static float *logits_of(pleach_session *session, const unsigned char *images, bo
     return logits;
 }
 
-static void assert_same_bits(const pleach_graph *graph, unsigned seed, const float *a, const float *b)
+static void assert_same_bits(const pleach_graph *graph, unsigned seed, const float *a,
+                             const float *b)
 {
     const size_t n = (size_t)(BATCH * graph->nodes[graph->n_nodes - 1].shape.c);
 
     for (size_t i = 0; i < n; i++)
         if (memcmp(&a[i], &b[i], sizeof *a) != 0)
-            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i], (double)b[i]);
+            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i],
+                     (double)b[i]);
 }
 
 static void compare_masked_compacted(pleach_device *device, unsigned seed)
@@ -188,12 +191,14 @@ static void inference_agrees_with_double_precision(void **state)
         for (int n = 0; n < BATCH; n++) {
             for (size_t i = 0; i < image_bytes(graph); i++) {
                 const size_t c = i / (size_t)(s.h * s.w);
-                image[i] = ((float)images[(size_t)n * image_bytes(graph) + i] / 255.0f - session->opts.mean[c]) /
+                image[i] = ((float)images[(size_t)n * image_bytes(graph) + i] / 255.0f -
+                            session->opts.mean[c]) /
                            session->opts.std[c];
             }
             CHECK(plc_evaluate(ctx, graph, weights, image, NULL, NULL, NULL, &expected));
             for (int k = 0; k < classes; k++)
-                if (fabs((double)logits[n * classes + k] - expected[k]) > 2e-4 * (1 + fabs(expected[k])))
+                if (fabs((double)logits[n * classes + k] - expected[k]) >
+                    2e-4 * (1 + fabs(expected[k])))
                     fail_msg("random graph %u, image %d, logit %d: %g, expected %g", seed, n, k,
                              (double)logits[n * classes + k], expected[k]);
             free(expected);
@@ -235,7 +240,8 @@ static void compare_gradient(pleach_device *device, unsigned seed)
     const int classes = graph->nodes[graph->n_nodes - 1].shape.c, n = session->layout->n_trainable;
     for (int i = 0; i < BATCH; i++)
         labels[i] = i % classes;
-    float *gradient = calloc((size_t)n, sizeof *gradient), *moved = calloc((size_t)session->layout->n_floats, sizeof *moved);
+    float *gradient = calloc((size_t)n, sizeof *gradient),
+          *moved = calloc((size_t)session->layout->n_floats, sizeof *moved);
     assert_non_null(gradient);
     assert_non_null(moved);
     loss_at(session, images, labels, weights, 0);
@@ -262,7 +268,8 @@ static void compare_gradient(pleach_device *device, unsigned seed)
         }
     }
     if (best > 0.03 * length)
-        fail_msg("random graph %u: the loss rises by %g along a gradient of length %g", seed, slope, length);
+        fail_msg("random graph %u: the loss rises by %g along a gradient of length %g", seed, slope,
+                 length);
     free(gradient);
     free(moved);
     free(images);
@@ -290,7 +297,8 @@ static float *train_some_steps(pleach_device *device, plc_optimizer_kind kind)
     unsigned char *images = random_images(graph, 1);
     const int labels[BATCH] = {1, 2, 3, 4, 5};
     pleach_session *session = NULL;
-    const pleach_session_opts session_opts = {.seed = 9, .crop = 2, .flip = true, .label_smoothing = 0.1f};
+    const pleach_session_opts session_opts = {
+        .seed = 9, .crop = 2, .flip = true, .label_smoothing = 0.1f};
     CHECK(pleach_session_create(ctx, graph, device, BATCH, &session_opts, &session));
     CHECK(plc_optimizer_create(session, &opts, &optimizer));
     for (unsigned step = 0; step < 6; step++) {
@@ -388,7 +396,8 @@ static void a_step_after_compaction_changes_every_parameter(void **state)
     pleach_graph_destroy(&graph);
 }
 
-static void assert_close(const pleach_graph *graph, unsigned seed, const float *a, const float *b, double tolerance)
+static void assert_close(const pleach_graph *graph, unsigned seed, const float *a, const float *b,
+                         double tolerance)
 {
     const size_t n = (size_t)(BATCH * graph->nodes[graph->n_nodes - 1].shape.c);
     double largest = 0;
@@ -397,7 +406,8 @@ static void assert_close(const pleach_graph *graph, unsigned seed, const float *
         largest = fmax(largest, fabs((double)a[i]));
     for (size_t i = 0; i < n; i++)
         if (fabs((double)a[i] - (double)b[i]) > tolerance * largest)
-            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i], (double)b[i]);
+            fail_msg("random graph %u, logit %zu: %.9g and %.9g", seed, i, (double)a[i],
+                     (double)b[i]);
 }
 
 static void folded_network_gives_the_same_logits(void **state)
@@ -448,7 +458,8 @@ static void dropping_a_faded_block_changes_nothing(void **state)
         plc_edits *edits = NULL;
         pleach_session *small = NULL, *session = make_session(d->vector, graph, weights);
         CHECK(plc_gate_set(session, &blocks->items[i], 0.0f));
-        CHECK(plc_drop_describe(ctx, graph, blocks->items[i].add, blocks->items[i].shortcut, &small_graph, &edits));
+        CHECK(plc_drop_describe(ctx, graph, blocks->items[i].add, blocks->items[i].shortcut,
+                                &small_graph, &edits));
         CHECK(plc_rewrite_session(session, small_graph, edits, false, &small));
         float *a = logits_of(session, images, false), *b = logits_of(small, images, false);
         assert_close(graph, (unsigned)i, a, b, 1e-6);
@@ -473,8 +484,10 @@ static void a_batch_that_cannot_be_is_refused(void **state)
     pleach_session *session = NULL;
 
     CHECK(pleach_graph_create(ctx, "cnn5", 1, 28, 28, 10, &graph));
-    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 0, NULL, &session), PLEACH_EUSAGE);
-    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 65536, NULL, &session), PLEACH_ENOMEM);
+    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 0, NULL, &session),
+                     PLEACH_EUSAGE);
+    assert_int_equal(pleach_session_create(ctx, graph, d->vector, 65536, NULL, &session),
+                     PLEACH_ENOMEM);
     assert_non_null(strstr(pleach_error(ctx), "batch"));
     assert_null(session);
     pleach_graph_destroy(&graph);

@@ -34,7 +34,8 @@ static int set_up(void **state)
     *state = f;
     strcpy(f->cache, "/tmp/pleach-cache-XXXXXX");
     strcpy(f->sources, "/tmp/pleach-sources-XXXXXX");
-    return pleach_ctx_create(&f->ctx) == PLEACH_OK && mkdtemp(f->cache) && mkdtemp(f->sources) ? 0 : -1;
+    return pleach_ctx_create(&f->ctx) == PLEACH_OK && mkdtemp(f->cache) && mkdtemp(f->sources) ? 0
+                                                                                               : -1;
 }
 
 static int tear_down(void **state)
@@ -60,8 +61,10 @@ static void write_source(fixture *f, const char *name, const char *text)
 // A tiny kernel: values[i] = DOUBLED ? 2 i : i.
 static void write_counting_kernel(fixture *f)
 {
-    write_source(f, "count.cl", "#include \"unit.h\"\n"
-                                "__kernel void count(__global int *values) { values[get_global_id(0)] = UNIT * get_global_id(0); }\n");
+    write_source(f, "count.cl",
+                 "#include \"unit.h\"\n"
+                 "__kernel void count(__global int *values) { values[get_global_id(0)] = UNIT * "
+                 "get_global_id(0); }\n");
     write_source(f, "unit.h", "#ifndef UNIT\n#define UNIT 1\n#endif\n");
 }
 
@@ -136,7 +139,9 @@ static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
     fixture *f = *state;
     char text[4096];
 
-    write_source(f, "count.cl", "#include \"unit.h\"\n\n__kernel void count(__global int *v) { v[0] = nothing; }\n");
+    write_source(
+        f, "count.cl",
+        "#include \"unit.h\"\n\n__kernel void count(__global int *v) { v[0] = nothing; }\n");
     write_source(f, "unit.h", "#define UNIT 1\n");
     setenv("PLEACH_CL_DIR", f->sources, 1);
     assert_int_equal(run_counting_kernel(f, "", text), -PLEACH_EBUILD);
@@ -183,7 +188,8 @@ static void devices_are_chosen_by_index_kind_and_name(void **state)
     pleach_device_list_destroy(&list);
 }
 
-static cl_mem CL_API_CALL no_memory(cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *error)
+static cl_mem CL_API_CALL no_memory(cl_context context, cl_mem_flags flags, size_t size, void *host,
+                                    cl_int *error)
 {
     (void)context;
     (void)flags;

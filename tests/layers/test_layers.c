@@ -12,9 +12,9 @@
 #include <cmocka.h>
 
 // From the foundation up; docs/architecture.md says what each is for.
-static const char *const folders[] = {"base", "graph", "models", "device", "kernel", "ops",
-                                      "exec", "data",  "io",     "train",  "price",  "prune",
-                                      "rewrite", "fuse", "report", "run",  "cli"};
+static const char *const folders[] = {"base",    "graph", "models", "device", "kernel", "ops",
+                                      "exec",    "data",  "io",     "train",  "price",  "prune",
+                                      "rewrite", "fuse",  "report", "run",    "cli"};
 enum { N_FOLDERS = sizeof folders / sizeof *folders, MAX_PATH = 1024, MAX_LINE = 4096 };
 
 static char root[MAX_PATH]; // of the source tree
@@ -40,7 +40,8 @@ static int level_of(const char *folder, size_t length)
 }
 
 // Calls `check` for each line of each C file of src/<folder>; returns how many files it saw.
-static int for_each_line(const char *folder, int *n_wrong, void (*check)(const char *, int, const char *, int *))
+static int for_each_line(const char *folder, int *n_wrong,
+                         void (*check)(const char *, int, const char *, int *))
 {
     char dir_path[2 * MAX_PATH], path[4 * MAX_PATH], line[MAX_LINE];
     int n_files = 0;
@@ -72,11 +73,13 @@ static void check_include(const char *path, int number, const char *line, int *n
 {
     char folder[64];
 
-    if (sscanf(line, " # include <%63[a-z]/", folder) != 1 && sscanf(line, " #include \"%63[a-z]/", folder) != 1)
+    if (sscanf(line, " # include <%63[a-z]/", folder) != 1 &&
+        sscanf(line, " #include \"%63[a-z]/", folder) != 1)
         return;
     const int included = level_of(folder, strlen(folder));
     if (included > level) {
-        print_error("%s:%d: src/%s stands above src/%s and may not include it\n", path, number, folders[level], folder);
+        print_error("%s:%d: src/%s stands above src/%s and may not include it\n", path, number,
+                    folders[level], folder);
         (*n_wrong)++;
     }
 }
@@ -99,7 +102,8 @@ static void check_call(const char *path, int number, const char *line, int *n_wr
             length++;
         if (c[length] != '(')
             continue;
-        print_error("%s:%d: %.*s is called outside src/device and src/kernel\n", path, number, (int)length, c);
+        print_error("%s:%d: %.*s is called outside src/device and src/kernel\n", path, number,
+                    (int)length, c);
         (*n_wrong)++;
     }
 }

@@ -70,10 +70,17 @@ static void set_text(char **field, const char *text)
 static void fill_report(plc_report *report, const char *name)
 {
     plc_report_network *network = NULL;
-    const plc_report_mask_update update = {.epoch = 3, .step = 429, .pl = 0.25, .macs = 31000000,
-                                           .params = 200000, .n_pruned = 60, .flips = 9, .returns = 2};
+    const plc_report_mask_update update = {.epoch = 3,
+                                           .step = 429,
+                                           .pl = 0.25,
+                                           .macs = 31000000,
+                                           .params = 200000,
+                                           .n_pruned = 60,
+                                           .flips = 9,
+                                           .returns = 2};
 
-    *report = (plc_report){.input = {1, 28, 28}, .n_classes = 10, .seed = UINT64_MAX, .epochs = 12, .batch = 128};
+    *report = (plc_report){
+        .input = {1, 28, 28}, .n_classes = 10, .seed = UINT64_MAX, .epochs = 12, .batch = 128};
     set_text(&report->command, "compress");
     set_text(&report->model, "resnet20");
     set_text(&report->data, "fashion-mnist");
@@ -145,8 +152,10 @@ static void what_is_no_report_is_refused_by_file_and_key(void **state)
         {"{\"schema\": \"pleach.run/1\", \"epochs\": 3000000000}", "'epochs' should be an integer"},
         {"{\"schema\": \"pleach.run/1\", \"input\": [1, 2]}", "'input' should be three integers"},
         {"{\"schema\": \"pleach.run/1\", \"networks\": {}}", "'networks' should be a list"},
-        {"{\"schema\": \"pleach.run/1\", \"networks\": [{\"name\": \"a\"}, 7]}", "'networks' should be an object"},
-        {"{\"schema\": \"pleach.run/1\", \"networks\": [{\"name\": 7}]}", "'name' should be a text"},
+        {"{\"schema\": \"pleach.run/1\", \"networks\": [{\"name\": \"a\"}, 7]}",
+         "'networks' should be an object"},
+        {"{\"schema\": \"pleach.run/1\", \"networks\": [{\"name\": 7}]}",
+         "'name' should be a text"},
         {"{\"schema\": \"pleach.run/1\", \"device\": 7}", "'device' should be an object"},
     };
 
@@ -166,13 +175,15 @@ static void what_is_no_report_is_refused_by_file_and_key(void **state)
 
 static void an_empty_report_is_fine(void **state)
 {
-    char *path = write_file("empty.json", "{\"schema\": \"pleach.run/1\", \"later\": {\"key\": 1}}");
+    char *path =
+        write_file("empty.json", "{\"schema\": \"pleach.run/1\", \"later\": {\"key\": 1}}");
     plc_report report = {0};
     plc_text text = {0};
 
     (void)state;
     assert_int_equal(plc_report_read_json(ctx, path, &report), PLEACH_OK);
-    assert_int_equal(plc_report_print(ctx, &(plc_report_run){"empty", &report, NULL}, 1, &text), PLEACH_OK);
+    assert_int_equal(plc_report_print(ctx, &(plc_report_run){"empty", &report, NULL}, 1, &text),
+                     PLEACH_OK);
     plc_text_finish(&text);
     plc_report_finish(&report);
     drop_file(path);
@@ -180,8 +191,10 @@ static void an_empty_report_is_fine(void **state)
 
 static void wilson_intervals_are_those_of_the_formula(void **state)
 {
-    static const double cases[][4] = {
-        {8, 10, 0.4901625, 0.9433178}, {10, 10, 0.7224672, 1.0}, {0, 10, 0.0, 0.2775328}, {9236, 10000, 0.9182294, 0.9286453}};
+    static const double cases[][4] = {{8, 10, 0.4901625, 0.9433178},
+                                      {10, 10, 0.7224672, 1.0},
+                                      {0, 10, 0.0, 0.2775328},
+                                      {9236, 10000, 0.9182294, 0.9286453}};
     double interval[2];
 
     (void)state;
@@ -196,10 +209,12 @@ static void wilson_intervals_are_those_of_the_formula(void **state)
 
 static void a_torn_last_line_of_the_log_is_skipped_and_told(void **state)
 {
-    char *path = write_file("log.jsonl",
-                            "{\"event\": \"epoch\", \"network\": \"\", \"phase\": \"dense\", \"epoch\": 1, \"loss\": 2.5}\n"
-                            "{\"event\": \"masks\", \"flips\": 3}\n\n"
-                            "{\"event\": \"epoch\", \"network\": \"\", \"phase\": \"dense\", \"epoch\": 2, \"loss\"");
+    char *path = write_file(
+        "log.jsonl",
+        "{\"event\": \"epoch\", \"network\": \"\", \"phase\": \"dense\", \"epoch\": 1, \"loss\": "
+        "2.5}\n"
+        "{\"event\": \"masks\", \"flips\": 3}\n\n"
+        "{\"event\": \"epoch\", \"network\": \"\", \"phase\": \"dense\", \"epoch\": 2, \"loss\"");
     plc_history history = {0};
 
     (void)state;
@@ -226,7 +241,8 @@ static void an_epoch_that_is_done_again_replaces_what_came_after_it(void **state
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-        plc_text_printf(ctx, &text, "{\"event\":\"epoch\",\"network\":\"%s\",\"epoch\":%d,\"loss\":%g}\n",
+        plc_text_printf(ctx, &text,
+                        "{\"event\":\"epoch\",\"network\":\"%s\",\"epoch\":%d,\"loss\":%g}\n",
                         lines[i].network, lines[i].epoch, lines[i].loss);
     path = write_file("log.jsonl", text.data);
     assert_int_equal(plc_history_read(ctx, path, &history), PLEACH_OK);
@@ -267,8 +283,14 @@ static void the_printed_report_names_what_was_measured(void **state)
     plc_report report = {0};
     plc_text text = {0};
     static const char *const expected[] = {
-        "resnet20 on fashion-mnist, 1 x 28 x 28, 10 classes; 12 epochs of batch 128", "92.36 %", "91.82..92.86", "40.6 M",
-        "1.50 ms (128)", "1 of 2 dropped: layer1.1.add", "2 updates, 18 flips, 4 channels came back", "2.05 % of the training time"};
+        "resnet20 on fashion-mnist, 1 x 28 x 28, 10 classes; 12 epochs of batch 128",
+        "92.36 %",
+        "91.82..92.86",
+        "40.6 M",
+        "1.50 ms (128)",
+        "1 of 2 dropped: layer1.1.add",
+        "2 updates, 18 flips, 4 channels came back",
+        "2.05 % of the training time"};
 
     (void)state;
     fill_report(&report, "dense");
@@ -288,8 +310,11 @@ static void the_page_is_complete_and_nothing_in_it_is_live(void **state)
 {
     plc_report report = {0};
     plc_history history = {0};
-    char *log = write_file("log.jsonl", "{\"event\":\"epoch\",\"network\":\"\",\"phase\":\"</svg>\",\"epoch\":1,\"loss\":2.0,\"train_accuracy\":0.5,\"macs_kept\":1.0}\n"
-                                        "{\"event\":\"epoch\",\"network\":\"'x\",\"phase\":\"p\",\"epoch\":1,\"loss\":1.5}\n");
+    char *log = write_file(
+        "log.jsonl",
+        "{\"event\":\"epoch\",\"network\":\"\",\"phase\":\"</"
+        "svg>\",\"epoch\":1,\"loss\":2.0,\"train_accuracy\":0.5,\"macs_kept\":1.0}\n"
+        "{\"event\":\"epoch\",\"network\":\"'x\",\"phase\":\"p\",\"epoch\":1,\"loss\":1.5}\n");
     char *path = path_of("report.html"), *page = NULL;
     size_t size = 0, n_open = 0, n_close = 0;
 

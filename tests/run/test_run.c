@@ -118,8 +118,10 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
     CHECK(pleach_compress(f->ctx, f->device, &job));
     snprintf(path, sizeof path, "%s/report.json", out);
     CHECK(plc_report_read_json(f->ctx, path, &report));
-    const plc_report_network *dense = find_row(&report, "dense"), *pruned = find_row(&report, "pruned");
-    const plc_report_network *fused = find_row(&report, "fused"), *scratch = find_row(&report, "scratch");
+    const plc_report_network *dense = find_row(&report, "dense"),
+                             *pruned = find_row(&report, "pruned");
+    const plc_report_network *fused = find_row(&report, "fused"),
+                             *scratch = find_row(&report, "scratch");
     assert_true((double)pruned->macs <= 0.5 * (double)dense->macs);
     assert_true(pruned->macs > dense->macs / 3);
     assert_true(fused->macs < pruned->macs);
@@ -140,7 +142,7 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
     plc_model_file_finish(&model);
     plc_report_finish(&report);
 
-    job.opts.epochs = 1; // the directory holds a run: nothing of it may be lost
+    // The directory holds a run: nothing of it may be lost.
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "--resume"));
 }
@@ -237,7 +239,8 @@ static void pruned_for_good_stays_pruned(void **state)
     CHECK(plc_report_read_json(f->ctx, path, &report));
     for (size_t i = 0; i < report.n_mask_updates; i++)
         assert_int_equal(report.mask_updates[i].returns, 0);
-    assert_true((double)find_row(&report, "pruned")->params <= 0.4 * (double)find_row(&report, "dense")->params);
+    assert_true((double)find_row(&report, "pruned")->params <=
+                0.4 * (double)find_row(&report, "dense")->params);
     plc_report_finish(&report);
 }
 

@@ -47,12 +47,17 @@ static int tear_down(void **state)
 static void one_cycle_is_that_of_pytorch(void **state)
 {
     // torch.optim.lr_scheduler.OneCycleLR(max_lr=0.2, total_steps=101, pct_start=0.2), momentum 0.85..0.95
-    const plc_schedule s = {.kind = PLC_SCHEDULE_ONE_CYCLE, .n_steps = 101, .peak = 0.2f, .momentum = 0.9f, .warmup = 0.2f};
+    const plc_schedule s = {.kind = PLC_SCHEDULE_ONE_CYCLE,
+                            .n_steps = 101,
+                            .peak = 0.2f,
+                            .momentum = 0.9f,
+                            .warmup = 0.2f};
     static const struct {
         unsigned step;
         double rate, momentum;
     } expected[] = {
-        {0, 0.008, 0.95}, {10, 0.104, 0.90}, {20, 0.2, 0.85}, {60, 0.1000004, 0.90}, {100, 8e-7, 0.95},
+        {0, 0.008, 0.95},      {10, 0.104, 0.90}, {20, 0.2, 0.85},
+        {60, 0.1000004, 0.90}, {100, 8e-7, 0.95},
     };
 
     (void)state;
@@ -67,7 +72,11 @@ static void one_cycle_is_that_of_pytorch(void **state)
 static void cosine_and_step_schedules_warm_up_and_fall(void **state)
 {
     float rate, momentum;
-    plc_schedule s = {.kind = PLC_SCHEDULE_COSINE, .n_steps = 101, .peak = 1.0f, .momentum = 0.9f, .warmup = 0.1f};
+    plc_schedule s = {.kind = PLC_SCHEDULE_COSINE,
+                      .n_steps = 101,
+                      .peak = 1.0f,
+                      .momentum = 0.9f,
+                      .warmup = 0.1f};
 
     (void)state;
     plc_schedule_at(&s, 5, &rate, &momentum);
@@ -100,8 +109,8 @@ static void unknown_names_are_answered_with_the_known_ones(void **state)
 }
 
 // The formulas of the optimizers in double precision.
-static void reference_step(const plc_optimizer_opts *opts, int step, double rate, double momentum, double gradient,
-                           double *w, double *m, double *v)
+static void reference_step(const plc_optimizer_opts *opts, int step, double rate, double momentum,
+                           double gradient, double *w, double *m, double *v)
 {
     if (opts->kind == PLC_OPTIMIZER_SGD) {
         const double g = gradient + (double)opts->weight_decay * *w;
@@ -125,7 +134,8 @@ static void check_optimizer(fixture *f, const plc_optimizer_opts *opts)
     CHECK(pleach_session_create(f->ctx, graph, f->device, 2, NULL, &session));
     CHECK(plc_optimizer_create(session, opts, &optimizer));
     const size_t n = (size_t)session->layout->n_trainable;
-    float *weights = calloc((size_t)session->layout->n_floats, sizeof *weights), *gradients = calloc(n, sizeof *gradients);
+    float *weights = calloc((size_t)session->layout->n_floats, sizeof *weights),
+          *gradients = calloc(n, sizeof *gradients);
     double *w = calloc(n, sizeof *w), *m = calloc(n, sizeof *m), *v = calloc(n, sizeof *v);
     CHECK(plc_session_read_weights(session, weights));
     for (size_t i = 0; i < n; i++)
@@ -140,7 +150,8 @@ static void check_optimizer(fixture *f, const plc_optimizer_opts *opts)
     CHECK(plc_session_read_weights(session, weights));
     for (size_t i = 0; i < n; i++)
         if (fabs((double)weights[i] - w[i]) > 2e-5 * (1 + fabs(w[i])))
-            fail_msg("optimizer %d, weight %zu: %g, expected %g", opts->kind, i, (double)weights[i], w[i]);
+            fail_msg("optimizer %d, weight %zu: %g, expected %g", opts->kind, i, (double)weights[i],
+                     w[i]);
     assert_int_equal(plc_optimizer_n_steps(optimizer), 5);
     free(weights);
     free(gradients);
@@ -167,14 +178,18 @@ static void optimizers_follow_their_formulas(void **state)
 // Images of two classes: dark ones and bright ones.
 static plc_split two_classes(int n, int pixels)
 {
-    plc_split split = {.images = calloc((size_t)(n * pixels), 1), .labels = calloc((size_t)n, 1),
-                       .image_bytes = (size_t)pixels, .n_images = n};
+    plc_split split = {.images = calloc((size_t)(n * pixels), 1),
+                       .labels = calloc((size_t)n, 1),
+                       .image_bytes = (size_t)pixels,
+                       .n_images = n};
 
     for (int i = 0; i < n; i++) {
         split.labels[i] = (uint8_t)(i % 2);
         for (int j = 0; j < pixels; j++)
             split.images[i * pixels + j] =
-                (uint8_t)(plc_random_u32x4(5, PLC_STREAM_TEST, 0, (plc_u64)(i * pixels + j)).x % 128 + (i % 2 ? 100 : 0));
+                (uint8_t)(plc_random_u32x4(5, PLC_STREAM_TEST, 0, (plc_u64)(i * pixels + j)).x %
+                              128 +
+                          (i % 2 ? 100 : 0));
     }
     return split;
 }
@@ -187,10 +202,14 @@ static void training_learns_and_evaluation_agrees(void **state)
     plc_optimizer *optimizer = NULL;
     plc_trainer *trainer = NULL;
     plc_metrics metrics;
-    plc_split split = two_classes(203, 64); // not a multiple of the batch: training drops, evaluation counts all
+    plc_split split =
+        two_classes(203, 64); // not a multiple of the batch: training drops, evaluation counts all
     const plc_optimizer_opts opts = {.nesterov = true};
-    const plc_trainer_opts trainer_opts = {
-        .schedule = {.kind = PLC_SCHEDULE_COSINE, .n_steps = 60, .peak = 0.05f, .momentum = 0.9f, .warmup = 0.1f}};
+    const plc_trainer_opts trainer_opts = {.schedule = {.kind = PLC_SCHEDULE_COSINE,
+                                                        .n_steps = 60,
+                                                        .peak = 0.05f,
+                                                        .momentum = 0.9f,
+                                                        .warmup = 0.1f}};
 
     CHECK(pleach_graph_create(f->ctx, "cnn5", 1, 8, 8, 2, &graph));
     CHECK(pleach_session_create(f->ctx, graph, f->device, 20, NULL, &session));
