@@ -134,6 +134,25 @@ done:
     return status;
 }
 
+// Beside a point that stands alone: its name, on the side where there is room.
+static pleach_status draw_label(pleach_ctx *ctx, const plc_chart_series *series, size_t i,
+                                double px, double py, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    const bool at_edge = px > WIDTH * 0.7;
+
+    TRY(plc_text_printf(ctx, text, "<text class='note%s' x='%.1f' y='%.1f'>", at_edge ? " end" : "",
+                        at_edge ? px - 8 : px + 8, py + 4));
+    TRY(plc_html_escape(ctx, series->name, text));
+    if (series->labels && series->labels[i]) {
+        TRY(plc_text_printf(ctx, text, ": "));
+        TRY(plc_html_escape(ctx, series->labels[i], text));
+    }
+    TRY(plc_text_printf(ctx, text, "</text>"));
+done:
+    return status;
+}
+
 static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
                                  const plc_chart_series *series, const axis *x, const axis *y,
                                  plc_text *text)
@@ -155,6 +174,8 @@ static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
         TRY(plc_html_escape(ctx, series->name, text));
         TRY(plc_text_printf(ctx, text, ": %.4g%s at %.6g</title></circle>", series->y[i] * scale,
                             chart->percent ? " %" : "", series->x[i]));
+        if (series->points_only)
+            TRY(draw_label(ctx, series, i, px, py, text));
     }
 done:
     return status;

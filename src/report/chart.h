@@ -17,7 +17,8 @@ typedef struct plc_chart_series {
     size_t n;
     int colour; // 0..PLC_CHART_N_COLOURS-1
     bool dashed;
-    bool points_only;
+    bool points_only;          // no line; each point is named by the series, and its label
+    const char *const *labels; // NULL, or the rest of each point's name
 } plc_chart_series;
 
 typedef struct plc_chart {

@@ -261,7 +261,7 @@ done:
 
 // Networks as points of one colour. `columns`: x, y, low and high, [stride] each.
 static void add_points(plc_chart *chart, const char *name, const plc_report_network *networks,
-                       size_t n, double *columns, size_t stride)
+                       size_t n, double *columns, size_t stride, const char **labels)
 {
     plc_chart_series *series = &chart->series[chart->n_series];
 
@@ -273,13 +273,16 @@ static void add_points(plc_chart *chart, const char *name, const plc_report_netw
                                  .high = columns + 3 * stride,
                                  .n = n,
                                  .colour = chart->n_series % PLC_CHART_N_COLOURS,
-                                 .points_only = true};
+                                 .points_only = true,
+                                 .labels = labels};
     snprintf(series->name, sizeof series->name, "%s", name ? name : "");
     for (size_t i = 0; i < n; i++) {
         columns[i] = (double)networks[i].macs / 1e6;
         columns[stride + i] = networks[i].accuracy;
         columns[2 * stride + i] = networks[i].interval[0];
         columns[3 * stride + i] = networks[i].interval[1];
+        if (labels)
+            labels[i] = networks[i].name;
     }
     chart->n_series++;
 }
@@ -293,6 +296,7 @@ static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, s
                        .x_label = "million multiply-accumulates per image",
                        .percent = true};
     double *columns = NULL;
+    const char **labels = NULL;
     size_t n = 0, at = 0;
 
     for (size_t i = 0; i < n_runs; i++)
@@ -300,18 +304,21 @@ static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, s
     if (n < 2)
         return PLEACH_OK;
     TRY(plc_alloc(ctx, 4 * n, sizeof *columns, &columns));
+    TRY(plc_alloc(ctx, n, sizeof *labels, &labels));
     for (size_t i = 0; i < n_runs; i++) {
         const plc_report *report = runs[i].report;
 
         for (size_t j = 0; n_runs == 1 && j < n; j++)
-            add_points(&chart, report->networks[j].name, &report->networks[j], 1, columns + j, n);
+            add_points(&chart, report->networks[j].name, &report->networks[j], 1, columns + j, n,
+                       NULL);
         if (n_runs > 1)
-            add_points(&chart, runs[i].title, report->networks, report->n_networks, columns + at,
-                       n);
+            add_points(&chart, runs[i].title, report->networks, report->n_networks, columns + at, n,
+                       labels + at);
         at += report->n_networks;
     }
     TRY(plc_chart_draw(ctx, &chart, text));
 done:
+    free(labels);
     free(columns);
     return status;
 }
