@@ -112,7 +112,7 @@ static pleach_status print_json(plc_cli *cli, const pleach_graph *graph,
                        "pleach.inspect/1", "name", graph->name, "input", in.c, in.h, in.w,
                        "classes", out.c, "macs", (json_int_t)pleach_graph_macs(graph), "params",
                        (json_int_t)pleach_graph_params(graph), "conv_layers",
-                       plc_cli_conv_layers(graph), "nodes", nodes, "groups", groups));
+                       plc_graph_count_op(graph, "conv"), "nodes", nodes, "groups", groups));
 }
 
 static pleach_status add_row(plc_cli *cli, const pleach_graph *graph, const plc_channels *channels,
@@ -167,7 +167,7 @@ static pleach_status print_table(plc_cli *cli, const pleach_graph *graph,
                         "\n%s, %d x %d x %d to %d classes: %s MACs, %s parameters, %d "
                         "convolutions, %d prunable groups\n",
                         graph->name, in.c, in.h, in.w, out.c, macs, params,
-                        plc_cli_conv_layers(graph), n_groups));
+                        plc_graph_count_op(graph, "conv"), n_groups));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);

@@ -20,12 +20,3 @@ pleach_status plc_cli_open_model(plc_cli *cli, const char *model, const int inpu
 done:
     return status;
 }
-
-int plc_cli_conv_layers(const pleach_graph *graph)
-{
-    int n = 0;
-
-    for (int i = 0; i < graph->n_nodes; i++)
-        n += strcmp(graph->nodes[i].op->name, "conv") == 0;
-    return n;
-}

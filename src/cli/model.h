@@ -10,7 +10,4 @@
 pleach_status plc_cli_open_model(plc_cli *cli, const char *model, const int input[3], int n_classes,
                                  plc_model_file *file);
 
-// How many convolutions the graph has.
-int plc_cli_conv_layers(const pleach_graph *graph);
-
 #endif

@@ -5,11 +5,6 @@
 #include <string.h>
 #include <base/memory.h>
 
-static bool is_op(const pleach_graph *graph, int node, const char *name)
-{
-    return strcmp(graph->nodes[node].op->name, name) == 0;
-}
-
 // The concat or flatten of which this value is a part, PLC_NO_NODE if it has a buffer of its own.
 // A value can lie in one concat only: the first one that takes it.
 static int container(const pleach_graph *graph, const plc_steps *steps, int node)
@@ -17,7 +12,7 @@ static int container(const pleach_graph *graph, const plc_steps *steps, int node
     if (node == 0 || !steps->has_value[node])
         return PLC_NO_NODE;
     for (int i = node + 1; i < graph->n_nodes; i++) {
-        if (!is_op(graph, i, "concat"))
+        if (!plc_graph_is(graph, i, "concat"))
             continue;
         int uses = 0;
         for (int j = 0; j < graph->nodes[i].n_inputs; j++)
@@ -92,10 +87,10 @@ pleach_status plc_values_create(pleach_ctx *ctx, const pleach_graph *graph, cons
     TRY(plc_alloc(ctx, n, sizeof *values->roots, &values->roots));
     TRY(plc_alloc(ctx, n, sizeof *values->buffers, &values->buffers));
     for (int node = graph->n_nodes - 1; node >= 0; node--)
-        if (steps->has_value[node] && !is_op(graph, node, "flatten"))
+        if (steps->has_value[node] && !plc_graph_is(graph, node, "flatten"))
             TRY(place_value(ctx, graph, steps, node, name, lanes_bytes, values));
     for (int node = 0; node < graph->n_nodes; node++)
-        if (is_op(graph, node, "flatten"))
+        if (plc_graph_is(graph, node, "flatten"))
             place_flatten(graph, node, values);
 done:
     return status;

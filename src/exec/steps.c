@@ -5,14 +5,9 @@
 #include <string.h>
 #include <base/memory.h>
 
-static bool is_op(const pleach_graph *graph, int node, const char *name)
-{
-    return strcmp(graph->nodes[node].op->name, name) == 0;
-}
-
 static bool has_weights(const pleach_graph *graph, int node)
 {
-    return is_op(graph, node, "conv") || is_op(graph, node, "linear");
+    return plc_graph_is(graph, node, "conv") || plc_graph_is(graph, node, "linear");
 }
 
 // The only consumer of a node's value, PLC_NO_NODE when there are none or several.
@@ -43,13 +38,13 @@ static void absorb_tail(const pleach_graph *graph, plc_steps *steps, bool *absor
 {
     int next = single_consumer(graph, step->output);
 
-    if (with_add && next != PLC_NO_NODE && is_op(graph, next, "add") && !absorbed[next]) {
+    if (with_add && next != PLC_NO_NODE && plc_graph_is(graph, next, "add") && !absorbed[next]) {
         const int *inputs = graph->nodes[next].inputs;
         step->add = inputs[0] == step->output ? inputs[1] : inputs[0];
         absorb(steps, absorbed, step, next);
         next = single_consumer(graph, step->output);
     }
-    if (next != PLC_NO_NODE && is_op(graph, next, "relu")) {
+    if (next != PLC_NO_NODE && plc_graph_is(graph, next, "relu")) {
         step->relu = true;
         absorb(steps, absorbed, step, next);
     }
@@ -60,13 +55,13 @@ static plc_step make_step(const pleach_graph *graph, int node, bool training, pl
 {
     plc_step step = {.node = node, .batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .output = node};
 
-    if (is_op(graph, node, "batch_norm")) {
+    if (plc_graph_is(graph, node, "batch_norm")) {
         absorb_tail(graph, steps, absorbed, &step, true);
-    } else if (is_op(graph, node, "add")) {
+    } else if (plc_graph_is(graph, node, "add")) {
         absorb_tail(graph, steps, absorbed, &step, false);
     } else if (!training && has_weights(graph, node)) {
         const int next = single_consumer(graph, node);
-        if (next != PLC_NO_NODE && is_op(graph, next, "batch_norm")) {
+        if (next != PLC_NO_NODE && plc_graph_is(graph, next, "batch_norm")) {
             step.batch_norm = next;
             absorb(steps, absorbed, &step, next);
         }
@@ -116,7 +111,7 @@ static void mark_mask(const pleach_graph *graph, int node, bool *masked, bool *s
     if (seen[node] || node == 0)
         return;
     seen[node] = true;
-    if (is_op(graph, node, "batch_norm") || has_weights(graph, node)) {
+    if (plc_graph_is(graph, node, "batch_norm") || has_weights(graph, node)) {
         masked[node] = true;
         return;
     }
@@ -134,7 +129,7 @@ pleach_status plc_mask_offsets_create(pleach_ctx *ctx, const pleach_graph *graph
     TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *seen, &seen));
     TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof **offsets, offsets));
     for (int node = 1; node < graph->n_nodes; node++) {
-        if (is_op(graph, node, "batch_norm"))
+        if (plc_graph_is(graph, node, "batch_norm"))
             masked[node] = true;
         else if (has_weights(graph, node))
             mark_mask(graph, graph->nodes[node].inputs[0], masked, seen);

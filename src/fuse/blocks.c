@@ -28,8 +28,7 @@ static int count_layers(const pleach_graph *graph, const bool *in, const bool *o
 
     for (int i = 0; i < graph->n_nodes; i++)
         n += in[i] && !out[i] &&
-             (graph->nodes[i].op == plc_op_find("conv") ||
-              graph->nodes[i].op == plc_op_find("linear"));
+             (plc_graph_is(graph, i, "conv") || plc_graph_is(graph, i, "linear"));
     return n;
 }
 
@@ -71,10 +70,10 @@ static int find_gate(const pleach_graph *graph, const plc_block *block)
     while (node >= first) {
         const plc_node *n = &graph->nodes[node];
         bool passes = false;
-        if (n->op == plc_op_find("batch_norm"))
+        if (plc_graph_is(graph, node, "batch_norm"))
             return node;
         for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-            passes |= n->op == plc_op_find(passing[i]);
+            passes |= plc_graph_is(graph, node, passing[i]);
         if (!passes || plc_graph_count_consumers(graph, n->inputs[0]) != 1)
             return PLC_NO_NODE;
         node = n->inputs[0];
@@ -89,7 +88,7 @@ static int find_relu(const pleach_graph *graph, int add)
     for (int i = add + 1; i < graph->n_nodes; i++)
         for (int j = 0; j < graph->nodes[i].n_inputs; j++)
             if (graph->nodes[i].inputs[j] == add)
-                return graph->nodes[i].op == plc_op_find("relu") ? i : PLC_NO_NODE;
+                return plc_graph_is(graph, i, "relu") ? i : PLC_NO_NODE;
     return PLC_NO_NODE;
 }
 
@@ -135,7 +134,7 @@ pleach_status plc_blocks_find(pleach_ctx *ctx, const pleach_graph *graph, plc_bl
         TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *s.of[i], &s.of[i]));
     for (int i = 0; i < graph->n_nodes; i++) {
         bool is_block = false;
-        if (graph->nodes[i].op != plc_op_find("add"))
+        if (!plc_graph_is(graph, i, "add"))
             continue;
         TRY(plc_grow(ctx, &found->items, &capacity, (size_t)found->n_items + 1));
         // Counted first, so that a half-built block is freed; taken back when there is none.

@@ -246,6 +246,20 @@ int plc_graph_find(const pleach_graph *graph, const char *name)
     return PLC_NO_NODE;
 }
 
+bool plc_graph_is(const pleach_graph *graph, int node, const char *op)
+{
+    return strcmp(graph->nodes[node].op->name, op) == 0;
+}
+
+int plc_graph_count_op(const pleach_graph *graph, const char *op)
+{
+    int n = 0;
+
+    for (int node = 0; node < graph->n_nodes; node++)
+        n += plc_graph_is(graph, node, op);
+    return n;
+}
+
 int plc_graph_count_consumers(const pleach_graph *graph, int node)
 {
     int n = 0;

@@ -7,13 +7,13 @@
 #include <graph/op.h>
 
 // Operators that give zero or more when all their inputs are.
-static bool keeps_sign(const struct op *op)
+static bool keeps_sign(const pleach_graph *graph, int node)
 {
     static const char *const names[] = {"max_pool", "avg_pool", "global_avg_pool",
                                         "flatten",  "concat",   "add"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (op == plc_op_find(names[i]))
+        if (plc_graph_is(graph, node, names[i]))
             return true;
     return false;
 }
@@ -24,10 +24,10 @@ pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, 
 
     for (int i = 1; status == PLEACH_OK && i < graph->n_nodes; i++) {
         const plc_node *node = &graph->nodes[i];
-        bool inputs = keeps_sign(node->op);
+        bool inputs = keeps_sign(graph, i);
         for (int j = 0; inputs && j < node->n_inputs; j++)
             inputs = (*marks)[node->inputs[j]];
-        (*marks)[i] = inputs || node->op == plc_op_find("relu");
+        (*marks)[i] = inputs || plc_graph_is(graph, i, "relu");
     }
     return status;
 }
@@ -51,7 +51,7 @@ pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int 
 
     *new_graph = NULL;
     *edits = NULL;
-    if (add < 0 || add >= graph->n_nodes || graph->nodes[add].op != plc_op_find("add") ||
+    if (add < 0 || add >= graph->n_nodes || !plc_graph_is(graph, add, "add") ||
         (graph->nodes[add].inputs[0] != shortcut && graph->nodes[add].inputs[1] != shortcut))
         FAIL(ctx, PLEACH_EGRAPH,
              "drop: node %d is not an add that reads node %d; take both from plc_blocks_find", add,
@@ -62,7 +62,7 @@ pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int 
     for (int i = 0; i < graph->n_nodes; i++) {
         const plc_node *node = &graph->nodes[i];
         bool redundant =
-            node->op == plc_op_find("relu") && node->inputs[0] == add && non_negative[shortcut];
+            plc_graph_is(graph, i, "relu") && node->inputs[0] == add && non_negative[shortcut];
         stands_for[i] = i == add || redundant ? shortcut : i;
     }
     mark_live(graph, stands_for, stays);

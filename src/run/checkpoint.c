@@ -15,8 +15,9 @@ static const char *const moment_names[PLC_MAX_OPTIMIZER_ARENAS] = {"moment0", "m
 #define STATE_NUMBERS(X)                                                                           \
     X(network)                                                                                     \
     X(phase)                                                                                       \
-    X(step) X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images) X(optimizer_steps)         \
-        X(n_updates) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+    X(step)                                                                                        \
+    X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images) X(optimizer_steps) X(n_updates)    \
+        X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
 
 // As doubles: whole numbers below 2^53 are exact.
 typedef struct saved_numbers {

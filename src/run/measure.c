@@ -35,15 +35,6 @@ done:
     return status;
 }
 
-static int count_convolutions(const pleach_graph *graph)
-{
-    int n = 0;
-
-    for (int i = 0; i < graph->n_nodes; i++)
-        n += strcmp(graph->nodes[i].op->name, "conv") == 0;
-    return n;
-}
-
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session)
 {
     pleach_status status = PLEACH_OK;
@@ -60,7 +51,7 @@ pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *se
     plc_wilson_interval(metrics.n_correct, metrics.n_images, row->interval);
     row->macs = cost.macs;
     row->params = cost.params;
-    row->conv_layers = count_convolutions(session->graph);
+    row->conv_layers = plc_graph_count_op(session->graph, "conv");
     row->latency_ms = seconds * 1e3;
     row->latency_batch = session->batch;
     row->images_per_second = session->batch / seconds;

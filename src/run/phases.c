@@ -45,7 +45,7 @@ static pleach_status report_channels(plc_run *run, const pleach_graph *before,
     pleach_status status = PLEACH_OK;
 
     for (int i = 0; i < before->n_nodes; i++)
-        if (strcmp(before->nodes[i].op->name, "conv") == 0) {
+        if (plc_graph_is(before, i, "conv")) {
             const int node = plc_graph_find(after, before->nodes[i].name);
             TRY(plc_report_add_channels(run->ctx, &run->report, before->nodes[i].name,
                                         before->nodes[i].shape.c,
