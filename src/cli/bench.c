@@ -158,9 +158,9 @@ static pleach_status profile_steps(plc_cli *cli, bench *b, plc_profile *profile)
     enum { N_STEPS = 3 };
 
     b->session->device->profile = true;
-    plc_profile_reset(b->session);
+    plc_profile_reset(b->session, b->optimizer);
     TRY(run_steps(b, N_STEPS));
-    TRY(plc_profile_collect(cli->ctx, b->session, profile));
+    TRY(plc_profile_collect(cli->ctx, b->session, b->optimizer, profile));
 done:
     b->session->device->profile = false;
     return status;
@@ -176,27 +176,31 @@ static pleach_status print_result(plc_cli *cli, const bench_args *args, const be
                  macs = (double)pleach_graph_macs(graph);
     const double gflops =
         2.0 * macs * b->median * 1e-9 * (b->optimizer ? 3.0 : 1.0); // backward is two more products
+    const size_t peak = pleach_device_peak_memory_bytes(b->session->device);
+    char memory[PLC_FORMAT_MAX];
     plc_text text = {0};
     json_t *result = NULL;
 
     if (cli->json) {
         result = json_pack(
-            "{s: s, s: s, s: [i, i, i], s: i, s: i, s: {s: f, s: f}, s: f, s: I, s: f}", "kind",
-            args->kind, "model", args->model, "input", in.c, in.h, in.w, "batch", args->batch,
-            "repeats", args->n_repeats, "images_per_second", "best", b->best, "median", b->median,
-            "latency_ms", latency_ms, "macs", (json_int_t)macs, "gflops", gflops);
+            "{s: s, s: s, s: [i, i, i], s: i, s: i, s: {s: f, s: f}, s: f, s: I, s: f, s: I}",
+            "kind", args->kind, "model", args->model, "input", in.c, in.h, in.w, "batch",
+            args->batch, "repeats", args->n_repeats, "images_per_second", "best", b->best, "median",
+            b->median, "latency_ms", latency_ms, "macs", (json_int_t)macs, "gflops", gflops,
+            "device_peak_bytes", (json_int_t)peak);
         if (result && profile->n_items)
             json_object_set_new(result, "profile", plc_profile_to_json(profile));
         return plc_cli_print_json(cli, json_pack("{s: s, s: o, s: [o]}", "schema", "pleach.bench/1",
                                                  "device", plc_cli_device_json(b->session->device),
                                                  "results", result));
     }
+    plc_format_bytes(peak, memory, sizeof memory);
     TRY(plc_text_printf(
         cli->ctx, &text,
         "%s %s, %d x %d x %d, batch %d: %.0f images/s at best, %.0f median of %d; %.2f ms a batch, "
-        "%.1f GFLOPS\n",
+        "%.1f GFLOPS, %s on the device\n",
         args->kind, args->model, in.c, in.h, in.w, args->batch, b->best, b->median, args->n_repeats,
-        latency_ms, gflops));
+        latency_ms, gflops, memory));
     if (profile->n_items) {
         TRY(plc_text_append(cli->ctx, &text, "\n", 1));
         TRY(plc_profile_print(cli->ctx, profile, &text));

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 #include <base/text.h>
-#include <exec/session.h>
+#include <train/optimizer.h>
 
 typedef struct plc_profile_row {
     const char *kernel; // static
@@ -18,11 +18,11 @@ typedef struct plc_profile {
     size_t n_items, capacity;
 } plc_profile;
 
-// Sets the times of all the session's launches to zero.
-void plc_profile_reset(pleach_session *session);
-// Adds up what the launches took since then. The optimizer's launches are not the session's.
+// Sets the times of all launches of the session and of its optimizer (NULL: none) to zero.
+void plc_profile_reset(const pleach_session *session, const plc_optimizer *optimizer);
+// Adds up what they took since then.
 pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
-                                  plc_profile *profile);
+                                  const plc_optimizer *optimizer, plc_profile *profile);
 void plc_profile_finish(plc_profile *profile);
 
 pleach_status plc_profile_print(pleach_ctx *ctx, const plc_profile *profile, plc_text *text);

@@ -6,21 +6,28 @@
 #include <base/memory.h>
 #include <report/table.h>
 
-enum { N_LISTS = 6 };
+enum { N_LISTS = 7 };
 
-static void launch_lists(const pleach_session *s, const plc_launch_list *lists[N_LISTS])
+static void launch_lists(const pleach_session *s, const plc_optimizer *optimizer,
+                         const plc_launch_list *lists[N_LISTS])
 {
-    const plc_launch_list *all[N_LISTS] = {&s->input_train, &s->input_infer, &s->train,
-                                           &s->prepare,     &s->infer,       &s->infer_loss};
+    static const plc_launch_list none = {0};
+    const plc_launch_list *all[N_LISTS] = {&s->input_train,
+                                           &s->input_infer,
+                                           &s->train,
+                                           &s->prepare,
+                                           &s->infer,
+                                           &s->infer_loss,
+                                           optimizer ? plc_optimizer_launches(optimizer) : &none};
 
     memcpy(lists, all, sizeof all);
 }
 
-void plc_profile_reset(pleach_session *session)
+void plc_profile_reset(const pleach_session *session, const plc_optimizer *optimizer)
 {
     const plc_launch_list *lists[N_LISTS];
 
-    launch_lists(session, lists);
+    launch_lists(session, optimizer, lists);
     for (int i = 0; i < N_LISTS; i++)
         for (int j = 0; j < lists[i]->n_items; j++) {
             lists[i]->items[j]->seconds = 0;
@@ -56,12 +63,12 @@ static int longest_first(const void *a, const void *b)
 }
 
 pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
-                                  plc_profile *profile)
+                                  const plc_optimizer *optimizer, plc_profile *profile)
 {
     pleach_status status = PLEACH_OK;
     const plc_launch_list *lists[N_LISTS];
 
-    launch_lists(session, lists);
+    launch_lists(session, optimizer, lists);
     for (int i = 0; i < N_LISTS; i++)
         for (int j = 0; j < lists[i]->n_items; j++)
             if (lists[i]->items[j]->n_runs > 0)

@@ -117,6 +117,11 @@ done:
     return status;
 }
 
+const plc_launch_list *plc_optimizer_launches(const plc_optimizer *optimizer)
+{
+    return &optimizer->list;
+}
+
 unsigned plc_optimizer_n_steps(const plc_optimizer *optimizer)
 {
     return optimizer->n_steps;

@@ -33,6 +33,9 @@ void plc_optimizer_destroy(plc_optimizer **optimizer);
 // sgd, or adamw's first decay. Does not wait.
 pleach_status plc_optimizer_step(plc_optimizer *optimizer, float learning_rate, float momentum);
 
+// Its launches, for profiles.
+const plc_launch_list *plc_optimizer_launches(const plc_optimizer *optimizer);
+
 // Updates so far (adamw's bias correction); part of what a checkpoint holds.
 unsigned plc_optimizer_n_steps(const plc_optimizer *optimizer);
 void plc_optimizer_set_n_steps(plc_optimizer *optimizer, unsigned n_steps);
