@@ -10,15 +10,13 @@
 extern "C" {
 #endif
 
-// clang-format off: one option per line.
 // Every option of a job once: X(kind, field, long option, default, argument, commands, help).
 // Kinds: TEXT INT FLOAT FLAG SEED. Commands: T train, C compress. The same table makes the fields of
 // pleach_run_opts, the command line's options and config.json.
+// clang-format off
 #define PLEACH_RUN_OPTIONS(X)                                                                      \
-    X(TEXT, model, "model", "", "NAME|FILE", "TC",                                                 \
-      "network by name, or a model file to start from")                                            \
-    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC",                                      \
-      "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR")                                     \
+    X(TEXT, model, "model", "", "NAME|FILE", "TC", "network by name, or a model file to start from") \
+    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR") \
     X(TEXT, out, "out", "", "DIR", "TC", "run directory (default runs/<command>-<model>-<data>)")  \
     X(INT, epochs, "epochs", 12, "N", "TC", "epochs in all phases together")                       \
     X(INT, batch, "batch", 128, "N", "TC", "images per step")                                      \
@@ -27,39 +25,29 @@ extern "C" {
     X(FLOAT, momentum, "momentum", 0.9, "X", "TC", "momentum of sgd, first decay of adamw")        \
     X(FLAG, no_nesterov, "no-nesterov", false, NULL, "TC", "plain momentum")                       \
     X(FLOAT, weight_decay, "weight-decay", 5e-4, "X", "TC", "decay of all parameters")             \
-    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|cosine|step", "TC",                      \
-      "learning rate over the job")                                                                \
+    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|cosine|step", "TC", "learning rate over the job") \
     X(FLOAT, warmup, "warmup", 0.2, "X", "TC", "share of the steps in which the rate rises")       \
     X(FLOAT, label_smoothing, "label-smoothing", 0.0, "X", "TC", "0 to 1")                         \
-    X(INT, crop, "crop", -1, "N", "TC",                                                            \
-      "random crop after padding by N pixels (-1: as the data set usually is)")                    \
-    X(INT, flip, "flip", -1, "0|1", "TC",                                                          \
-      "random horizontal flip (-1: as the data set usually is)")                                   \
+    X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \
+    X(INT, flip, "flip", -1, "0|1", "TC", "random horizontal flip (-1: as the data set usually is)") \
     X(SEED, seed, "seed", 0, "N", "TC", "seed of weights, order and augmentation")                 \
-    X(INT, limit, "limit", 0, "N", "TC",                                                           \
-      "use only the first N training and N test images (0: all)")                                  \
-    X(INT, calibration, "calibration", 1000, "N", "TC",                                            \
-      "training images held aside for decisions")                                                  \
+    X(INT, limit, "limit", 0, "N", "TC", "use only the first N training and N test images (0: all)") \
+    X(INT, calibration, "calibration", 1000, "N", "TC", "training images held aside for decisions") \
     X(FLOAT, macs, "macs", 0.0, "X", "C", "keep this share of the computations")                   \
     X(FLOAT, params, "params", 0.0, "X", "C", "keep this share of the parameters")                 \
     X(TEXT, score, "score", "l2", "l1|l2|bn|random", "C", "score of a channel")                    \
-    X(TEXT, rank, "rank", "score", "score|macs", "C",                                              \
-      "rank by score, or by score per computation")                                                \
-    X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C",                             \
-      "how a pruned channel may return")                                                           \
+    X(TEXT, rank, "rank", "score", "score|macs", "C", "rank by score, or by score per computation") \
+    X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
     X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch)")  \
     X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps")        \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
-    X(INT, drop, "drop", -1, "N", "C",                                                             \
-      "residual blocks to drop (-1: those that cost no accuracy)")                                 \
-    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a sixth)")        \
-    X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a third)")            \
-    X(INT, fade_epochs, "fade-epochs", 0, "N", "C",                                                \
-      "epochs in which dropped blocks fade (0: a twelfth)")                                        \
-    X(TEXT, controls, "controls", "", "dense,scratch,cnn5", "C",                                   \
-      "networks trained for comparison for the same epochs")
+    X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
+    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
+    X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
+    X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped blocks fade (0: a twelfth)") \
+    X(TEXT, controls, "controls", "", "dense,scratch,cnn5", "C", "networks trained for comparison for the same epochs")
 // clang-format on
 
 typedef struct pleach_run_opts {

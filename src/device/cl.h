@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <base/status.h>
 
-// clang-format off: one function per line.
+// One function per line.
+// clang-format off
 #define PLC_CL_FUNCTIONS(X) \
     X(clGetPlatformIDs) \
     X(clGetPlatformInfo) \

@@ -121,19 +121,6 @@ done:
     return status;
 }
 
-pleach_status plc_session_read_weights(pleach_session *s, float *weights)
-{
-    return plc_buffer_read(s->device, s->weights, 0, (size_t)s->layout->n_floats * sizeof *weights,
-                           weights);
-}
-
-pleach_status plc_session_write_weights(pleach_session *s, const float *weights)
-{
-    plc_session_touch(s);
-    return plc_buffer_write(s->device, s->weights, 0, (size_t)s->layout->n_floats * sizeof *weights,
-                            weights);
-}
-
 pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, float *logits)
 {
     pleach_status status = PLEACH_OK;

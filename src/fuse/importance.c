@@ -63,6 +63,8 @@ pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *block
 
     for (int i = 0; i < blocks->n_items; i++)
         choices[i] = (plc_block_choice){.round = -1};
+    if (blocks->n_items == 0)
+        return PLEACH_OK;
     TRY(measure(session, calibration, &loss, &accuracy));
     const double floor = accuracy - opts->tolerance;
     for (int round = 0; round < most; round++) {

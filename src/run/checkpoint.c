@@ -12,12 +12,11 @@ static const char *const moment_names[PLC_MAX_OPTIMIZER_ARENAS] = {"moment0", "m
 
 // Numbers of the state, X(name in the file and in saved_numbers): all that a run needs to go on, besides
 // graph, arenas, mask and the names of fading blocks.
+// clang-format off
 #define STATE_NUMBERS(X)                                                                           \
-    X(network)                                                                                     \
-    X(phase)                                                                                       \
-    X(step)                                                                                        \
-    X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images) X(optimizer_steps) X(n_updates)    \
-        X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+    X(network) X(phase) X(step) X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images)        \
+    X(optimizer_steps) X(n_updates) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+// clang-format on
 
 // As doubles: whole numbers below 2^53 are exact.
 typedef struct saved_numbers {

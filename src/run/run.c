@@ -9,14 +9,15 @@
 #include <base/memory.h>
 #include <price/macs.h>
 
-// Default shares of the epochs: a sixth dense, a third pruning, a twelfth fading, the rest tuning.
+// Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
+// earlier the small network exists, the longer it learns and the cheaper its epochs are.
 static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
     const int n = o->epochs;
     const bool from_file = strchr(o->model, '.') != NULL; // no network's name has a dot
-    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 6 ? n / 6 : 1;
-    const int prune = o->prune_epochs ? o->prune_epochs : n >= 3 ? n / 3 : 1;
+    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
+    const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
     const int fade = o->fade_epochs ? o->fade_epochs
                      : o->drop == 0 ? 0
                      : n >= 12      ? n / 12
