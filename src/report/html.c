@@ -259,9 +259,10 @@ done:
     return status;
 }
 
-// Networks as points of one colour. `columns`: x, y, low and high, [stride] each.
+// Networks as points of one colour. `columns`: x, y, low and high, [stride] each. With labels, of several
+// runs, stages on the way to a run's result are left out: they were not trained to their end.
 static void add_points(plc_chart *chart, const char *name, const plc_report_network *networks,
-                       size_t n, double *columns, size_t stride, const char **labels)
+                       size_t n, int n_epochs, double *columns, size_t stride, const char **labels)
 {
     plc_chart_series *series = &chart->series[chart->n_series];
 
@@ -277,7 +278,8 @@ static void add_points(plc_chart *chart, const char *name, const plc_report_netw
                                  .labels = labels};
     snprintf(series->name, sizeof series->name, "%s", name ? name : "");
     for (size_t i = 0; i < n; i++) {
-        columns[i] = (double)networks[i].macs / 1e6;
+        const bool is_stage = labels && networks[i].epochs < n_epochs;
+        columns[i] = is_stage ? NAN : (double)networks[i].macs / 1e6;
         columns[stride + i] = networks[i].accuracy;
         columns[2 * stride + i] = networks[i].interval[0];
         columns[3 * stride + i] = networks[i].interval[1];
@@ -309,11 +311,11 @@ static pleach_status html_scatter(pleach_ctx *ctx, const plc_report_run *runs, s
         const plc_report *report = runs[i].report;
 
         for (size_t j = 0; n_runs == 1 && j < n; j++)
-            add_points(&chart, report->networks[j].name, &report->networks[j], 1, columns + j, n,
-                       NULL);
+            add_points(&chart, report->networks[j].name, &report->networks[j], 1, report->epochs,
+                       columns + j, n, NULL);
         if (n_runs > 1)
-            add_points(&chart, runs[i].title, report->networks, report->n_networks, columns + at, n,
-                       labels + at);
+            add_points(&chart, runs[i].title, report->networks, report->n_networks, report->epochs,
+                       columns + at, n, labels + at);
         at += report->n_networks;
     }
     TRY(plc_chart_draw(ctx, &chart, text));
