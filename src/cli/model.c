@@ -12,7 +12,7 @@ pleach_status plc_cli_open_model(plc_cli *cli, const char *model, const int inpu
 
     *file = (plc_model_file){0};
     // A word with a dot or a slash is meant as a file, even when it is not there.
-    if (plc_file_exists(model) || strpbrk(model, "./"))
+    if (plc_model_is_file(model))
         return plc_model_file_read(cli->ctx, model, file);
     TRY(pleach_graph_create(cli->ctx, model, input[0], input[1], input[2], n_classes,
                             &file->graph));

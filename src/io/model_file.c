@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <base/file.h>
 #include <base/memory.h>
 
 #define FORMAT "1"
@@ -212,6 +213,11 @@ done:
     if (status != PLEACH_OK)
         plc_model_file_finish(model);
     return status;
+}
+
+bool plc_model_is_file(const char *model)
+{
+    return strpbrk(model, "./") != NULL || plc_file_exists(model);
 }
 
 void plc_model_file_finish(plc_model_file *model)

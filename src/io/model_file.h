@@ -6,6 +6,7 @@
 #ifndef PLC_IO_MODEL_FILE_H
 #define PLC_IO_MODEL_FILE_H
 
+#include <stdbool.h>
 #include <base/status.h>
 #include <graph/graph.h>
 #include <io/tensor_file.h>
@@ -28,6 +29,8 @@ pleach_status plc_model_file_write(pleach_ctx *ctx, const char *path, const plea
 // nor state. Fails with PLEACH_EIO, PLEACH_EINPUT and PLEACH_EGRAPH: text names file, tensor, found
 // and expected shape; `model` is then empty.
 pleach_status plc_model_file_read(pleach_ctx *ctx, const char *path, plc_model_file *model);
+// Whether a user's word for a model means a file (it has a dot or a slash, or exists), not a network's name.
+bool plc_model_is_file(const char *model);
 void plc_model_file_finish(plc_model_file *model);
 
 #endif

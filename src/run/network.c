@@ -148,7 +148,7 @@ pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **we
     plc_model_file file = {0};
     const pleach_dataset *data = run->dataset;
 
-    if (!plc_file_exists(run->opts.model)) {
+    if (!plc_model_is_file(run->opts.model)) {
         TRY(pleach_graph_create(run->ctx, run->opts.model, data->channels, data->height,
                                 data->width, data->n_classes, graph));
         goto done;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <base/clock.h>
 #include <base/memory.h>
+#include <io/model_file.h>
 #include <price/macs.h>
 
 // Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
@@ -15,7 +16,7 @@ static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
     const int n = o->epochs;
-    const bool from_file = strchr(o->model, '.') != NULL; // no network's name has a dot
+    const bool from_file = plc_model_is_file(o->model);
     const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
     const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
     const int fade = o->fade_epochs ? o->fade_epochs

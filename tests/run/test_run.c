@@ -267,6 +267,10 @@ static void wrong_options_are_refused_before_anything_is_written(void **state)
 
     out_path(f, "never", out);
     pleach_job job = small_job(out);
+    job.opts.model = "no-such-file.safetensors";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EIO);
+    assert_non_null(strstr(pleach_error(f->ctx), "no-such-file.safetensors"));
+    job.opts.model = "resnet20";
     job.opts.macs = 1.5;
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "--macs 1.5"));
