@@ -199,7 +199,7 @@ pleach_status plc_session_plan_memory(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
     const size_t alignment = (size_t)s->device->info->base_alignment_bytes;
-    const size_t slab = s->device->info->max_allocation_bytes / alignment * alignment;
+    const size_t slab = plc_slab_bytes(s->device);
     plc_launch_list *lists[] = {&s->train, &s->infer};
     plc_lifetime *lifetimes[2] = {NULL, NULL};
     int n_lifetimes[2] = {0, 0};

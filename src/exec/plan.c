@@ -188,7 +188,7 @@ void plc_lifetimes_place(plc_lifetime *items, int n_items, size_t alignment, siz
     }
 }
 
-static size_t slab_limit(const pleach_device *device)
+size_t plc_slab_bytes(const pleach_device *device)
 {
     const size_t alignment = (size_t)device->info->base_alignment_bytes;
 
@@ -198,7 +198,7 @@ static size_t slab_limit(const pleach_device *device)
 pleach_status plc_slabs_create(pleach_device *device, size_t total_bytes, plc_slabs *slabs)
 {
     pleach_status status = PLEACH_OK;
-    const size_t limit = slab_limit(device);
+    const size_t limit = plc_slab_bytes(device);
     const size_t n = (total_bytes + limit - 1) / limit;
 
     *slabs = (plc_slabs){.bytes = total_bytes};
@@ -224,7 +224,7 @@ pleach_status plc_slabs_bind(pleach_device *device, const plc_slabs *slabs,
                              const plc_lifetime *items, int n_items)
 {
     pleach_status status = PLEACH_OK;
-    const size_t limit = slab_limit(device);
+    const size_t limit = plc_slab_bytes(device);
 
     for (int i = 0; i < n_items; i++)
         TRY(plc_buffer_place(device, items[i].buffer, slabs->items[items[i].offset / limit],

@@ -41,6 +41,9 @@ pleach_status plc_lifetimes_create(pleach_ctx *ctx, const plc_launch_list *list,
 void plc_lifetimes_place(plc_lifetime *items, int n_items, size_t alignment, size_t slab_bytes,
                          size_t *total_bytes);
 
+// Bytes of a whole slab: the largest aligned allocation of the device.
+size_t plc_slab_bytes(const pleach_device *device);
+
 pleach_status plc_slabs_create(pleach_device *device, size_t total_bytes, plc_slabs *slabs);
 void plc_slabs_finish(pleach_device *device, plc_slabs *slabs);
 pleach_status plc_slabs_bind(pleach_device *device, const plc_slabs *slabs,
