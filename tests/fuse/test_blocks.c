@@ -10,27 +10,7 @@
 
 #include <fuse/blocks.h>
 #include <graph/op.h>
-
-static pleach_ctx *ctx;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        if ((call) != PLEACH_OK)                                                                   \
-            fail_msg("%s: %s", #call, pleach_error(ctx));                                          \
-    } while (0)
-
-static int make_fixture(void **state)
-{
-    (void)state;
-    return pleach_ctx_create(&ctx) != PLEACH_OK;
-}
-
-static int drop_fixture(void **state)
-{
-    (void)state;
-    pleach_ctx_destroy(&ctx);
-    return 0;
-}
+#include <context.h>
 
 static plc_blocks *blocks_of(const pleach_graph *graph)
 {

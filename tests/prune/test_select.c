@@ -16,29 +16,9 @@
 #include <rewrite/compact.h>
 
 #include "random_graph.h"
+#include <context.h>
 
 enum { N_SEEDS = 60 };
-
-static pleach_ctx *ctx;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        if ((call) != PLEACH_OK)                                                                   \
-            fail_msg("%s: %s", #call, pleach_error(ctx));                                          \
-    } while (0)
-
-static int make_fixture(void **state)
-{
-    (void)state;
-    return pleach_ctx_create(&ctx) != PLEACH_OK;
-}
-
-static int drop_fixture(void **state)
-{
-    (void)state;
-    pleach_ctx_destroy(&ctx);
-    return 0;
-}
 
 // A graph, its channels and a score per class.
 typedef struct subject {
