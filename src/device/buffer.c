@@ -91,15 +91,6 @@ pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, s
                         "clEnqueueReadBuffer");
 }
 
-pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_bytes,
-                              plc_buffer *to, size_t to_bytes, size_t bytes)
-{
-    return plc_cl_check(device->ctx,
-                        device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem,
-                                                        from_bytes, to_bytes, bytes, 0, NULL, NULL),
-                        "clEnqueueCopyBuffer");
-}
-
 pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, unsigned pattern)
 {

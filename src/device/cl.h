@@ -33,7 +33,6 @@
     X(clReleaseMemObject) \
     X(clEnqueueReadBuffer) \
     X(clEnqueueWriteBuffer) \
-    X(clEnqueueCopyBuffer) \
     X(clEnqueueFillBuffer) \
     X(clEnqueueNDRangeKernel) \
     X(clWaitForEvents) \

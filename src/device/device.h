@@ -53,8 +53,6 @@ pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, 
                                      size_t bytes, const void *data, cl_event *done);
 pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, void *data);
-pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_bytes,
-                              plc_buffer *to, size_t to_bytes, size_t bytes);
 pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, unsigned pattern);
 

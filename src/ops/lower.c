@@ -3,12 +3,6 @@
 
 #include <ops/fill.h>
 
-pleach_status plc_lower_launch(plc_lower *lower, const char *file, const char *kernel,
-                               const char *options, plc_launch **launch)
-{
-    return plc_launch_add(lower->list, file, kernel, options, launch);
-}
-
 plc_tensor plc_lower_value(const plc_lower *lower, int node)
 {
     return lower->values[node];

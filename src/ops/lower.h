@@ -49,10 +49,6 @@ typedef struct plc_lower {
     int *roots;     // per node: the node that owns its buffer
 } plc_lower;
 
-// Appends a launch to lower->list.
-pleach_status plc_lower_launch(plc_lower *lower, const char *file, const char *kernel,
-                               const char *options, plc_launch **launch);
-
 // The value of a node, and its offset in the weight and gradient arenas of parameter `param`.
 plc_tensor plc_lower_value(const plc_lower *lower, int node);
 int plc_lower_param(const plc_lower *lower, int node, int param);
