@@ -15,7 +15,7 @@
 // depends neither on tiles nor on the number of output channels, and an input channel of zeros can
 // be removed without changing a bit.
 #include "lanes.h"
-#include "conv_params.h"
+#include "conv_epilogue.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -73,31 +73,6 @@ typedef struct {
     int out_plane;        // pixels in an output plane
     int out_step;         // distance in the output between neighbouring pixels of a tile
 } layer_t;
-
-// Where a tile's results go and what is done to them. Pointers stand at the tile's first channel, y
-// and add at its first pixel too. bias, scale, shift and mask are per channel; mask lies where
-// scale would.
-typedef struct {
-    __global real_t *y;
-    __global const real_t *add;
-    __global const float *bias, *scale, *shift;
-    int flags;
-} target_t;
-
-static inline real_t finish(real_t v, const target_t *target, int channel, int at)
-{
-    if (target->flags & CONV_BIAS)
-        v = v + target->bias[channel];
-    if (target->flags & CONV_SCALE)
-        v = v * target->scale[channel];
-    if (target->flags & CONV_SHIFT)
-        v = v + target->shift[channel];
-    if ((target->flags & CONV_MASK) && target->scale[channel] == 0.0f)
-        v = (real_t)(0.0f);
-    if (target->flags & CONV_ADD)
-        v = v + target->add[at];
-    return target->flags & CONV_RELU ? relu(v) : v;
-}
 
 // A pixel of the row x, or +0 in the padding. Without a branch, which would cost more than the
 // selection: measured, separate bodies for tiles inside the plane are no faster and double the

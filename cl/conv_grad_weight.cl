@@ -200,24 +200,6 @@ GROUP __kernel void conv_grad_weight(__global const real_t *restrict x,
             partial[i / TAPS * p.R * p.S + i % TAPS] = parked_sum(scratch, o * CT * TAPS + i);
 }
 
-// conv_grad_weight_reduce: dw[k][c][r][s] += sum over splits of partial[split][k][c][r][s], in
-// ascending order. partial as conv_grad_weight wrote it; dw [groups*K][C][R][S] at w_offset of the
-// gradient arena. Work: one work-item per weight; global size at least groups*K*C*R*S, any local
-// size.
-__kernel void conv_grad_weight_reduce(__global const float *restrict partial,
-                                      __global float *restrict dw, const conv_params p)
-{
-    const int n = p.groups * p.K * p.C * p.R * p.S, i = get_global_id(0);
-    const int n_splits = p.splits * parts_of(p.P, p.rows);
-    float sum = 0.0f;
-
-    if (i >= n)
-        return;
-    for (int split = 0; split < n_splits; split++)
-        sum += partial[split * n + i];
-    dw[p.w_offset + i] += sum;
-}
-
 // conv_grad_bias: db[k] += sum over n, p, q of dy[n][k][p][q].
 // dy as in conv_grad_weight; db [groups*K] at bias_offset of the gradient arena.
 // Grid: (groups * K, 1, 1) work-groups. Reads dy once.

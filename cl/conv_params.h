@@ -11,6 +11,7 @@
 #define CONV_RELU  8
 #define CONV_BIAS  16
 #define CONV_MASK  32
+#define CONV_FLIP  64 // winograd_filters: of the data gradient
 
 // Sizes are always those of the forward convolution x [N][groups*C][H][W] -> y [N][groups*K][P][Q].
 // A view is (planes, first): its buffer has `planes` channels per image block, and the tensor
@@ -29,6 +30,9 @@ typedef struct {
     int flags;                  // CONV_*
     int rows;                   // rows of a plane per work-group (weight gradient: of y per split)
     int splits;                 // weight gradient: runs of image blocks, see conv_grad_weight
+    int u_offset;               // Winograd: transformed filters
+    int tiles, channels;        // Winograd: most tiles and most input channels in scratch
+    int k_runs, k_block;        // Winograd: runs of output channel tiles; output channels in scratch
 } conv_params;
 
 #endif

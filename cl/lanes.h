@@ -90,6 +90,42 @@ static inline real_t relu(real_t v)
     return select(v, (real_t)(0.0f), v < (real_t)(0.0f));
 }
 
+// Lanes that a work-item holds, and its real_t from and to floats of consecutive lanes. store_held
+// writes lanes below `count` only; `to` stands at lane 0 of the group.
+#ifdef LANES_IN_VECTOR
+#define HELD LANES
+#define VECTOR_OF_(name, n) name##n
+#define VECTOR_OF(name, n) VECTOR_OF_(name, n)
+static inline real_t load_held(const float *from)
+{
+    return VECTOR_OF(vload, LANES)(0, from);
+}
+
+static inline void store_held(__global float *to, real_t value, int count)
+{
+    if (count >= LANES) {
+        VECTOR_OF(vstore, LANES)(value, 0, to);
+        return;
+    }
+    float held[LANES];
+    VECTOR_OF(vstore, LANES)(value, 0, held);
+    for (int l = 0; l < count; l++)
+        to[l] = held[l];
+}
+#else
+#define HELD 1
+static inline real_t load_held(const float *from)
+{
+    return *from;
+}
+
+static inline void store_held(__global float *to, real_t value, int count)
+{
+    if (LANE < count)
+        to[LANE] = value;
+}
+#endif
+
 // Sums over the lanes. A kernel declares LANE_SCRATCH(scratch, n) at its top; each lane parks up to
 // n values; after LANE_BARRIER() any work-item may read the sum over lanes of value i. All n sums,
 // spread over the work-items:

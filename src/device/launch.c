@@ -49,9 +49,14 @@ void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes)
 {
     assert(launch->n_args < PLC_MAX_ARGS && bytes <= PLC_MAX_ARG_BYTES);
     plc_arg *arg = &launch->args[launch->n_args++];
-    arg->buffer = NULL;
-    arg->bytes = bytes;
+    *arg = (plc_arg){.bytes = bytes};
     memcpy(arg->value, value, bytes);
+}
+
+void plc_launch_arg_local(plc_launch *launch, size_t bytes)
+{
+    assert(launch->n_args < PLC_MAX_ARGS && bytes > 0);
+    launch->args[launch->n_args++] = (plc_arg){.local = true, .bytes = bytes};
 }
 
 void plc_launch_arg_int(plc_launch *launch, int value)
@@ -67,7 +72,9 @@ void plc_launch_arg_float(plc_launch *launch, float value)
 static pleach_status set_arg(plc_launch_list *list, const plc_launch *launch, int index)
 {
     const plc_arg *arg = &launch->args[index];
-    const void *value = arg->buffer ? (const void *)&arg->buffer->mem : arg->value;
+    const void *value = arg->buffer  ? (const void *)&arg->buffer->mem
+                        : arg->local ? NULL
+                                     : (const void *)arg->value;
     const cl_int error =
         list->device->cl->clSetKernelArg(launch->kernel, (cl_uint)index, arg->bytes, value);
 
@@ -92,7 +99,8 @@ done:
 pleach_status plc_launch_update_arg(plc_launch_list *list, plc_launch *launch, int index,
                                     const void *value)
 {
-    assert(index < launch->n_args && launch->args[index].buffer == NULL);
+    assert(index < launch->n_args && launch->args[index].buffer == NULL &&
+           !launch->args[index].local);
     memcpy(launch->args[index].value, value, launch->args[index].bytes);
     return set_arg(list, launch, index);
 }

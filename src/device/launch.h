@@ -7,7 +7,8 @@
 enum { PLC_MAX_ARGS = 20, PLC_MAX_ARG_BYTES = 192 };
 
 typedef struct plc_arg {
-    plc_buffer *buffer; // NULL: a value
+    plc_buffer *buffer; // NULL: a value, or local memory
+    bool local;         // `bytes` of local memory
     size_t bytes;
     unsigned char value[PLC_MAX_ARG_BYTES];
 } plc_arg;
@@ -38,6 +39,7 @@ pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, co
                                      plc_launch **launch);
 void plc_launch_arg_buffer(plc_launch *launch, plc_buffer *buffer);
 void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes);
+void plc_launch_arg_local(plc_launch *launch, size_t bytes); // local memory of a work-group
 void plc_launch_arg_int(plc_launch *launch, int value);
 void plc_launch_arg_float(plc_launch *launch, float value);
 

@@ -2,12 +2,10 @@
 // optional bias {K}.
 #include <ops/conv.h>
 
-#include <stdio.h>
-#include <conv_params.h>
 #include <ops/batch_norm.h>
+#include <ops/conv_launch.h>
 #include <ops/mask.h>
 #include <ops/ops.h>
-#include <ops/tensor_launch.h>
 
 static bool is_depthwise(const plc_node *node, int in_channels)
 {
@@ -80,32 +78,6 @@ static void cost(const pleach_graph *graph, const plc_node *node, plc_cost *cost
     cost->macs = (long long)plc_param_count(&node->params[0]) * node->shape.h * node->shape.w;
 }
 
-// Output channels of a tile; 4 x 4 pixels was the fastest of 12 tiles on 16 to 64 channels.
-enum { OT = 4 };
-
-// Kernels of these widths get their own variant; it is up to a tenth faster than the one for any
-// width.
-enum { FIXED_WIDTH_MIN = 2, FIXED_WIDTH_MAX = 7, FIXED_STRIDE_MAX = 2 };
-
-// Multiply-adds that repay starting a work-group on a CPU; a GPU wants many small groups.
-enum { VECTOR_GROUP_WORK = 1 << 16 };
-
-// Pixels that one split of the weight gradient's sum over the batch should have at least: on a CPU
-// so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
-enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
-
-enum { OPTIONS_MAX = 80, TILE_OPTION_MAX = 16 };
-
-static int parts_of(int n, int largest)
-{
-    return (n + largest - 1) / largest;
-}
-
-static int within(int n, int low, int high)
-{
-    return n < low ? low : n > high ? high : n;
-}
-
 static int or_one(int n)
 {
     return n ? n : 1;
@@ -144,78 +116,36 @@ static conv_params make_params(const plc_lower *lower, int node)
     };
 }
 
-static void set_x(conv_params *p, plc_tensor x)
+void plc_conv_set_x(conv_params *p, plc_tensor x)
 {
     p->x_planes = x.planes;
     p->x_first = x.first;
 }
 
-static void set_y(conv_params *p, plc_tensor y)
+void plc_conv_set_y(conv_params *p, plc_tensor y)
 {
     p->y_planes = y.planes;
     p->y_first = y.first;
 }
 
-static bool has_fixed_variant(const conv_params *p)
-{
-    return p->dilation_w == 1 && p->S >= FIXED_WIDTH_MIN && p->S <= FIXED_WIDTH_MAX &&
-           p->stride_w <= FIXED_STRIDE_MAX;
-}
-
-// Width and stride that are compiled in: 0 for the variant for any.
-static const char *write_options(const conv_params *p, const char *more, char *options)
-{
-    const bool fixed = has_fixed_variant(p);
-
-    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s", OT, fixed ? p->S : 0,
-             fixed ? p->stride_w : 0, more);
-    return options;
-}
-
-// Input channels of the weight gradient's tile: OT x input_tile x taps sums fit 32 registers.
-static int input_tile(const conv_params *p)
-{
-    return !has_fixed_variant(p) ? 4 : p->S <= 3 ? 2 : 1;
-}
-
-static const char *write_weight_options(const conv_params *p, char *options)
-{
-    char tile[TILE_OPTION_MAX];
-
-    snprintf(tile, sizeof tile, " -DCT=%d", input_tile(p));
-    return write_options(p, tile, options);
-}
-
-static double count_flops(const conv_params *p)
+double plc_conv_flops(const conv_params *p)
 {
     return 2.0 * p->n_images * p->P * p->Q * p->groups * p->K * p->C * p->R * p->S;
 }
 
-static double weight_bytes(const conv_params *p)
+double plc_conv_weight_bytes(const conv_params *p)
 {
     return (double)sizeof(float) * p->groups * p->K * p->C * p->R * p->S;
 }
 
-// Appends a launch whose work-groups compute rows of OT of a group's n_out channels, n_rows rows in
-// all. row_work: multiply-adds of one row of one channel.
-static pleach_status append_rows(plc_lower *lower, const char *kernel, const char *options,
-                                 plc_buffer *const *buffers, int n_buffers, conv_params *p,
-                                 int n_out, int n_rows, double row_work, plc_launch **launch)
+int plc_conv_parts(int n, int largest)
 {
-    pleach_status status = PLEACH_OK;
-    const double tile_row = row_work * (n_out < OT ? n_out : OT);
+    return (n + largest - 1) / largest;
+}
 
-    if (lower->device->vector_lanes && tile_row < VECTOR_GROUP_WORK)
-        p->rows = within((int)(VECTOR_GROUP_WORK / tile_row), 1, n_rows);
-    TRY(plc_launch_add(lower->list, "conv", kernel, options, launch));
-    for (int i = 0; i < n_buffers; i++)
-        plc_launch_arg_buffer(*launch, buffers[i]);
-    plc_launch_arg_value(*launch, p, sizeof *p);
-    plc_launch_groups(lower->device, *launch, (size_t)p->groups * (size_t)parts_of(n_out, OT),
-                      (size_t)parts_of(n_rows, p->rows), (size_t)p->n_blocks);
-    (*launch)->flops = count_flops(p);
-done:
-    return status;
+int plc_conv_within(int n, int low, int high)
+{
+    return n < low ? low : n > high ? high : n;
 }
 
 // Sets flags, and the buffers of scales (or masks) and shifts; one that is not read is that of the
@@ -253,111 +183,20 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     const plc_tensor y = plc_lower_value(lower, step->output);
     const bool has_add = step->add != PLC_NO_NODE;
     const plc_tensor add = plc_lower_value(lower, has_add ? step->add : step->output);
-    plc_buffer *scale = NULL, *shift = NULL;
-    plc_launch *launch = NULL;
-    char options[OPTIONS_MAX];
+    plc_conv_buffers buffers = {.x = x.buffer, .y = y.buffer, .add = add.buffer};
 
-    set_x(&p, x);
-    set_y(&p, y);
+    plc_conv_set_x(&p, x);
+    plc_conv_set_y(&p, y);
     p.add_planes = add.planes;
     p.add_first = add.first;
     p.flags = has_add ? CONV_ADD : 0;
-    TRY(set_epilogue(lower, step, &p, &scale, &shift));
-    TRY(append_rows(lower, "conv_forward", write_options(&p, "", options),
-                    PLC_BUFFERS(x.buffer, lower->weights, y.buffer, add.buffer, scale, shift), &p,
-                    p.K, p.P, (double)p.Q * p.C * p.R * p.S, &launch));
-    launch->bytes =
-        plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) + weight_bytes(&p);
-done:
-    return status;
-}
-
-// Cuts the sum over the batch, first between image blocks, then between rows: by the plane and the
-// batch only, so that a compacted layer adds in the same order.
-static void set_splits(const plc_lower *lower, conv_params *p)
-{
-    const int pixels = lower->device->vector_lanes ? VECTOR_SPLIT_PIXELS : WORK_ITEM_SPLIT_PIXELS;
-    const int wanted = (int)((long long)p->n_blocks * p->P * p->Q / pixels);
-
-    p->splits = within(wanted, 1, p->n_blocks);
-    p->rows = parts_of(p->P, within(wanted / p->splits, 1, p->P));
-}
-
-static pleach_status append_grad_weight(plc_lower *lower, conv_params p, plc_tensor x,
-                                        plc_tensor dy)
-{
-    pleach_status status = PLEACH_OK;
-    const int n_weights = p.groups * p.K * p.C * p.R * p.S;
-    plc_launch *launch = NULL;
-    char options[OPTIONS_MAX];
-
-    set_splits(lower, &p);
-    const int n_chunks = parts_of(p.P, p.rows), n_splits = p.splits * n_chunks;
-    const int tiles = parts_of(p.K, OT) * parts_of(p.C, input_tile(&p));
-    plc_lower_workspace(lower, (size_t)n_weights * (size_t)n_splits);
-    write_weight_options(&p, options);
-    TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_weight", options, &launch));
-    plc_launch_arg_buffer(launch, x.buffer);
-    plc_launch_arg_buffer(launch, dy.buffer);
-    plc_launch_arg_buffer(launch, lower->workspace);
-    plc_launch_arg_value(launch, &p, sizeof p);
-    plc_launch_groups(lower->device, launch,
-                      (size_t)p.groups * (size_t)tiles *
-                          (size_t)(has_fixed_variant(&p) ? p.R : p.R * p.S),
-                      (size_t)n_chunks, (size_t)p.splits);
-    launch->flops = count_flops(&p);
-    launch->bytes =
-        plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weight_bytes(&p) * n_splits;
-
-    TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_weight_reduce", options,
-                       &launch));
-    plc_launch_arg_buffer(launch, lower->workspace);
-    plc_launch_arg_buffer(launch, lower->grads);
-    plc_launch_arg_value(launch, &p, sizeof p);
-    plc_launch_items(launch, (size_t)n_weights);
-    launch->bytes = weight_bytes(&p) * (n_splits + 2);
-done:
-    return status;
-}
-
-static pleach_status append_grad_bias(plc_lower *lower, conv_params p, plc_tensor dy)
-{
-    pleach_status status = PLEACH_OK;
-    plc_launch *launch = NULL;
-    char options[OPTIONS_MAX];
-
-    // In the program that the weight gradient uses anyway.
-    write_weight_options(&p, options);
-    TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_bias", options, &launch));
-    plc_launch_arg_buffer(launch, dy.buffer);
-    plc_launch_arg_buffer(launch, lower->grads);
-    plc_launch_arg_value(launch, &p, sizeof p);
-    plc_launch_groups(lower->device, launch, (size_t)p.groups * (size_t)p.K, 1, 1);
-    launch->bytes = plc_tensor_bytes(lower, dy);
-done:
-    return status;
-}
-
-static pleach_status append_grad_data(plc_lower *lower, conv_params p, plc_tensor dy, plc_tensor dx,
-                                      bool accumulate)
-{
-    pleach_status status = PLEACH_OK;
-    const bool strided = p.stride_h > 1 || p.stride_w > 1;
-    const double row_work = (double)p.W * p.K * p.R * p.S / (p.stride_h * p.stride_w);
-    plc_launch *launch = NULL;
-    char options[OPTIONS_MAX];
-
-    set_x(&p, dx);
-    p.flags = accumulate ? CONV_ADD : 0;
-    if (strided)
-        snprintf(options, sizeof options, "-DOT=%d -DGRAD_DATA_STRIDED", OT);
+    TRY(set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
+    const double bytes = plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) +
+                         plc_conv_weight_bytes(&p);
+    if (plc_winograd_suits(lower, step->node))
+        TRY(plc_winograd_forward(lower, step->node, p, &buffers, bytes));
     else
-        write_options(&p, " -DGRAD_DATA", options);
-    TRY(append_rows(lower, strided ? "conv_grad_data_strided" : "conv_grad_data", options,
-                    PLC_BUFFERS(dy.buffer, lower->weights, dx.buffer), &p, p.C, p.H, row_work,
-                    &launch));
-    launch->bytes = plc_tensor_bytes(lower, dy) + (1 + accumulate) * plc_tensor_bytes(lower, dx) +
-                    weight_bytes(&p);
+        TRY(plc_direct_forward(lower, p, &buffers, bytes));
 done:
     return status;
 }
@@ -368,19 +207,31 @@ pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
     const plc_node *node = &lower->graph->nodes[step->node];
     conv_params p = make_params(lower, step->node);
     const plc_tensor x = plc_lower_value(lower, node->inputs[0]);
+    const bool winograd = plc_winograd_suits(lower, step->node);
     plc_tensor dy, dx;
     bool accumulate, wanted;
 
     TRY(plc_mask_gradient_lower(lower, step->node));
     TRY(plc_lower_grad(lower, step->output, &dy));
-    set_x(&p, x);
-    set_y(&p, dy);
-    TRY(append_grad_weight(lower, p, x, dy));
+    plc_conv_set_x(&p, x);
+    plc_conv_set_y(&p, dy);
+    if (winograd)
+        TRY(plc_winograd_grad_weight(lower, p, x, dy));
+    else
+        TRY(plc_direct_grad_weight(lower, p, x, dy));
     if (node->n_params > 1)
-        TRY(append_grad_bias(lower, p, dy));
+        TRY(plc_direct_grad_bias(lower, p, dy));
     TRY(plc_lower_grad_target(lower, node->inputs[0], &dx, &accumulate, &wanted));
-    if (wanted)
-        TRY(append_grad_data(lower, p, dy, dx, accumulate));
+    if (!wanted)
+        return status;
+    plc_conv_set_x(&p, dx);
+    p.flags = accumulate ? CONV_ADD : 0;
+    const double bytes = plc_tensor_bytes(lower, dy) +
+                         (1 + accumulate) * plc_tensor_bytes(lower, dx) + plc_conv_weight_bytes(&p);
+    if (winograd)
+        TRY(plc_winograd_grad_data(lower, step->node, p, dy.buffer, dx.buffer, bytes));
+    else
+        TRY(plc_direct_grad_data(lower, p, dy.buffer, dx.buffer, bytes));
 done:
     return status;
 }

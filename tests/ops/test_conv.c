@@ -13,14 +13,15 @@ static const double TOLERANCE = 1e-4;
 
 enum { CASES_PER_DEVICE = 16, LABEL_MAX = 240, FIXED_WIDTH = 3 };
 
-// Kernels: of any width, or the variant for width 3.
-typedef enum family { ANY, FIXED } family;
+// Kernels: of any width; the variant for width 3; 3x3 of stride 1 that Winograd's algorithm suits.
+typedef enum family { ANY, FIXED, WINOGRAD } family;
 
 typedef struct conv_case {
     int n_images;
     plc_shape x;
     plc_attrs attrs;
     bool linear, accumulate, mask, mask_gradients;
+    bool winograd; // the layer reads no images, as Winograd's algorithm wants it
     bool inference, batch_norm, add, relu;
     unsigned seed;
     char label[LABEL_MAX];
@@ -59,6 +60,10 @@ static void draw_axis(conv_case *c, family family, int axis)
     a->dilation[axis] = fixed ? 1 : pick(c, draw + 3, 1, 3);
     if (family == ANY && axis == 1 && a->dilation[1] == 1 && a->kernel[1] > 1 && a->stride[1] < 3)
         a->dilation[1] = 2; // else it would be of the other family
+    if (family == WINOGRAD) {
+        a->kernel[axis] = FIXED_WIDTH;
+        a->stride[axis] = a->dilation[axis] = 1;
+    }
     a->pad[axis] = pick(c, draw + 4, 0, a->kernel[axis] / 2 + 1);
 }
 
@@ -112,6 +117,12 @@ static conv_case draw_case(unsigned seed, family family, bool linear, bool infer
         draw_channels(&c);
         c.x.h = pick(&c, DRAW_HEIGHT, least_size(&c.attrs, 0), 16);
         c.x.w = pick(&c, DRAW_WIDTH, least_size(&c.attrs, 1), 16);
+        c.winograd = family == WINOGRAD;
+        if (c.winograd && c.attrs.groups > 1) {
+            c.x.c = pick(&c, DRAW_IN + 200, 1, 40);
+            c.attrs.out_channels = pick(&c, DRAW_OUT + 200, 1, 40);
+            c.attrs.groups = 1;
+        }
     }
     c.attrs.bias = pick(&c, DRAW_BIAS, 0, 1);
     c.accumulate = pick(&c, DRAW_ACCUMULATE, 0, 1);
@@ -124,17 +135,18 @@ static conv_case draw_case(unsigned seed, family family, bool linear, bool infer
     return c;
 }
 
-// Nodes: 0 input, 1 the layer, then what inference absorbs. With an add, a second layer gives the
-// other summand.
+// Nodes: 0 input, 1 a ReLU where the layer must not read the input, the layer, then what inference
+// absorbs. With an add, a second layer gives the other summand.
 static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_step *step)
 {
     pleach_graph *graph = NULL;
     const char *op = c->linear ? "linear" : "conv";
-    const int input = 0;
-    int other = PLC_NO_NODE;
+    int input = 0, other = PLC_NO_NODE;
 
     if (plc_graph_create(device->ctx, "case", c->x, &graph) != PLEACH_OK)
         fail_msg("%s", pleach_error(device->ctx));
+    if (c->winograd)
+        input = plc_harness_add_node(device->ctx, graph, "relu", &input, 1, NULL);
     *step = (plc_step){.node = plc_harness_add_node(device->ctx, graph, op, &input, 1, &c->attrs),
                        .batch_norm = PLC_NO_NODE,
                        .add = PLC_NO_NODE,
@@ -165,9 +177,10 @@ static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_
     return h;
 }
 
-static plc_reference_conv make_reference(const plc_harness *h, const conv_case *c)
+static plc_reference_conv make_reference(const plc_harness *h, const conv_case *c,
+                                         const plc_step *step)
 {
-    const plc_shape y = h->graph->nodes[1].shape;
+    const plc_shape y = h->graph->nodes[step->node].shape;
     const plc_attrs *a = &c->attrs;
 
     if (c->linear)
@@ -230,16 +243,21 @@ static double finish(const plc_harness *h, const conv_case *c, const plc_step *s
     return c->relu && v < 0 ? 0 : v;
 }
 
+static int input_of(const plc_harness *h, const plc_step *step)
+{
+    return h->graph->nodes[step->node].inputs[0];
+}
+
 static void check_forward(plc_harness *h, const conv_case *c, const plc_step *step,
                           const plc_reference_conv *p)
 {
     const size_t n_y = plc_harness_value_size(h, step->output);
-    const plc_shape shape = h->graph->nodes[1].shape;
+    const plc_shape shape = h->graph->nodes[step->node].shape;
     const size_t plane = (size_t)(shape.h * shape.w);
     double *y = calloc(n_y, sizeof *y);
 
     assert_non_null(y);
-    plc_reference_conv_forward(p, h->values[0], parameter(h, 1, 0), y);
+    plc_reference_conv_forward(p, h->values[input_of(h, step)], parameter(h, step->node, 0), y);
     for (size_t i = 0; i < n_y; i++)
         y[i] = finish(h, c, step, (int)(i / plane) % shape.c, y[i],
                       c->add ? h->values[step->add][i] : 0);
@@ -249,14 +267,14 @@ static void check_forward(plc_harness *h, const conv_case *c, const plc_step *st
 }
 
 // dy as the layer's gradients see it: without the masked channels' if they get none.
-static void mask_dy(const plc_harness *h, const conv_case *c, float *dy)
+static void mask_dy(const plc_harness *h, const conv_case *c, int node, float *dy)
 {
-    const plc_shape shape = h->graph->nodes[1].shape;
-    const size_t plane = (size_t)(shape.h * shape.w), n_y = plc_harness_value_size(h, 1);
+    const plc_shape shape = h->graph->nodes[node].shape;
+    const size_t plane = (size_t)(shape.h * shape.w), n_y = plc_harness_value_size(h, node);
 
-    memcpy(dy, h->grads[1], n_y * sizeof *dy);
+    memcpy(dy, h->grads[node], n_y * sizeof *dy);
     for (size_t i = 0; c->mask_gradients && i < n_y; i++)
-        if (h->masks[h->lower.mask_offsets[1] + (int)(i / plane) % shape.c] == 0)
+        if (h->masks[h->lower.mask_offsets[node] + (int)(i / plane) % shape.c] == 0)
             dy[i] = 0;
 }
 
@@ -271,7 +289,8 @@ static void add_grad_bias(const plc_reference_conv *p, const float *dy, double *
 static void check_backward(plc_harness *h, const conv_case *c, const plc_step *step,
                            const plc_reference_conv *p)
 {
-    const size_t n_x = plc_harness_value_size(h, 0), n_y = plc_harness_value_size(h, 1);
+    const int input = input_of(h, step), node = step->node;
+    const size_t n_x = plc_harness_value_size(h, input), n_y = plc_harness_value_size(h, node);
     const size_t n_w = (size_t)h->layout->n_floats;
     double *dx = calloc(n_x, sizeof *dx), *dw = calloc(n_w, sizeof *dw);
     float *dy = calloc(n_y, sizeof *dy);
@@ -280,14 +299,14 @@ static void check_backward(plc_harness *h, const conv_case *c, const plc_step *s
     for (size_t i = 0; i < n_w; i++)
         dw[i] = (double)h->weight_grads[i];
     for (size_t i = 0; i < n_x; i++)
-        dx[i] = c->accumulate ? (double)h->grads[0][i] : 0;
-    mask_dy(h, c, dy);
-    plc_reference_conv_backward(p, h->values[0], parameter(h, 1, 0), dy, dx,
-                                dw + h->layout->offsets[1][0]);
+        dx[i] = c->accumulate ? (double)h->grads[input][i] : 0;
+    mask_dy(h, c, node, dy);
+    plc_reference_conv_backward(p, h->values[input], parameter(h, node, 0), dy, dx,
+                                dw + h->layout->offsets[node][0]);
     if (c->attrs.bias)
-        add_grad_bias(p, dy, dw + h->layout->offsets[1][1]);
+        add_grad_bias(p, dy, dw + h->layout->offsets[node][1]);
     plc_harness_run_backward(h, step);
-    plc_harness_compare(h, "dx", h->grads[0], dx, n_x, TOLERANCE);
+    plc_harness_compare(h, "dx", h->grads[input], dx, n_x, TOLERANCE);
     plc_harness_compare(h, "dw, db", h->weight_grads, dw, n_w, TOLERANCE);
     free(dx);
     free(dw);
@@ -298,7 +317,7 @@ static void run_case(pleach_device *device, const conv_case *c)
 {
     plc_step step;
     plc_harness *h = make_harness(device, c, &step);
-    const plc_reference_conv p = make_reference(h, c);
+    const plc_reference_conv p = make_reference(h, c, &step);
 
     check_forward(h, c, &step, &p);
     if (!c->inference)
@@ -315,7 +334,7 @@ static void run_cases(void **state, family family, bool linear, bool inference)
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
         const bool builds_fixed =
             devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes;
-        for (unsigned j = 0; j < CASES_PER_DEVICE && (family == ANY || builds_fixed); j++) {
+        for (unsigned j = 0; j < CASES_PER_DEVICE && (family != FIXED || builds_fixed); j++) {
             const conv_case c = draw_case(i * CASES_PER_DEVICE + j, family, linear, inference);
             run_case(devices->items[i], &c);
         }
@@ -330,6 +349,12 @@ static void conv_of_any_kernel_matches_the_reference(void **state)
 static void conv_of_width_three_matches_the_reference(void **state)
 {
     run_cases(state, FIXED, false, false);
+}
+
+static void conv_by_winograd_matches_the_reference(void **state)
+{
+    run_cases(state, WINOGRAD, false, false);
+    run_cases(state, WINOGRAD, false, true);
 }
 
 static void conv_absorbs_batch_norm_add_and_relu_in_inference(void **state)
@@ -348,10 +373,14 @@ enum { ZERO_IN = 13, ZERO_OUT = 9, ZERO_SIZE = 14, N_KEPT = 5 };
 
 // y of a 3x3 convolution of the first n_in of ZERO_IN channels. Channels that the smaller one lacks
 // are zero in the larger.
-static plc_harness *run_with_channels(pleach_device *device, int n_in, int n_out, const int *kept)
+static plc_harness *run_with_channels(pleach_device *device, bool winograd, int n_in, int n_out,
+                                      const int *kept)
 {
-    conv_case c = {
-        .n_images = 5, .x = {n_in, ZERO_SIZE, ZERO_SIZE}, .seed = 1, .label = "zero channels"};
+    conv_case c = {.n_images = 5,
+                   .x = {n_in, ZERO_SIZE, ZERO_SIZE},
+                   .winograd = winograd,
+                   .seed = 1,
+                   .label = "zero channels"};
     plc_step step;
 
     c.attrs = (plc_attrs){.kernel = {3, 3},
@@ -369,36 +398,43 @@ static plc_harness *run_with_channels(pleach_device *device, int n_in, int n_out
             is_kept = is_kept || kept[j] == channel;
         for (int n = 0; n < c.n_images; n++)
             for (int k = 0; k < plane; k++)
-                h->values[0][(n * n_in + i) * plane + k] =
+                h->values[input_of(h, &step)][(n * n_in + i) * plane + k] =
                     is_kept ? sinf((float)((n * ZERO_IN + channel) * plane + k)) : 0.0f;
         for (int o = 0; o < n_out; o++)
             for (int t = 0; t < taps; t++)
-                h->weights[h->layout->offsets[1][0] + (o * n_in + i) * taps + t] =
+                h->weights[h->layout->offsets[step.node][0] + (o * n_in + i) * taps + t] =
                     cosf((float)((o * ZERO_IN + channel) * taps + t));
     }
     plc_harness_run_forward(h, &step);
     return h;
 }
 
-static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state)
+static void check_zero_channels(pleach_device *device, bool winograd)
 {
     static const int kept[N_KEPT] = {1, 2, 6, 7, 12};
+    // Fewer outputs as well: other tiles.
+    plc_harness *large = run_with_channels(device, winograd, ZERO_IN, ZERO_OUT, kept);
+    plc_harness *small = run_with_channels(device, winograd, N_KEPT, ZERO_OUT - 2, kept);
+    const int node = large->graph->n_nodes - 1;
+    const size_t plane = ZERO_SIZE * ZERO_SIZE;
+
+    for (size_t n = 0; n < 5; n++)
+        assert_memory_equal(large->values[node] + n * ZERO_OUT * plane,
+                            small->values[node] + n * (ZERO_OUT - 2) * plane,
+                            (ZERO_OUT - 2) * plane * sizeof(float));
+    plc_harness_destroy(&large);
+    plc_harness_destroy(&small);
+}
+
+static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state)
+{
     const plc_harness_devices *devices = *state;
 
-    for (int i = 0; i < PLC_HARNESS_DEVICES; i++) {
-        if (devices->items[i]->lanes != 16 && devices->items[i]->vector_lanes)
-            continue;
-        // Fewer outputs as well: other tiles.
-        plc_harness *large = run_with_channels(devices->items[i], ZERO_IN, ZERO_OUT, kept);
-        plc_harness *small = run_with_channels(devices->items[i], N_KEPT, ZERO_OUT - 2, kept);
-        const size_t plane = ZERO_SIZE * ZERO_SIZE;
-        for (size_t n = 0; n < 5; n++)
-            assert_memory_equal(large->values[1] + n * ZERO_OUT * plane,
-                                small->values[1] + n * (ZERO_OUT - 2) * plane,
-                                (ZERO_OUT - 2) * plane * sizeof(float));
-        plc_harness_destroy(&large);
-        plc_harness_destroy(&small);
-    }
+    for (int i = 0; i < PLC_HARNESS_DEVICES; i++)
+        if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes) {
+            check_zero_channels(devices->items[i], false);
+            check_zero_channels(devices->items[i], true);
+        }
 }
 
 int main(void)
@@ -406,6 +442,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_of_any_kernel_matches_the_reference),
         cmocka_unit_test(conv_of_width_three_matches_the_reference),
+        cmocka_unit_test(conv_by_winograd_matches_the_reference),
         cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
         cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),

@@ -1,0 +1,33 @@
+// conv_epilogue.h: what happens to a convolution's sums before they are stored (OpenCL C 1.2).
+#ifndef PLEACH_CONV_EPILOGUE_H
+#define PLEACH_CONV_EPILOGUE_H
+
+#include "lanes.h"
+#include "conv_params.h"
+
+// Where a tile's results go and what is done to them. Pointers stand at the tile's first channel, y
+// and add at its first pixel too. bias, scale, shift and mask are per channel; mask lies where
+// scale would.
+typedef struct {
+    __global real_t *y;
+    __global const real_t *add;
+    __global const float *bias, *scale, *shift;
+    int flags;
+} target_t;
+
+static inline real_t finish(real_t v, const target_t *target, int channel, int at)
+{
+    if (target->flags & CONV_BIAS)
+        v = v + target->bias[channel];
+    if (target->flags & CONV_SCALE)
+        v = v * target->scale[channel];
+    if (target->flags & CONV_SHIFT)
+        v = v + target->shift[channel];
+    if ((target->flags & CONV_MASK) && target->scale[channel] == 0.0f)
+        v = (real_t)(0.0f);
+    if (target->flags & CONV_ADD)
+        v = v + target->add[at];
+    return target->flags & CONV_RELU ? relu(v) : v;
+}
+
+#endif

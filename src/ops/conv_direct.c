@@ -1,0 +1,181 @@
+// Launches of the direct kernels: cl/conv.cl and cl/conv_grad_weight.cl.
+#include <ops/conv_launch.h>
+
+#include <stdio.h>
+#include <ops/tensor_launch.h>
+
+// Output channels of a tile; 4 x 4 pixels was the fastest of 12 tiles on 16 to 64 channels.
+enum { OT = 4 };
+
+// Kernels of these widths get their own variant; it is up to a tenth faster than the one for any
+// width.
+enum { FIXED_WIDTH_MIN = 2, FIXED_WIDTH_MAX = 7, FIXED_STRIDE_MAX = 2 };
+
+// Multiply-adds that repay starting a work-group on a CPU; a GPU wants many small groups.
+enum { VECTOR_GROUP_WORK = 1 << 16 };
+
+// Pixels that one split of the weight gradient's sum over the batch should have at least: on a CPU
+// so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
+enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
+
+enum { OPTIONS_MAX = 80, TILE_OPTION_MAX = 16 };
+
+static bool has_fixed_variant(const conv_params *p)
+{
+    return p->dilation_w == 1 && p->S >= FIXED_WIDTH_MIN && p->S <= FIXED_WIDTH_MAX &&
+           p->stride_w <= FIXED_STRIDE_MAX;
+}
+
+// Width and stride that are compiled in: 0 for the variant for any.
+static const char *write_options(const conv_params *p, const char *more, char *options)
+{
+    const bool fixed = has_fixed_variant(p);
+
+    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s", OT, fixed ? p->S : 0,
+             fixed ? p->stride_w : 0, more);
+    return options;
+}
+
+// Input channels of the weight gradient's tile: OT x input_tile x taps sums fit 32 registers.
+static int input_tile(const conv_params *p)
+{
+    return !has_fixed_variant(p) ? 4 : p->S <= 3 ? 2 : 1;
+}
+
+static const char *write_weight_options(const conv_params *p, char *options)
+{
+    char tile[TILE_OPTION_MAX];
+
+    snprintf(tile, sizeof tile, " -DCT=%d", input_tile(p));
+    return write_options(p, tile, options);
+}
+
+// Appends a launch whose work-groups compute rows of OT of a group's n_out channels, n_rows rows in
+// all. row_work: multiply-adds of one row of one channel.
+static pleach_status append_rows(plc_lower *lower, const char *kernel, const char *options,
+                                 plc_buffer *const *buffers, int n_buffers, conv_params *p,
+                                 int n_out, int n_rows, double row_work, plc_launch **launch)
+{
+    pleach_status status = PLEACH_OK;
+    const double tile_row = row_work * (n_out < OT ? n_out : OT);
+
+    if (lower->device->vector_lanes && tile_row < VECTOR_GROUP_WORK)
+        p->rows = plc_conv_within((int)(VECTOR_GROUP_WORK / tile_row), 1, n_rows);
+    TRY(plc_launch_add(lower->list, "conv", kernel, options, launch));
+    for (int i = 0; i < n_buffers; i++)
+        plc_launch_arg_buffer(*launch, buffers[i]);
+    plc_launch_arg_value(*launch, p, sizeof *p);
+    plc_launch_groups(lower->device, *launch, (size_t)p->groups * (size_t)plc_conv_parts(n_out, OT),
+                      (size_t)plc_conv_parts(n_rows, p->rows), (size_t)p->n_blocks);
+    (*launch)->flops = plc_conv_flops(p);
+done:
+    return status;
+}
+
+pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv_buffers *buffers,
+                                 double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+
+    TRY(append_rows(lower, "conv_forward", write_options(&p, "", options),
+                    PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
+                                buffers->scale, buffers->shift),
+                    &p, p.K, p.P, (double)p.Q * p.C * p.R * p.S, &launch));
+    launch->bytes = bytes;
+done:
+    return status;
+}
+
+pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *dy, plc_buffer *dx,
+                                   double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    const bool strided = p.stride_h > 1 || p.stride_w > 1;
+    const double row_work = (double)p.W * p.K * p.R * p.S / (p.stride_h * p.stride_w);
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+
+    if (strided)
+        snprintf(options, sizeof options, "-DOT=%d -DGRAD_DATA_STRIDED", OT);
+    else
+        write_options(&p, " -DGRAD_DATA", options);
+    TRY(append_rows(lower, strided ? "conv_grad_data_strided" : "conv_grad_data", options,
+                    PLC_BUFFERS(dy, lower->weights, dx), &p, p.C, p.H, row_work, &launch));
+    launch->bytes = bytes;
+done:
+    return status;
+}
+
+// Cuts the sum over the batch, first between image blocks, then between rows: by the plane and the
+// batch only, so that a compacted layer adds in the same order.
+static void set_splits(const plc_lower *lower, conv_params *p)
+{
+    const int pixels = lower->device->vector_lanes ? VECTOR_SPLIT_PIXELS : WORK_ITEM_SPLIT_PIXELS;
+    const int wanted = (int)((long long)p->n_blocks * p->P * p->Q / pixels);
+
+    p->splits = plc_conv_within(wanted, 1, p->n_blocks);
+    p->rows = plc_conv_parts(p->P, plc_conv_within(wanted / p->splits, 1, p->P));
+}
+
+pleach_status plc_conv_reduce_append(plc_lower *lower, const conv_params *p)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+
+    TRY(plc_append_tensor_launch(lower->list, "conv_reduce", "conv_grad_weight_reduce",
+                                 PLC_BUFFERS(lower->workspace, lower->grads), p, sizeof *p,
+                                 &launch));
+    plc_launch_items(launch, (size_t)(p->groups * p->K * p->C * p->R * p->S));
+    launch->bytes = plc_conv_weight_bytes(p) * (p->splits * plc_conv_parts(p->P, p->rows) + 2);
+done:
+    return status;
+}
+
+pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_weights = p.groups * p.K * p.C * p.R * p.S;
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+
+    set_splits(lower, &p);
+    const int n_chunks = plc_conv_parts(p.P, p.rows), n_splits = p.splits * n_chunks;
+    const int tiles = plc_conv_parts(p.K, OT) * plc_conv_parts(p.C, input_tile(&p));
+    plc_lower_workspace(lower, (size_t)n_weights * (size_t)n_splits);
+    write_weight_options(&p, options);
+    TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_weight", options, &launch));
+    plc_launch_arg_buffer(launch, x.buffer);
+    plc_launch_arg_buffer(launch, dy.buffer);
+    plc_launch_arg_buffer(launch, lower->workspace);
+    plc_launch_arg_value(launch, &p, sizeof p);
+    plc_launch_groups(lower->device, launch,
+                      (size_t)p.groups * (size_t)tiles *
+                          (size_t)(has_fixed_variant(&p) ? p.R : p.R * p.S),
+                      (size_t)n_chunks, (size_t)p.splits);
+    launch->flops = plc_conv_flops(&p);
+    launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) +
+                    plc_conv_weight_bytes(&p) * n_splits;
+    TRY(plc_conv_reduce_append(lower, &p));
+done:
+    return status;
+}
+
+pleach_status plc_direct_grad_bias(plc_lower *lower, conv_params p, plc_tensor dy)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+
+    // In the program that the weight gradient uses anyway.
+    write_weight_options(&p, options);
+    TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_bias", options, &launch));
+    plc_launch_arg_buffer(launch, dy.buffer);
+    plc_launch_arg_buffer(launch, lower->grads);
+    plc_launch_arg_value(launch, &p, sizeof p);
+    plc_launch_groups(lower->device, launch, (size_t)p.groups * (size_t)p.K, 1, 1);
+    launch->bytes = plc_tensor_bytes(lower, dy);
+done:
+    return status;
+}

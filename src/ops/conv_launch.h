@@ -1,0 +1,47 @@
+// What the ways to compute a convolution share, between conv.c and them.
+#ifndef PLC_OPS_CONV_LAUNCH_H
+#define PLC_OPS_CONV_LAUNCH_H
+
+#include <conv_params.h>
+#include <ops/lower.h>
+
+// Buffers of one launch; scale holds masks where CONV_MASK is set. One that is not read is any other.
+typedef struct plc_conv_buffers {
+    plc_buffer *x, *y, *add, *scale, *shift;
+} plc_conv_buffers;
+
+// Views of x (or dx) and y (or dy) in the parameters of a forward convolution.
+void plc_conv_set_x(conv_params *p, plc_tensor x);
+void plc_conv_set_y(conv_params *p, plc_tensor y);
+
+double plc_conv_flops(const conv_params *p);
+double plc_conv_weight_bytes(const conv_params *p);
+
+// The fewest parts of n that are no larger than `largest`; n kept within [low, high].
+int plc_conv_parts(int n, int largest);
+int plc_conv_within(int n, int low, int high);
+
+// The direct kernels: any convolution. `bytes`: what the launch reads and writes at least.
+pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv_buffers *buffers,
+                                 double bytes);
+pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *dy, plc_buffer *dx,
+                                   double bytes);
+// dw += sums over partials in the workspace, one per split.
+pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy);
+pleach_status plc_direct_grad_bias(plc_lower *lower, conv_params p, plc_tensor dy);
+
+// Appends dw += the sum of p.splits partials (of all rows) that lie in the workspace.
+pleach_status plc_conv_reduce_append(plc_lower *lower, const conv_params *p);
+
+// Winograd's F(4x4, 3x3), for 3x3 convolutions of stride 1. Bits differ from those of the direct
+// kernels, so whether it suits follows from what no pruning changes: the device, kernel, planes and
+// that the layer does not read the images.
+bool plc_winograd_suits(const plc_lower *lower, int node);
+pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
+                                   const plc_conv_buffers *buffers, double bytes);
+pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, plc_buffer *dy,
+                                     plc_buffer *dx, double bytes);
+pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x,
+                                       plc_tensor dy);
+
+#endif

@@ -1,0 +1,209 @@
+// Launches of Winograd's F(4x4, 3x3): cl/conv_winograd.cl and cl/conv_winograd_grad_weight.cl.
+#include <ops/conv_launch.h>
+
+#include <stdio.h>
+#include <ops/tensor_launch.h>
+
+// Outputs, inputs and products of a Winograd tile; taps of the kernel.
+enum { TILE = 4, POINTS = 36, TAPS = 3 };
+
+// Tiles of the matrix products: 8 channels x 2 Winograd tiles, 4 Winograd tiles in scratch, were the
+// fastest of ten on 16 to 512 channels; in the weight gradient 4 x 4 channels, blocks of 16 x 16.
+enum { OT = 8, TT = 2, CHUNK = 4, GRAD_OT = 4, GRAD_CT = 4, GRAD_CHUNK = 8, GRAD_BLOCK = 16 };
+
+// Winograd tiles of a split of the weight gradient's sum: so many that its end goes unnoticed.
+enum { SPLIT_TILES = 64 };
+
+// Work-groups per compute unit that even out the end of a launch.
+enum { GROUPS_PER_UNIT = 4 };
+
+// The chunk of tiles and channels must stay in the cache that a CPU calls local memory.
+enum { LEAST_LOCAL_BYTES = 1 << 20 };
+
+// Floats of a cache line: matrices in scratch and in the transformed filters lie an odd number of
+// lines apart (cl/conv_winograd.cl).
+enum { LINE_FLOATS = 16, OPTIONS_MAX = 32 };
+
+static int n_tiles(const conv_params *p)
+{
+    return plc_conv_parts(p->P, TILE) * plc_conv_parts(p->Q, TILE);
+}
+
+bool plc_winograd_suits(const plc_lower *lower, int node)
+{
+    const plc_node *n = &lower->graph->nodes[node];
+    const plc_attrs *a = &n->attrs;
+    const bool is_3x3 = a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 &&
+                        a->stride[1] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1;
+    const int plane = n->shape.h * n->shape.w;
+    const int tiles = plc_conv_parts(n->shape.h, TILE) * plc_conv_parts(n->shape.w, TILE);
+
+    // In small planes most of a tile is padding: half of it must be outputs.
+    return is_3x3 && a->groups == 1 && n->inputs[0] != 0 && 2 * plane >= TILE * TILE * tiles &&
+           lower->device->vector_lanes &&
+           lower->device->info->local_memory_bytes >= LEAST_LOCAL_BYTES;
+}
+
+static size_t scratch_bytes(const plc_lower *lower, int pixels)
+{
+    return (size_t)POINTS * (size_t)(pixels | 1) * (size_t)lower->device->lanes * sizeof(float);
+}
+
+// Tiles and channels of a pass that fit scratch: fewer tiles first, then fewer channels at a time.
+static size_t fit_scratch(const plc_lower *lower, conv_params *p)
+{
+    const size_t most = lower->device->info->local_memory_bytes;
+    size_t bytes;
+
+    p->tiles = plc_conv_within(CHUNK, 1, p->n_blocks * n_tiles(p));
+    p->channels = p->C;
+    for (;;) {
+        bytes = scratch_bytes(lower, p->channels * p->tiles) + scratch_bytes(lower, OT * p->tiles);
+        if (bytes <= most)
+            return bytes;
+        if (p->tiles > 1)
+            p->tiles--;
+        else
+            p->channels = plc_conv_parts(p->channels, 2);
+    }
+}
+
+static size_t filter_floats(const conv_params *p)
+{
+    const int lines = plc_conv_parts(p->C * OT, LINE_FLOATS) | 1;
+
+    return (size_t)plc_conv_parts(p->K, OT) * POINTS * (size_t)lines * LINE_FLOATS;
+}
+
+static void write_options(char *options)
+{
+    snprintf(options, OPTIONS_MAX, "-DOT=%d -DTT=%d", OT, TT);
+}
+
+// Filters are transformed before each training step, in inference when weights have changed.
+static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, int flip,
+                                    plc_buffer **filters)
+{
+    pleach_status status = PLEACH_OK;
+    conv_params of_filters = *p;
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+
+    if (lower->training) {
+        plc_lower_workspace(lower, filter_floats(p));
+        *filters = lower->workspace;
+    } else {
+        p->u_offset = plc_lower_scratch(lower, node, filter_floats(p));
+        *filters = lower->scratch;
+    }
+    of_filters.u_offset = p->u_offset;
+    of_filters.flags = flip;
+    write_options(options);
+    TRY(plc_launch_add(lower->training ? lower->list : lower->prepare, "conv_winograd",
+                       "winograd_filters", options, &launch));
+    plc_launch_arg_buffer(launch, lower->weights);
+    plc_launch_arg_buffer(launch, *filters);
+    plc_launch_arg_value(launch, &of_filters, sizeof of_filters);
+    plc_launch_groups(lower->device, launch, (size_t)plc_conv_parts(p->K, OT),
+                      (size_t)plc_conv_parts(OT * p->C, lower->device->lanes), 1);
+    launch->bytes = plc_conv_weight_bytes(p) + (double)filter_floats(p) * sizeof(float);
+done:
+    return status;
+}
+
+static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
+                            const plc_conv_buffers *buffers, double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    plc_buffer *filters = NULL;
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+    const size_t scratch = fit_scratch(lower, &p);
+    const int chunks = plc_conv_parts(p.n_blocks * n_tiles(&p), p.tiles);
+    const int wanted = plc_conv_parts(GROUPS_PER_UNIT * lower->device->info->compute_units, chunks);
+
+    p.k_runs = plc_conv_within(wanted, 1, plc_conv_parts(p.K, OT));
+    TRY(append_filters(lower, node, &p, flip, &filters));
+    write_options(options);
+    TRY(plc_launch_add(lower->list, "conv_winograd", "conv_winograd", options, &launch));
+    plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,    buffers->add,
+                                     lower->weights, buffers->scale, buffers->shift};
+    for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
+        plc_launch_arg_buffer(launch, arguments[i]);
+    plc_launch_arg_local(launch, scratch);
+    plc_launch_arg_value(launch, &p, sizeof p);
+    plc_launch_groups(lower->device, launch, (size_t)p.k_runs, (size_t)chunks, 1);
+    launch->flops = plc_conv_flops(&p);
+    launch->bytes = bytes + (double)filter_floats(&p) * sizeof(float);
+done:
+    return status;
+}
+
+pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
+                                   const plc_conv_buffers *buffers, double bytes)
+{
+    return append(lower, node, p, 0, buffers, bytes);
+}
+
+// dx is the convolution of dy with flipped filters whose channel axes are exchanged.
+pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, plc_buffer *dy,
+                                     plc_buffer *dx, double bytes)
+{
+    conv_params t = p;
+
+    t.C = p.K;
+    t.K = p.C;
+    t.H = p.P;
+    t.W = p.Q;
+    t.P = p.H;
+    t.Q = p.W;
+    t.pad_h = TAPS - 1 - p.pad_h;
+    t.pad_w = TAPS - 1 - p.pad_w;
+    t.x_planes = p.y_planes;
+    t.x_first = p.y_first;
+    t.y_planes = t.add_planes = p.x_planes;
+    t.y_first = t.add_first = p.x_first;
+    return append(lower, node, t, CONV_FLIP,
+                  &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights}, bytes);
+}
+
+pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy)
+{
+    pleach_status status = PLEACH_OK;
+    const int tiles = p.n_blocks * n_tiles(&p);
+    const double weights = plc_conv_weight_bytes(&p);
+    plc_launch *launch = NULL;
+    char options[OPTIONS_MAX];
+    size_t scratch;
+
+    p.splits = plc_conv_within(tiles / SPLIT_TILES, 1, tiles);
+    p.rows = p.P;
+    p.tiles = plc_conv_within(GRAD_CHUNK, 1, tiles);
+    p.k_block = plc_conv_within(GRAD_BLOCK, 1, p.K);
+    p.channels = plc_conv_within(GRAD_BLOCK, 1, p.C);
+    for (;; p.tiles--) {
+        scratch = scratch_bytes(lower, p.k_block * p.tiles) +
+                  scratch_bytes(lower, p.channels * p.tiles) +
+                  scratch_bytes(lower, p.k_block * p.channels);
+        if (p.tiles == 1 || scratch <= lower->device->info->local_memory_bytes)
+            break;
+    }
+    plc_lower_workspace(lower, (size_t)(p.K * p.C * TAPS * TAPS) * (size_t)p.splits);
+    snprintf(options, sizeof options, "-DOT=%d -DCT=%d", GRAD_OT, GRAD_CT);
+    TRY(plc_launch_add(lower->list, "conv_winograd_grad_weight", "conv_winograd_grad_weight",
+                       options, &launch));
+    plc_launch_arg_buffer(launch, x.buffer);
+    plc_launch_arg_buffer(launch, dy.buffer);
+    plc_launch_arg_buffer(launch, lower->workspace);
+    plc_launch_arg_local(launch, scratch);
+    plc_launch_arg_value(launch, &p, sizeof p);
+    plc_launch_groups(lower->device, launch,
+                      (size_t)plc_conv_parts(p.K, p.k_block) *
+                          (size_t)plc_conv_parts(p.C, p.channels),
+                      (size_t)p.splits, 1);
+    launch->flops = plc_conv_flops(&p);
+    launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weights * p.splits;
+    TRY(plc_conv_reduce_append(lower, &p));
+done:
+    return status;
+}
