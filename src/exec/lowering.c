@@ -82,6 +82,14 @@ static void lower_finish(plc_lower *lower)
     free(lower->scratch_offsets);
 }
 
+// An operator that does not say what its launches work on gets its step's value: "16x32x32".
+static void name_shapes(plc_launch_list *list, int first, plc_shape shape)
+{
+    for (int i = first; i < list->n_items; i++)
+        if (!list->items[i]->shape[0])
+            plc_launch_set_shape(list->items[i], "%dx%dx%d", shape.c, shape.h, shape.w);
+}
+
 static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool backward)
 {
     pleach_status status = PLEACH_OK;
@@ -91,8 +99,11 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
         const struct op *op = lower->graph->nodes[step->node].op;
         pleach_status (*launch)(plc_lower *, const plc_step *) =
             backward ? op->backward : op->forward;
+        const int n_before = lower->list->n_items;
+
         if (launch)
             TRY(launch(lower, step));
+        name_shapes(lower->list, n_before, lower->graph->nodes[step->output].shape);
     }
 done:
     if (status != PLEACH_OK)

@@ -196,6 +196,17 @@ static double weight_bytes(const conv_params *p)
     return (double)sizeof(float) * p->groups * p->K * p->C * p->R * p->S;
 }
 
+// "16->16 3x3 s1 32x32": channels, kernel, stride, input; groups where there are several.
+static void set_shape(plc_launch *launch, const conv_params *p)
+{
+    char groups[TILE_OPTION_MAX] = "";
+
+    if (p->groups > 1)
+        snprintf(groups, sizeof groups, " g%d", p->groups);
+    plc_launch_set_shape(launch, "%d->%d %dx%d s%d%s %dx%d", p->groups * p->C, p->groups * p->K,
+                         p->R, p->S, p->stride_w, groups, p->H, p->W);
+}
+
 // Appends a launch whose work-groups compute rows of OT of a group's n_out channels, n_rows rows in
 // all. row_work: multiply-adds of one row of one channel.
 static pleach_status append_rows(plc_lower *lower, const char *kernel, const char *options,
@@ -214,6 +225,7 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
     plc_launch_groups(lower->device, *launch, (size_t)p->groups * (size_t)parts_of(n_out, OT),
                       (size_t)parts_of(n_rows, p->rows), (size_t)p->n_blocks);
     (*launch)->flops = count_flops(p);
+    set_shape(*launch, p);
 done:
     return status;
 }
@@ -306,6 +318,7 @@ static pleach_status append_grad_weight(plc_lower *lower, conv_params p, plc_ten
                           (size_t)(has_fixed_variant(&p) ? p.R : p.R * p.S),
                       (size_t)n_chunks, (size_t)p.splits);
     launch->flops = count_flops(&p);
+    set_shape(launch, &p);
     launch->bytes =
         plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weight_bytes(&p) * n_splits;
 
@@ -316,6 +329,7 @@ static pleach_status append_grad_weight(plc_lower *lower, conv_params p, plc_ten
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_items(launch, (size_t)n_weights);
     launch->bytes = weight_bytes(&p) * (n_splits + 2);
+    set_shape(launch, &p);
 done:
     return status;
 }
@@ -334,6 +348,7 @@ static pleach_status append_grad_bias(plc_lower *lower, conv_params p, plc_tenso
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch, (size_t)p.groups * (size_t)p.K, 1, 1);
     launch->bytes = plc_tensor_bytes(lower, dy);
+    set_shape(launch, &p);
 done:
     return status;
 }

@@ -81,6 +81,7 @@ static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *co
     plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
                       (size_t)lower->n_blocks);
     launch->bytes = bytes;
+    plc_launch_set_shape(launch, "%dx%dx%d->%dx%d", p->C, p->H, p->W, p->P, p->Q);
 done:
     return status;
 }
