@@ -110,8 +110,8 @@ static pleach_status measure_chains(pleach_device *device, plc_fma_peak *peak)
     add_count(&p, FMA_ROUNDS);
     plc_launch_groups(device, p.launch, (size_t)n_groups, 1, 1);
     TRY(time_probe(&p, &seconds));
-    peak->gflops = fmax(peak->gflops, 2e-9 * peak->chains * FMA_UNROLL * n_groups * device->lanes /
-                                          seconds);
+    peak->gflops =
+        fmax(peak->gflops, 2e-9 * peak->chains * FMA_UNROLL * n_groups * device->lanes / seconds);
 done:
     plc_launch_list_finish(&p.list);
     plc_buffer_destroy(device, &y);
@@ -152,9 +152,9 @@ static pleach_status measure_memory(pleach_device *device, plc_bandwidth *bandwi
 
     TRY(plc_buffer_create(device, "read array", bytes, &x));
     TRY(plc_buffer_create(device, "written array", bytes, &y));
-    TRY(measure_traffic(device, "memory_copy", x, y, n_pixels, 2, &bandwidth->copy));
-    TRY(measure_traffic(device, "memory_read", x, y, n_pixels, 1, &bandwidth->read));
-    TRY(measure_traffic(device, "memory_write", x, y, n_pixels, 1, &bandwidth->write));
+    TRY(measure_traffic(device, "memory_copy", x, y, n_pixels, 2, &bandwidth->copy_gb_s));
+    TRY(measure_traffic(device, "memory_read", x, y, n_pixels, 1, &bandwidth->read_gb_s));
+    TRY(measure_traffic(device, "memory_write", x, y, n_pixels, 1, &bandwidth->write_gb_s));
 done:
     plc_buffer_destroy(device, &x);
     plc_buffer_destroy(device, &y);
@@ -226,8 +226,10 @@ pleach_status plc_peaks_measure(pleach_device *device, plc_peaks *peaks)
     pleach_status status = PLEACH_OK;
 
     TRY(make_rows(device, peaks));
-    for (size_t i = 0; i < peaks->n_fma; i++)
+    for (size_t i = 0; i < peaks->n_fma; i++) {
         TRY(measure_chains(device, &peaks->fma[i]));
+        peaks->gflops = fmax(peaks->gflops, peaks->fma[i].gflops);
+    }
     for (size_t i = 0; i < peaks->n_bandwidth; i++)
         TRY(measure_memory(device, &peaks->bandwidth[i]));
     TRY(measure_launches(device, peaks));
@@ -242,15 +244,6 @@ void plc_peaks_finish(plc_peaks *peaks)
     *peaks = (plc_peaks){0};
 }
 
-double plc_peaks_gflops(const plc_peaks *peaks)
-{
-    double best = 0;
-
-    for (size_t i = 0; i < peaks->n_fma; i++)
-        best = fmax(best, peaks->fma[i].gflops);
-    return best;
-}
-
 double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes)
 {
     double best = 0;
@@ -258,7 +251,7 @@ double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes)
     for (size_t i = peaks->n_bandwidth; i-- > 0;) {
         const plc_bandwidth *row = &peaks->bandwidth[i];
 
-        best = fmax(best, fmax(row->copy, fmax(row->read, row->write)));
+        best = fmax(best, fmax(row->copy_gb_s, fmax(row->read_gb_s, row->write_gb_s)));
         if ((double)row->bytes <= bytes)
             break;
     }
@@ -267,7 +260,8 @@ double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes)
 
 double plc_peaks_seconds(const plc_peaks *peaks, double flops, double bytes)
 {
-    const double gflops = plc_peaks_gflops(peaks), gb_s = plc_peaks_bandwidth(peaks, bytes);
+    const double gb_s = plc_peaks_bandwidth(peaks, bytes);
 
-    return fmax(gflops > 0 ? 1e-9 * flops / gflops : 0, gb_s > 0 ? 1e-9 * bytes / gb_s : 0);
+    return fmax(peaks->gflops > 0 ? 1e-9 * flops / peaks->gflops : 0,
+                gb_s > 0 ? 1e-9 * bytes / gb_s : 0);
 }

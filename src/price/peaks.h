@@ -13,11 +13,12 @@ typedef struct plc_fma_peak {
 // Traffic in GB/s (10^9 bytes) over an array of `bytes`: copying counts reads and writes.
 typedef struct plc_bandwidth {
     long long bytes;
-    double copy, read, write;
+    double copy_gb_s, read_gb_s, write_gb_s;
 } plc_bandwidth;
 
 // Works when zero.
 typedef struct plc_peaks {
+    double gflops;     // the best over chains
     plc_fma_peak *fma; // owned, by chains
     size_t n_fma, fma_capacity;
     plc_bandwidth *bandwidth; // owned, smallest array first
@@ -30,9 +31,6 @@ typedef struct plc_peaks {
 // before and after something, peaks hold for what was between. Blocks.
 pleach_status plc_peaks_measure(pleach_device *device, plc_peaks *peaks);
 void plc_peaks_finish(plc_peaks *peaks);
-
-// The best over chains, in GFLOPS; 0 when nothing is measured.
-double plc_peaks_gflops(const plc_peaks *peaks);
 
 // The roof, in GB/s, for work that moves `bytes`: the best of copy, read and write over arrays of
 // that size, or larger. Between two sizes that of the smaller one, which caches serve better.
