@@ -3,9 +3,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <base/clock.h>
 #include <base/memory.h>
 #include <base/random.h>
+#include <price/energy.h>
 
 // A repeat runs as many steps as fill this time: long against the clock and the queue's start.
 static const double repeat_seconds = 0.5;
@@ -164,21 +166,34 @@ done:
     return status;
 }
 
+// The processors' counters tell nothing of another device's energy.
+static bool read_energy(const pleach_device *device, plc_energy *energy)
+{
+    return strcmp(device->info->kind, "cpu") == 0 && plc_energy_read(PLC_ENERGY_FOLDER, energy);
+}
+
 pleach_status plc_workload_speed(plc_workload *workload, int n_repeats, plc_speed *speed)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)n_repeats;
+    pleach_session *s = workload->session;
+    plc_energy before, after;
     double *speeds = NULL, one = 0, seconds = 0;
 
-    TRY(plc_alloc(workload->session->ctx, n, sizeof *speeds, &speeds));
+    TRY(plc_alloc(s->ctx, n, sizeof *speeds, &speeds));
     TRY(plc_workload_run(workload, 2)); // caches, clocks, lazily finished kernels
     TRY(time_steps(workload, 1, &one));
     const int n_steps = steps_in(repeat_seconds, one, 0, 1 << 30) + 1;
 
+    const bool tells_energy = read_energy(s->device, &before);
     for (int i = 0; i < n_repeats; i++) {
         TRY(time_steps(workload, n_steps, &seconds));
-        speeds[i] = (double)n_steps * workload->session->batch / seconds;
+        speeds[i] = (double)n_steps * s->batch / seconds;
     }
+    speed->joules_per_image =
+        tells_energy && read_energy(s->device, &after)
+            ? plc_energy_joules(&before, &after) / ((double)n_repeats * n_steps * s->batch)
+            : (double)NAN;
     speed->best = plc_quantile(speeds, n, 1.0); // which sorts them
     speed->median = (speeds[n / 2] + speeds[(n - 1) / 2]) / 2.0;
     TRY(time_waited(workload, one, speed));

@@ -37,6 +37,8 @@ typedef struct plc_speed {
     double best, median; // images per second
     double p50, p90;
     int n_waited;
+    double
+        joules_per_image; // of the processors; NAN where the machine does not tell, or for no CPU
 } plc_speed;
 
 // Takes n_repeats measurements of about half a second each, then steps with waits for about as long
