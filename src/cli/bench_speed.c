@@ -22,7 +22,6 @@ static void set_speed(const plc_workload *workload, const plc_speed *speed, plc_
     r->wall_ms = 1e3 * r->batch / speed->best;
     r->macs = pleach_graph_macs(session->graph);
     r->gflops = 2e-9 * products * (double)r->macs * speed->median;
-    r->device_peak_bytes = (long long)pleach_device_peak_memory_bytes(session->device);
 }
 
 static void set_start(const plc_workload *workload, plc_bench_result *r)
@@ -32,6 +31,8 @@ static void set_start(const plc_workload *workload, plc_bench_result *r)
     r->start.build_seconds = workload->build.seconds;
     r->start.programs_compiled = workload->build.n_compiled;
     r->start.programs_cached = workload->build.n_cached;
+    r->device_peak_bytes = // before the arrays of the peaks
+        (long long)pleach_device_peak_memory_bytes(workload->session->device);
 }
 
 static pleach_status set_traffic(const plc_workload *workload, plc_bench_result *r)

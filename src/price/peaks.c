@@ -2,6 +2,7 @@
 #include <price/peaks.h>
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <base/clock.h>
 #include <base/memory.h>
@@ -21,7 +22,7 @@ enum {
 };
 
 static const double long_enough = 0.01; // seconds of a launch: thousands of times its start
-static const int chain_counts[] = {2, 4, 8, 12, 16};
+static const int chain_counts[] = {4, 8, 12, 16, 24, 32};
 static const size_t array_bytes[] = {64 << 10, 512 << 10, 4 << 20, 32 << 20, 256 << 20};
 
 // A launch that is repeated: one list, its only launch, and the argument that makes it longer.
@@ -244,18 +245,26 @@ void plc_peaks_finish(plc_peaks *peaks)
     *peaks = (plc_peaks){0};
 }
 
-double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes)
+// A traffic counts while its arrays (copying has two of them) are larger than `bytes`, and once more.
+static double best_from(const plc_peaks *peaks, double bytes, size_t traffic, int n_arrays)
 {
     double best = 0;
 
     for (size_t i = peaks->n_bandwidth; i-- > 0;) {
         const plc_bandwidth *row = &peaks->bandwidth[i];
 
-        best = fmax(best, fmax(row->copy_gb_s, fmax(row->read_gb_s, row->write_gb_s)));
-        if ((double)row->bytes <= bytes)
+        best = fmax(best, *(const double *)((const char *)row + traffic));
+        if ((double)row->bytes * n_arrays <= bytes)
             break;
     }
     return best;
+}
+
+double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes)
+{
+    return fmax(best_from(peaks, bytes, offsetof(plc_bandwidth, copy_gb_s), 2),
+                fmax(best_from(peaks, bytes, offsetof(plc_bandwidth, read_gb_s), 1),
+                     best_from(peaks, bytes, offsetof(plc_bandwidth, write_gb_s), 1)));
 }
 
 double plc_peaks_seconds(const plc_peaks *peaks, double flops, double bytes)

@@ -32,8 +32,8 @@ typedef struct plc_peaks {
 pleach_status plc_peaks_measure(pleach_device *device, plc_peaks *peaks);
 void plc_peaks_finish(plc_peaks *peaks);
 
-// The roof, in GB/s, for work that moves `bytes`: the best of copy, read and write over arrays of
-// that size, or larger. Between two sizes that of the smaller one, which caches serve better.
+// The roof, in GB/s, for work that moves `bytes`: the best of copy, read and write over that much memory,
+// or more. Between two sizes that of the smaller one, which caches serve better.
 double plc_peaks_bandwidth(const plc_peaks *peaks, double bytes);
 
 // The least time that the device needs by its roofline: max(flops / peak, bytes / bandwidth).
