@@ -12,6 +12,7 @@
 
 enum {
     REPEATS = 5,
+    MIN_REPEATS = 2, // also of launches that take long
     EMPTY_LAUNCHES = 500,
     VECTOR_GROUPS = 8,     // per compute unit: some per thread, so that none idles at the end
     WORK_ITEM_GROUPS = 32, // per compute unit: as many as may be resident
@@ -22,6 +23,7 @@ enum {
 };
 
 static const double long_enough = 0.01; // seconds of a launch: thousands of times its start
+static const double patience = 0.1;     // seconds after which no more repeats begin
 static const int chain_counts[] = {4, 8, 12, 16, 24, 32};
 static const size_t array_bytes[] = {64 << 10, 512 << 10, 4 << 20, 32 << 20, 256 << 20};
 
@@ -48,7 +50,7 @@ done:
 static pleach_status time_probe(probe *p, double *seconds)
 {
     pleach_status status = PLEACH_OK;
-    double now = 0, best = INFINITY;
+    double now = 0, best = INFINITY, spent = 0;
 
     TRY(plc_launch_list_freeze(&p->list));
     TRY(run_once(p, &now)); // touches the memory, starts the clocks
@@ -58,9 +60,10 @@ static pleach_status time_probe(probe *p, double *seconds)
         TRY(plc_launch_update_arg(&p->list, p->launch, p->count_arg, &p->count));
         TRY(run_once(p, &now));
     }
-    for (int i = 0; i < REPEATS; i++) {
+    for (int i = 0; i < MIN_REPEATS || (i < REPEATS && spent < patience); i++) {
         TRY(run_once(p, &now));
         best = fmin(best, now);
+        spent += now;
     }
     *seconds = best / p->count;
 done:
