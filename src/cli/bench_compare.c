@@ -97,8 +97,11 @@ pleach_status plc_bench_sides(plc_cli *cli, int argc, char **argv)
     const plc_cli_args accepted = {
         .options = options,
         .args_doc = "FILE...",
-        .doc = "Results of `pleach bench ... --json` side by side: of devices, of versions. Ratios "
-               "are to the first file. Needs no device.",
+        .doc =
+            "Results of `pleach bench ... --json` side by side: of devices, of versions. A file "
+            "may "
+            "hold several documents of one device, as `>>` appends them. Ratios are to the first "
+            "file. Needs no device.",
         .option = take_option,
         .argument = take_argument,
         .user = &args};

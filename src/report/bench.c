@@ -1,6 +1,7 @@
 // Files of benchmark results: written and read by the tables of their fields.
 #include <report/bench.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/file.h>
@@ -19,7 +20,7 @@ void plc_bench_result_finish(plc_bench_result *result)
     *result = (plc_bench_result){0};
 }
 
-// Numbers that are no measurement at all would spoil ratios and charts unseen.
+// What a row of a comparison is named by.
 static pleach_status check_result(pleach_ctx *ctx, const plc_bench_result *result)
 {
     if (strcmp(result->kind, "device") == 0)
@@ -69,6 +70,34 @@ static pleach_status read_results(pleach_ctx *ctx, const json_t *root, plc_bench
     return status;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+// A first document says what device it is; the others must be of the same.
+static pleach_status read_device(pleach_ctx *ctx, const json_t *root, plc_bench *bench)
+{
+    pleach_status status = PLEACH_OK;
+    plc_bench other = {0};
+
+    if (bench->n_documents++ == 0)
+        return plc_fields_read(ctx, plc_bench_fields, root, "file", bench);
+    TRY(plc_fields_read(ctx, plc_bench_fields, root, "file", &other));
+    if (!same_text(other.device.name, bench->device.name) ||
+        !same_text(other.device.mapping, bench->device.mapping) ||
+        other.device.lanes != bench->device.lanes)
+        FAIL(ctx, PLEACH_EINPUT,
+             "document %d is of device '%s' (%d lanes, %s), those before it of '%s' (%d lanes, %s)",
+             bench->n_documents, other.device.name ? other.device.name : "", other.device.lanes,
+             other.device.mapping ? other.device.mapping : "",
+             bench->device.name ? bench->device.name : "", bench->device.lanes,
+             bench->device.mapping ? bench->device.mapping : "");
+done:
+    plc_fields_finish(plc_bench_fields, &other);
+    return status;
+}
+
 static pleach_status read_root(pleach_ctx *ctx, const json_t *root, plc_bench *bench)
 {
     pleach_status status = PLEACH_OK;
@@ -77,9 +106,40 @@ static pleach_status read_root(pleach_ctx *ctx, const json_t *root, plc_bench *b
     if (!schema || strcmp(schema, PLC_BENCH_SCHEMA) != 0)
         FAIL(ctx, PLEACH_EINPUT, "schema is '%s', expected '%s' (from `pleach bench ... --json`)",
              schema ? schema : "", PLC_BENCH_SCHEMA);
-    TRY(plc_fields_read(ctx, plc_bench_fields, root, "file", bench));
+    TRY(read_device(ctx, root, bench));
     TRY(read_results(ctx, root, bench));
 done:
+    return status;
+}
+
+static int count_lines(const char *text, size_t size)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < size; i++)
+        n += text[i] == '\n';
+    return n;
+}
+
+// The document at *at, which is moved behind it and the white space after it.
+static pleach_status read_document(pleach_ctx *ctx, const char *text, size_t size, size_t *at,
+                                   plc_bench *bench)
+{
+    pleach_status status = PLEACH_OK;
+    json_error_t error;
+    json_t *root =
+        json_loadb(text + *at, size - *at, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &error);
+
+    if (!root)
+        FAIL(ctx, PLEACH_EINPUT, "'%s', line %d, column %d: %s", bench->path,
+             count_lines(text, *at) + error.line, error.column, error.text);
+    status = read_root(ctx, root, bench);
+    if (status != PLEACH_OK)
+        plc_fail_in(ctx, status, "'%s'", bench->path);
+    *at += (size_t)error.position;
+    *at += strspn(text + *at, " \t\r\n"); // the text ends with a NUL
+done:
+    json_decref(root);
     return status;
 }
 
@@ -87,23 +147,16 @@ pleach_status plc_bench_read(pleach_ctx *ctx, const char *path, plc_bench *bench
 {
     pleach_status status = PLEACH_OK;
     char *text = NULL;
-    size_t size = 0;
-    json_t *root = NULL;
-    json_error_t error;
+    size_t size = 0, at = 0;
 
     *bench = (plc_bench){.path = path};
     TRY(plc_file_read(ctx, path, MAX_BENCH_BYTES, &text, &size));
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        FAIL(ctx, PLEACH_EINPUT, "'%s', line %d, column %d: %s", path, error.line, error.column,
-             error.text);
-    status = read_root(ctx, root, bench);
-    if (status != PLEACH_OK)
-        plc_fail_in(ctx, status, "'%s'", path);
+    do
+        TRY(read_document(ctx, text, size, &at, bench));
+    while (at < size);
 done:
     if (status != PLEACH_OK)
         plc_bench_finish(bench);
-    json_decref(root);
     free(text);
     return status;
 }
