@@ -16,6 +16,7 @@ static pleach_status add_kernel(pleach_ctx *ctx, const plc_profile_row *row, dou
                                  .ms = row->seconds * 1e3,
                                  .share = total_seconds > 0 ? row->seconds / total_seconds : 0,
                                  .flops = row->flops,
+                                 .executed_flops = row->executed_flops,
                                  .bytes = row->bytes,
                                  .gflops = 1e-9 * row->flops / seconds,
                                  .gb_s = 1e-9 * row->bytes / seconds,

@@ -66,6 +66,11 @@ void plc_launch_arg_float(plc_launch *launch, float value)
     plc_launch_arg_value(launch, &value, sizeof value);
 }
 
+double plc_launch_executed_flops(const plc_launch *launch)
+{
+    return launch->executed_flops > 0 ? launch->executed_flops : launch->flops;
+}
+
 void plc_launch_set_shape(plc_launch *launch, const char *format, ...)
 {
     va_list args;

@@ -19,7 +19,8 @@ typedef struct plc_launch {
     size_t global[3], local[3];
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
-    double flops, bytes; // of one launch
+    double flops, bytes; // of one launch: what the layer's definition takes, what it moves
+    double executed_flops; // what it computes where an algorithm needs fewer; 0: all of them
     double seconds;      // profile: total so far
     long long n_runs;
 } plc_launch;
@@ -41,6 +42,9 @@ void plc_launch_arg_buffer(plc_launch *launch, plc_buffer *buffer);
 void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes);
 void plc_launch_arg_int(plc_launch *launch, int value);
 void plc_launch_arg_float(plc_launch *launch, float value);
+
+// The FLOPs that a launch executes.
+double plc_launch_executed_flops(const plc_launch *launch);
 
 // Words for what the launch works on; cut off where they do not fit.
 void plc_launch_set_shape(plc_launch *launch, const char *format, ...)

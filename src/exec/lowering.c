@@ -82,12 +82,18 @@ static void lower_finish(plc_lower *lower)
     free(lower->scratch_offsets);
 }
 
-// An operator that does not say what its launches work on gets its step's value: "16x32x32".
-static void name_shapes(plc_launch_list *list, int first, plc_shape shape)
+// Says of launches what layer they work on: as its operator describes it, else its value, "16x32x32".
+static void name_launches(plc_launch_list *list, int first, const pleach_graph *graph,
+                          const plc_step *step)
 {
+    const plc_node *node = &graph->nodes[step->node];
+
     for (int i = first; i < list->n_items; i++)
-        if (!list->items[i]->shape[0])
-            plc_launch_set_shape(list->items[i], "%dx%dx%d", shape.c, shape.h, shape.w);
+        if (node->op->describe)
+            node->op->describe(graph, node, list->items[i]->shape, sizeof list->items[i]->shape);
+        else
+            plc_launch_set_shape(list->items[i], "%dx%dx%d", node->shape.c, node->shape.h,
+                                 node->shape.w);
 }
 
 static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool backward)
@@ -103,7 +109,7 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
 
         if (launch)
             TRY(launch(lower, step));
-        name_shapes(lower->list, n_before, lower->graph->nodes[step->output].shape);
+        name_launches(lower->list, n_before, lower->graph, step);
     }
 done:
     if (status != PLEACH_OK)

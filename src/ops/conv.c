@@ -80,6 +80,23 @@ static void cost(const pleach_graph *graph, const plc_node *node, plc_cost *cost
     cost->macs = (long long)plc_param_count(&node->params[0]) * node->shape.h * node->shape.w;
 }
 
+void plc_conv_describe(const pleach_graph *graph, const plc_node *node, char *text, size_t size)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+    const plc_attrs *a = &node->attrs;
+    const int *weight = node->params[0].dims;
+    char groups[16] = "";
+
+    if (node->params[0].n_dims < 4) {
+        snprintf(text, size, "%d->%d", x->c, node->shape.c);
+        return;
+    }
+    if (a->groups > 1)
+        snprintf(groups, sizeof groups, " g%d", a->groups);
+    snprintf(text, size, "%d->%d %dx%d s%d%s %dx%d", x->c, node->shape.c, weight[2], weight[3],
+             a->stride[0], groups, x->h, x->w);
+}
+
 // Output channels of a tile; 4 x 4 pixels was the fastest of 12 tiles on 16 to 64 channels.
 enum { OT = 4 };
 
@@ -196,17 +213,6 @@ static double weight_bytes(const conv_params *p)
     return (double)sizeof(float) * p->groups * p->K * p->C * p->R * p->S;
 }
 
-// "16->16 3x3 s1 32x32": channels, kernel, stride, input; groups where there are several.
-static void set_shape(plc_launch *launch, const conv_params *p)
-{
-    char groups[TILE_OPTION_MAX] = "";
-
-    if (p->groups > 1)
-        snprintf(groups, sizeof groups, " g%d", p->groups);
-    plc_launch_set_shape(launch, "%d->%d %dx%d s%d%s %dx%d", p->groups * p->C, p->groups * p->K,
-                         p->R, p->S, p->stride_w, groups, p->H, p->W);
-}
-
 // Appends a launch whose work-groups compute rows of OT of a group's n_out channels, n_rows rows in
 // all. row_work: multiply-adds of one row of one channel.
 static pleach_status append_rows(plc_lower *lower, const char *kernel, const char *options,
@@ -225,7 +231,6 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
     plc_launch_groups(lower->device, *launch, (size_t)p->groups * (size_t)parts_of(n_out, OT),
                       (size_t)parts_of(n_rows, p->rows), (size_t)p->n_blocks);
     (*launch)->flops = count_flops(p);
-    set_shape(*launch, p);
 done:
     return status;
 }
@@ -318,7 +323,6 @@ static pleach_status append_grad_weight(plc_lower *lower, conv_params p, plc_ten
                           (size_t)(has_fixed_variant(&p) ? p.R : p.R * p.S),
                       (size_t)n_chunks, (size_t)p.splits);
     launch->flops = count_flops(&p);
-    set_shape(launch, &p);
     launch->bytes =
         plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weight_bytes(&p) * n_splits;
 
@@ -329,7 +333,6 @@ static pleach_status append_grad_weight(plc_lower *lower, conv_params p, plc_ten
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_items(launch, (size_t)n_weights);
     launch->bytes = weight_bytes(&p) * (n_splits + 2);
-    set_shape(launch, &p);
 done:
     return status;
 }
@@ -348,7 +351,6 @@ static pleach_status append_grad_bias(plc_lower *lower, conv_params p, plc_tenso
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch, (size_t)p.groups * (size_t)p.K, 1, 1);
     launch->bytes = plc_tensor_bytes(lower, dy);
-    set_shape(launch, &p);
 done:
     return status;
 }
@@ -408,6 +410,7 @@ const struct op op_conv = {
     .shape = shape,
     .channels = channels,
     .cost = cost,
+    .describe = plc_conv_describe,
     .forward = plc_conv_forward,
     .backward = plc_conv_backward,
 };

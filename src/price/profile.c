@@ -43,6 +43,7 @@ pleach_status plc_profile_create(const plc_workload *workload, bool by_shape, pl
             TRY(find_row(workload->session->ctx, profile, launch, by_shape, &row));
             row->n_launches++;
             row->flops += launch->flops;
+            row->executed_flops += plc_launch_executed_flops(launch);
             row->bytes += launch->bytes;
             row->seconds += launch->n_runs ? launch->seconds / (double)launch->n_runs : 0;
         }
@@ -119,6 +120,7 @@ plc_profile_row plc_profile_total(const plc_profile *profile)
     for (size_t i = 0; i < profile->n_items; i++) {
         total.n_launches += profile->items[i].n_launches;
         total.flops += profile->items[i].flops;
+        total.executed_flops += profile->items[i].executed_flops;
         total.bytes += profile->items[i].bytes;
         total.seconds += profile->items[i].seconds;
     }
@@ -133,14 +135,14 @@ double plc_step_roofline_seconds(const plc_workload *workload, const plc_peaks *
 
     for (int i = 0; i < n_lists; i++)
         for (int j = 0; j < lists[i]->n_items; j++)
-            seconds +=
-                plc_peaks_seconds(peaks, lists[i]->items[j]->flops, lists[i]->items[j]->bytes);
+            seconds += plc_peaks_seconds(peaks, plc_launch_executed_flops(lists[i]->items[j]),
+                                         lists[i]->items[j]->bytes);
     return seconds;
 }
 
 double plc_profile_share(const plc_profile_row *row, const plc_peaks *peaks, bool *compute_bound)
 {
-    const double n = row->n_launches, flops = row->flops / n, bytes = row->bytes / n;
+    const double n = row->n_launches, flops = row->executed_flops / n, bytes = row->bytes / n;
     const double least = plc_peaks_seconds(peaks, flops, bytes);
 
     *compute_bound = flops > 0 && plc_peaks_seconds(peaks, flops, 0) >= least;

@@ -11,8 +11,8 @@ typedef struct plc_profile_row {
     const char *kernel;             // static
     char shape[PLC_MAX_SHAPE_TEXT]; // "" in a profile by kernel
     int n_launches;
-    double flops, bytes;
-    double seconds; // the least of the steps that were profiled; 0: none was
+    double flops, executed_flops, bytes; // as plc_launch has them
+    double seconds;                      // the least of the steps that were profiled; 0: none was
 } plc_profile_row;
 
 // Works when zero.

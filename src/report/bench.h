@@ -16,10 +16,11 @@
 typedef struct plc_bench_kernel {
     char *kernel, *shape; // shape: "" in a profile by kernel
     int runs;
-    double ms, share; // of the time of all kernels
-    double flops, bytes, gflops, gb_s;
-    char *bound;       // by the roofline of the peaks: "compute" "memory"
-    double peak_share; // of what bounds it
+    double ms, share;                    // of the time of all kernels
+    double flops, executed_flops, bytes; // by the layer's definition; by the algorithm; moved
+    double gflops, gb_s;                 // flops and bytes over ms
+    char *bound;                         // by the roofline of the peaks: "compute" "memory"
+    double peak_share;                   // of what bounds it
 } plc_bench_kernel;
 
 typedef struct plc_bench_result {

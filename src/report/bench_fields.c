@@ -40,12 +40,19 @@ static const plc_field profile_fields[] = {
 };
 
 static const plc_field op_fields[] = {
-    PLC_FIELD(plc_bench_kernel, TEXT, kernel),     PLC_FIELD(plc_bench_kernel, TEXT, shape),
-    PLC_FIELD(plc_bench_kernel, INT, runs),        PLC_FIELD(plc_bench_kernel, REAL, ms),
-    PLC_FIELD(plc_bench_kernel, REAL, share),      PLC_FIELD(plc_bench_kernel, REAL, flops),
-    PLC_FIELD(plc_bench_kernel, REAL, bytes),      PLC_FIELD(plc_bench_kernel, REAL, gflops),
-    PLC_FIELD(plc_bench_kernel, REAL, gb_s),       PLC_FIELD(plc_bench_kernel, TEXT, bound),
-    PLC_FIELD(plc_bench_kernel, REAL, peak_share), PLC_FIELDS_END,
+    PLC_FIELD(plc_bench_kernel, TEXT, kernel),
+    PLC_FIELD(plc_bench_kernel, TEXT, shape),
+    PLC_FIELD(plc_bench_kernel, INT, runs),
+    PLC_FIELD(plc_bench_kernel, REAL, ms),
+    PLC_FIELD(plc_bench_kernel, REAL, share),
+    PLC_FIELD(plc_bench_kernel, REAL, flops),
+    PLC_FIELD(plc_bench_kernel, REAL, executed_flops),
+    PLC_FIELD(plc_bench_kernel, REAL, bytes),
+    PLC_FIELD(plc_bench_kernel, REAL, gflops),
+    PLC_FIELD(plc_bench_kernel, REAL, gb_s),
+    PLC_FIELD(plc_bench_kernel, TEXT, bound),
+    PLC_FIELD(plc_bench_kernel, REAL, peak_share),
+    PLC_FIELDS_END,
 };
 
 static const plc_field roofline_fields[] = {

@@ -77,8 +77,9 @@ static pleach_status collect_kernels(pleach_ctx *ctx, const plc_bench *file, roo
         for (size_t j = 0; j < file->results[i].n_ops; j++) {
             const plc_bench_kernel *op = &file->results[i].ops[j];
 
-            r->x[r->n] = op->flops / op->bytes; // not finite or 0 where it does not compute
-            r->y[r->n] = op->gflops;
+            // Not finite or 0 where it does not compute.
+            r->x[r->n] = op->executed_flops / op->bytes;
+            r->y[r->n] = 1e-6 * op->executed_flops / op->ms;
             TRY(plc_text_printf(ctx, &label, "%s %s", op->kernel ? op->kernel : "",
                                 op->shape ? op->shape : ""));
             TRY(plc_text_take(ctx, &label, &r->labels[r->n]));

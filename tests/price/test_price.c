@@ -41,10 +41,15 @@ static void the_roof_is_that_of_the_size_below_or_of_any_above(void **state)
 static void the_least_time_is_that_of_what_takes_longer(void **state)
 {
     const plc_profile_row computes = {.n_launches = 2,
-                                      .flops = 4e5,
+                                      .flops = 9e5,
+                                      .executed_flops = 4e5,
                                       .bytes = 2000,
                                       .seconds = 1e-5},
-                          moves = {.n_launches = 1, .flops = 10, .bytes = 2e5, .seconds = 1e-4};
+                          moves = {.n_launches = 1,
+                                   .flops = 10,
+                                   .executed_flops = 10,
+                                   .bytes = 2e5,
+                                   .seconds = 1e-4};
     bool compute_bound;
 
     (void)state;
