@@ -80,23 +80,6 @@ static void cost(const pleach_graph *graph, const plc_node *node, plc_cost *cost
     cost->macs = (long long)plc_param_count(&node->params[0]) * node->shape.h * node->shape.w;
 }
 
-void plc_conv_describe(const pleach_graph *graph, const plc_node *node, char *text, size_t size)
-{
-    const plc_shape *x = plc_op_input_shape(graph, node, 0);
-    const plc_attrs *a = &node->attrs;
-    const int *weight = node->params[0].dims;
-    char groups[16] = "";
-
-    if (node->params[0].n_dims < 4) {
-        snprintf(text, size, "%d->%d", x->c, node->shape.c);
-        return;
-    }
-    if (a->groups > 1)
-        snprintf(groups, sizeof groups, " g%d", a->groups);
-    snprintf(text, size, "%d->%d %dx%d s%d%s %dx%d", x->c, node->shape.c, weight[2], weight[3],
-             a->stride[0], groups, x->h, x->w);
-}
-
 // Output channels of a tile; 4 x 4 pixels was the fastest of 12 tiles on 16 to 64 channels.
 enum { OT = 4 };
 
@@ -410,7 +393,7 @@ const struct op op_conv = {
     .shape = shape,
     .channels = channels,
     .cost = cost,
-    .describe = plc_conv_describe,
+    .describe = plc_op_describe_weights,
     .forward = plc_conv_forward,
     .backward = plc_conv_backward,
 };
