@@ -24,6 +24,7 @@ static pleach_status add_kernel(pleach_ctx *ctx, const plc_profile_row *row, dou
                                                      : (double)NAN};
     TRY(plc_strdup(ctx, row->kernel, &kernel->kernel));
     TRY(plc_strdup(ctx, row->shape, &kernel->shape));
+    TRY(plc_strdup(ctx, row->pass, &kernel->pass));
     TRY(plc_strdup(ctx, !peaks ? "" : compute_bound ? "compute" : "memory", &kernel->bound));
 done:
     return status;
@@ -51,8 +52,10 @@ pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *i
     plc_table table = {0};
 
     plc_table_column(&table, 'l', "kernel");
-    if (by_shape)
+    if (by_shape) {
         plc_table_column(&table, 'l', "shape");
+        plc_table_column(&table, 'l', "pass");
+    }
     plc_table_column(&table, 'r', "runs");
     plc_table_column(&table, 'r', "ms");
     plc_table_column(&table, 'r', "share");
@@ -64,8 +67,10 @@ pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *i
     }
     for (size_t i = 0; i < n; i++) {
         TRY(plc_table_cell(ctx, &table, "%s", items[i].kernel));
-        if (by_shape)
+        if (by_shape) {
             TRY(plc_table_cell(ctx, &table, "%s", items[i].shape));
+            TRY(plc_table_cell(ctx, &table, "%s", items[i].pass));
+        }
         TRY(plc_table_cell(ctx, &table, "%d", items[i].runs));
         TRY(plc_table_cell(ctx, &table, "%.3f", items[i].ms));
         TRY(plc_table_cell(ctx, &table, "%.1f %%", 100.0 * items[i].share));

@@ -6,22 +6,27 @@
 #include <string.h>
 #include <base/memory.h>
 
-// The row of a launch; a new one when there is none yet.
+static bool same_row(const plc_profile_row *a, const plc_profile_row *b)
+{
+    return strcmp(a->kernel, b->kernel) == 0 && strcmp(a->shape, b->shape) == 0 &&
+           strcmp(a->pass, b->pass) == 0;
+}
+
+// The row of a launch; a new one when there is none yet. pass: NULL in a profile by kernel.
 static pleach_status find_row(pleach_ctx *ctx, plc_profile *profile, const plc_launch *launch,
-                              bool by_shape, plc_profile_row **found)
+                              const char *pass, plc_profile_row **found)
 {
     pleach_status status = PLEACH_OK;
+    plc_profile_row wanted = {.kernel = launch->label, .pass = pass ? pass : ""};
     size_t row = 0;
 
-    while (row < profile->n_items &&
-           (strcmp(profile->items[row].kernel, launch->label) != 0 ||
-            (by_shape && strcmp(profile->items[row].shape, launch->shape) != 0)))
+    if (pass)
+        memcpy(wanted.shape, launch->shape, sizeof wanted.shape);
+    while (row < profile->n_items && !same_row(&profile->items[row], &wanted))
         row++;
     if (row == profile->n_items) {
         TRY(plc_grow(ctx, &profile->items, &profile->capacity, row + 1));
-        profile->items[row] = (plc_profile_row){.kernel = launch->label};
-        if (by_shape)
-            memcpy(profile->items[row].shape, launch->shape, sizeof launch->shape);
+        profile->items[row] = wanted;
         profile->n_items++;
     }
     *found = &profile->items[row];
@@ -40,7 +45,8 @@ pleach_status plc_profile_create(const plc_workload *workload, bool by_shape, pl
         for (int j = 0; j < lists[i]->n_items; j++) {
             const plc_launch *launch = lists[i]->items[j];
 
-            TRY(find_row(workload->session->ctx, profile, launch, by_shape, &row));
+            TRY(find_row(workload->session->ctx, profile, launch,
+                         by_shape ? plc_workload_pass(workload, lists[i], j) : NULL, &row));
             row->n_launches++;
             row->flops += launch->flops;
             row->executed_flops += plc_launch_executed_flops(launch);
@@ -115,7 +121,7 @@ void plc_profile_finish(plc_profile *profile)
 
 plc_profile_row plc_profile_total(const plc_profile *profile)
 {
-    plc_profile_row total = {.kernel = ""};
+    plc_profile_row total = {.kernel = "", .pass = ""};
 
     for (size_t i = 0; i < profile->n_items; i++) {
         total.n_launches += profile->items[i].n_launches;

@@ -6,10 +6,11 @@
 #include <price/peaks.h>
 #include <price/workload.h>
 
-// All launches of a step that run one kernel on one shape; numbers are of one step.
+// All launches of a step that run one kernel on one shape in one pass; numbers are of one step.
 typedef struct plc_profile_row {
     const char *kernel;             // static
     char shape[PLC_MAX_SHAPE_TEXT]; // "" in a profile by kernel
+    const char *pass;               // static, plc_workload_pass; "" in a profile by kernel
     int n_launches;
     double flops, executed_flops, bytes; // as plc_launch has them
     double seconds;                      // the least of the steps that were profiled; 0: none was
@@ -21,7 +22,7 @@ typedef struct plc_profile {
     size_t n_items, capacity;
 } plc_profile;
 
-// Rows of a step, not timed yet: one per kernel and shape, or one per kernel.
+// Rows of a step, not timed yet: one per kernel, shape and pass, or one per kernel.
 pleach_status plc_profile_create(const plc_workload *workload, bool by_shape, plc_profile *profile);
 // Runs n_steps, waiting for each launch. The device must have been opened for profiling. What a row
 // took in its fastest step is kept.

@@ -115,6 +115,17 @@ int plc_workload_lists(const plc_workload *workload,
     return 3;
 }
 
+const char *plc_workload_pass(const plc_workload *workload, const plc_launch_list *list, int index)
+{
+    const pleach_session *s = workload->session;
+
+    if (list == &s->input_train)
+        return "input";
+    if (list == &s->infer || (list == &s->train && index < s->n_forward))
+        return "forward";
+    return list == &s->train ? "backward" : "update";
+}
+
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;

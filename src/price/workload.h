@@ -30,6 +30,10 @@ enum { PLC_WORKLOAD_MAX_LISTS = 3 };
 int plc_workload_lists(const plc_workload *workload,
                        const plc_launch_list *lists[PLC_WORKLOAD_MAX_LISTS]);
 
+// The pass of a step to which launch number `index` of one of these lists belongs, a static text:
+// "input" "forward" "backward" (which begins with the loss) "update".
+const char *plc_workload_pass(const plc_workload *workload, const plc_launch_list *list, int index);
+
 // Images per second of steps that follow one another without a wait, and the time of steps with a
 // wait after each, in seconds: of all such steps, p50 and p90 of them (the least time that 50 and
 // 90 % do not exceed).

@@ -12,9 +12,9 @@
 // Field names are the keys of the JSON. Every text is owned. A number that was not measured is NAN
 // (null), a count 0.
 
-// The launches of a step that run one kernel, or one kernel on one shape; numbers are of one step.
+// The launches of a step that run one kernel, or one kernel on one shape in one pass; numbers are of one step.
 typedef struct plc_bench_kernel {
-    char *kernel, *shape; // shape: "" in a profile by kernel
+    char *kernel, *shape, *pass; // shape and pass: "" in a profile by kernel
     int runs;
     double ms, share;                    // of the time of all kernels
     double flops, executed_flops, bytes; // by the layer's definition; by the algorithm; moved
@@ -60,7 +60,7 @@ typedef struct plc_bench_result {
     size_t n_profile, profile_capacity;
 
     // ops
-    plc_bench_kernel *ops; // by kernel and shape, longest first
+    plc_bench_kernel *ops; // by kernel, shape and pass, longest first
     size_t n_ops, ops_capacity;
 } plc_bench_result;
 
@@ -86,6 +86,10 @@ typedef struct plc_bench {
 // wrong type: file, result and key).
 pleach_status plc_bench_read(pleach_ctx *ctx, const char *path, plc_bench *bench);
 void plc_bench_finish(plc_bench *bench);
+
+// Appends "conv_forward 16->16 3x3 s1 32x32 forward" to an empty text.
+pleach_status plc_bench_name_kernel(pleach_ctx *ctx, const plc_bench_kernel *kernel,
+                                    plc_text *text);
 
 enum { PLC_BENCH_MAX_FILES = 8 }; // side by side
 

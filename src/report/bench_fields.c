@@ -40,6 +40,7 @@ static const plc_field profile_fields[] = {
 };
 
 static const plc_field op_fields[] = {
+    PLC_FIELD(plc_bench_kernel, TEXT, pass),
     PLC_FIELD(plc_bench_kernel, TEXT, kernel),
     PLC_FIELD(plc_bench_kernel, TEXT, shape),
     PLC_FIELD(plc_bench_kernel, INT, runs),

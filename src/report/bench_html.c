@@ -80,8 +80,7 @@ static pleach_status collect_kernels(pleach_ctx *ctx, const plc_bench *file, roo
             // Not finite or 0 where it does not compute.
             r->x[r->n] = op->executed_flops / op->bytes;
             r->y[r->n] = 1e-6 * op->executed_flops / op->ms;
-            TRY(plc_text_printf(ctx, &label, "%s %s", op->kernel ? op->kernel : "",
-                                op->shape ? op->shape : ""));
+            TRY(plc_bench_name_kernel(ctx, op, &label));
             TRY(plc_text_take(ctx, &label, &r->labels[r->n]));
             r->n++;
         }

@@ -95,6 +95,32 @@ done:
     return status;
 }
 
+pleach_status plc_bench_name_kernel(pleach_ctx *ctx, const plc_bench_kernel *kernel, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    const char *const parts[] = {kernel->kernel, kernel->shape, kernel->pass};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i] && *parts[i])
+            TRY(plc_text_printf(ctx, text, "%s%s", text->length ? " " : "", parts[i]));
+    if (!text->length)
+        TRY(plc_text_printf(ctx, text, "?"));
+done:
+    return status;
+}
+
+static pleach_status add_kernel(const filling *f, const plc_bench_kernel *kernel)
+{
+    pleach_status status = PLEACH_OK;
+    plc_text name = {0};
+
+    TRY(plc_bench_name_kernel(f->ctx, kernel, &name));
+    TRY(add(f, kernel->ms, "%s, ms", name.data));
+done:
+    plc_text_finish(&name);
+    return status;
+}
+
 static pleach_status add_ops(const filling *f, const plc_bench_result *r)
 {
     pleach_status status = PLEACH_OK;
@@ -102,8 +128,7 @@ static pleach_status add_ops(const filling *f, const plc_bench_result *r)
     TRY(add(f, r->kernel_ms, "all kernels, ms"));
     TRY(add(f, r->roofline.share, "share of the roofline"));
     for (size_t i = 0; i < r->n_ops; i++)
-        TRY(add(f, r->ops[i].ms, "%s %s, ms", r->ops[i].kernel ? r->ops[i].kernel : "",
-                r->ops[i].shape ? r->ops[i].shape : ""));
+        TRY(add_kernel(f, &r->ops[i]));
 done:
     return status;
 }

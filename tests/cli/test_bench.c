@@ -117,8 +117,9 @@ static void check_ops(const char *words, int wanted_batch)
         ms += number(op, "ms");
         share += number(op, "share");
         bytes += number(op, "bytes");
-        snprintf(name, sizeof name, "%s %s", json_string_value(json_object_get(op, "kernel")),
-                 json_string_value(json_object_get(op, "shape")));
+        snprintf(name, sizeof name, "%s %s %s", json_string_value(json_object_get(op, "kernel")),
+                 json_string_value(json_object_get(op, "shape")),
+                 json_string_value(json_object_get(op, "pass")));
         assert_null(json_object_get(seen, name)); // one row each
         json_object_set_new(seen, name, json_true());
     }
@@ -127,9 +128,13 @@ static void check_ops(const char *words, int wanted_batch)
     assert_near(bytes, number(result, "bytes_per_step"), 1e-6);
     assert_share(number(result, "roofline.share"));
     // What cnn5 is made of: forward, both gradients, batch norm, loss, update.
-    static const char *const expected[] = {
-        "conv_forward 3->16 3x3 s1 16x16", "conv_grad_weight 3->16 3x3 s1 16x16",
-        "bn_apply 16x16x16", "softmax_cross_entropy 10 classes", "augment 3x16x16"};
+    static const char *const expected[] = {"conv_forward 3->16 3x3 s1 16x16 forward",
+                                           "conv_grad_weight 3->16 3x3 s1 16x16 backward",
+                                           "bn_apply 16x16x16 forward",
+                                           "max_pool_backward 16x16x16->8x8 backward",
+                                           "softmax_cross_entropy 10 classes backward",
+                                           "augment 3x16x16 input",
+                                           "sgd_step 98970 weights update"};
     for (i = 0; i < sizeof expected / sizeof *expected; i++)
         if (!json_object_get(seen, expected[i]))
             fail_msg("no row '%s' in\n%s", expected[i], out);
