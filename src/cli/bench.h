@@ -1,31 +1,80 @@
-// Times of kernels, summed over the launches of a session by the kernel's name.
+// What the sub-commands of `pleach bench` share: their options, rows of kernels, output.
 #ifndef PLC_CLI_BENCH_H
 #define PLC_CLI_BENCH_H
 
-#include <jansson.h>
-#include <base/text.h>
-#include <train/optimizer.h>
+#include <argp.h>
+#include <cli/cli.h>
+#include <price/profile.h>
+#include <report/bench.h>
 
-typedef struct plc_profile_row {
-    const char *kernel; // static
-    long long n_runs;
-    double seconds, flops, bytes; // of all runs
-} plc_profile_row;
+// Each gets the words behind its own name; argv[0] is "pleach bench NAME".
+pleach_status plc_bench_train(plc_cli *cli, int argc, char **argv);  // bench_speed.c
+pleach_status plc_bench_infer(plc_cli *cli, int argc, char **argv);  // bench_speed.c
+pleach_status plc_bench_ops(plc_cli *cli, int argc, char **argv);    // bench_ops.c
+pleach_status plc_bench_device(plc_cli *cli, int argc, char **argv); // bench_device.c
+pleach_status plc_bench_sides(plc_cli *cli, int argc, char **argv);  // bench_compare.c: `compare`
 
-// Works when zero.
-typedef struct plc_profile {
-    plc_profile_row *items; // owned, longest first
-    size_t n_items, capacity;
-} plc_profile;
+// Options of the sub-commands that run a network.
+typedef struct plc_bench_args {
+    const char *model;
+    int input[3], n_classes, batch, n_repeats;
+    bool profile, roofline;
+} plc_bench_args;
 
-// Sets the times of all launches of the session and of its optimizer (NULL: none) to zero.
-void plc_profile_reset(const pleach_session *session, const plc_optimizer *optimizer);
-// Adds up what they took since then.
-pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
-                                  const plc_optimizer *optimizer, plc_profile *profile);
-void plc_profile_finish(plc_profile *profile);
+enum {
+    PLC_BENCH_KEY_MODEL = 1,
+    PLC_BENCH_KEY_INPUT,
+    PLC_BENCH_KEY_CLASSES,
+    PLC_BENCH_KEY_BATCH,
+    PLC_BENCH_KEY_REPEATS,
+    PLC_BENCH_KEY_PROFILE,
+    PLC_BENCH_KEY_ROOFLINE,
+};
 
-pleach_status plc_profile_print(pleach_ctx *ctx, const plc_profile *profile, plc_text *text);
-json_t *plc_profile_to_json(const plc_profile *profile);
+#define PLC_BENCH_NETWORK_OPTIONS                                                                   \
+    {"model",                                                                                       \
+     PLC_BENCH_KEY_MODEL,                                                                           \
+     "NAME|FILE",                                                                                   \
+     0,                                                                                             \
+     "network by name, or a model file (default resnet20)",                                         \
+     1},                                                                                            \
+        {"input",                                                                                   \
+         PLC_BENCH_KEY_INPUT,                                                                       \
+         "CxHxW",                                                                                   \
+         0,                                                                                         \
+         "image size of a network by name (default 3x32x32)",                                       \
+         1},                                                                                        \
+        {"classes", PLC_BENCH_KEY_CLASSES, "N", 0, "classes of a network by name (default 10)", 1}, \
+    {                                                                                               \
+        "batch", PLC_BENCH_KEY_BATCH, "N", 0, "images per step (default 128)", 1                    \
+    }
+
+extern const plc_bench_args plc_bench_defaults;
+
+// Takes any of the keys above; `user` is the plc_bench_args.
+pleach_status plc_bench_take_option(plc_cli *cli, void *user, int key, const char *value);
+
+// Opens the device and a workload on it for the network that `args` name, which fill the result's
+// kind, model, input and batch as well. The caller finishes all three.
+pleach_status plc_bench_open(plc_cli *cli, const plc_bench_args *args, const char *kind,
+                             bool profiles, pleach_device **device, plc_workload *workload,
+                             plc_bench_result *result);
+
+// Appends the rows of a profile to a list of the result, longest first, with what the peaks (NULL: not
+// known) say of them.
+pleach_status plc_bench_add_kernels(pleach_ctx *ctx, const plc_profile *profile,
+                                    const plc_peaks *peaks, plc_bench_kernel **items, size_t *n,
+                                    size_t *capacity);
+
+// Appends a table of kernels to `text`; with shapes and shares of the peaks, or without.
+pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *items, size_t n,
+                                      bool by_shape, plc_text *text);
+
+// One line: "peaks: 480 GFLOPS, 48.0 GB/s in cache, 32.0 GB/s in memory".
+pleach_status plc_bench_print_peaks(pleach_ctx *ctx, const plc_peaks *peaks, plc_text *text);
+
+// Prints the document of one result on standard output.
+pleach_status plc_bench_print_json(plc_cli *cli, const pleach_device *device,
+                                   const plc_bench_result *result);
 
 #endif

@@ -1,121 +1,85 @@
-// The table of `pleach bench --profile`.
+// Rows of kernels in the results of `pleach bench`, and their tables.
 #include <cli/bench.h>
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <base/memory.h>
-#include <report/table.h>
 
-enum { N_LISTS = 7 };
-
-static void launch_lists(const pleach_session *s, const plc_optimizer *optimizer,
-                         const plc_launch_list *lists[N_LISTS])
-{
-    static const plc_launch_list none = {0};
-    const plc_launch_list *all[N_LISTS] = {&s->input_train,
-                                           &s->input_infer,
-                                           &s->train,
-                                           &s->prepare,
-                                           &s->infer,
-                                           &s->infer_loss,
-                                           optimizer ? plc_optimizer_launches(optimizer) : &none};
-
-    memcpy(lists, all, sizeof all);
-}
-
-void plc_profile_reset(const pleach_session *session, const plc_optimizer *optimizer)
-{
-    const plc_launch_list *lists[N_LISTS];
-
-    launch_lists(session, optimizer, lists);
-    for (int i = 0; i < N_LISTS; i++)
-        for (int j = 0; j < lists[i]->n_items; j++) {
-            lists[i]->items[j]->seconds = 0;
-            lists[i]->items[j]->n_runs = 0;
-        }
-}
-
-static pleach_status add_launch(pleach_ctx *ctx, plc_profile *profile, const plc_launch *launch)
+static pleach_status add_kernel(pleach_ctx *ctx, const plc_profile_row *row, double total_seconds,
+                                const plc_peaks *peaks, plc_bench_kernel *kernel)
 {
     pleach_status status = PLEACH_OK;
-    size_t row = 0;
+    const double seconds = row->seconds > 0 ? row->seconds : (double)NAN;
+    bool compute_bound = false;
 
-    while (row < profile->n_items && strcmp(profile->items[row].kernel, launch->label) != 0)
-        row++;
-    if (row == profile->n_items) {
-        TRY(plc_grow(ctx, &profile->items, &profile->capacity, row + 1));
-        profile->items[row] = (plc_profile_row){.kernel = launch->label};
-        profile->n_items++;
+    *kernel = (plc_bench_kernel){.runs = row->n_launches,
+                                 .ms = row->seconds * 1e3,
+                                 .share = total_seconds > 0 ? row->seconds / total_seconds : 0,
+                                 .flops = row->flops,
+                                 .executed_flops = row->executed_flops,
+                                 .bytes = row->bytes,
+                                 .gflops = 1e-9 * row->flops / seconds,
+                                 .gb_s = 1e-9 * row->bytes / seconds,
+                                 .peak_share = peaks ? plc_profile_share(row, peaks, &compute_bound)
+                                                     : (double)NAN};
+    TRY(plc_strdup(ctx, row->kernel, &kernel->kernel));
+    TRY(plc_strdup(ctx, row->shape, &kernel->shape));
+    TRY(plc_strdup(ctx, row->pass, &kernel->pass));
+    TRY(plc_strdup(ctx, !peaks ? "" : compute_bound ? "compute" : "memory", &kernel->bound));
+done:
+    return status;
+}
+
+pleach_status plc_bench_add_kernels(pleach_ctx *ctx, const plc_profile *profile,
+                                    const plc_peaks *peaks, plc_bench_kernel **items, size_t *n,
+                                    size_t *capacity)
+{
+    pleach_status status = PLEACH_OK;
+    const double total = plc_profile_total(profile).seconds;
+
+    for (size_t i = 0; i < profile->n_items; i++) {
+        TRY(plc_grow(ctx, items, capacity, *n + 1));
+        TRY(add_kernel(ctx, &profile->items[i], total, peaks, &(*items)[(*n)++]));
     }
-    profile->items[row].n_runs += launch->n_runs;
-    profile->items[row].seconds += launch->seconds;
-    profile->items[row].flops += launch->flops * (double)launch->n_runs;
-    profile->items[row].bytes += launch->bytes * (double)launch->n_runs;
 done:
     return status;
 }
 
-static int longest_first(const void *a, const void *b)
-{
-    const plc_profile_row *x = a, *y = b;
-
-    return (x->seconds < y->seconds) - (x->seconds > y->seconds);
-}
-
-pleach_status plc_profile_collect(pleach_ctx *ctx, const pleach_session *session,
-                                  const plc_optimizer *optimizer, plc_profile *profile)
+pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *items, size_t n,
+                                      bool by_shape, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
-    const plc_launch_list *lists[N_LISTS];
-
-    launch_lists(session, optimizer, lists);
-    for (int i = 0; i < N_LISTS; i++)
-        for (int j = 0; j < lists[i]->n_items; j++)
-            if (lists[i]->items[j]->n_runs > 0)
-                TRY(add_launch(ctx, profile, lists[i]->items[j]));
-    if (profile->n_items)
-        qsort(profile->items, profile->n_items, sizeof *profile->items, longest_first);
-done:
-    return status;
-}
-
-void plc_profile_finish(plc_profile *profile)
-{
-    free(profile->items);
-    *profile = (plc_profile){0};
-}
-
-static double total_seconds(const plc_profile *profile)
-{
-    double total = 0;
-
-    for (size_t i = 0; i < profile->n_items; i++)
-        total += profile->items[i].seconds;
-    return total > 0 ? total : 1;
-}
-
-pleach_status plc_profile_print(pleach_ctx *ctx, const plc_profile *profile, plc_text *text)
-{
-    pleach_status status = PLEACH_OK;
-    const double total = total_seconds(profile);
     plc_table table = {0};
 
     plc_table_column(&table, 'l', "kernel");
+    if (by_shape) {
+        plc_table_column(&table, 'l', "shape");
+        plc_table_column(&table, 'l', "pass");
+    }
     plc_table_column(&table, 'r', "runs");
     plc_table_column(&table, 'r', "ms");
     plc_table_column(&table, 'r', "share");
     plc_table_column(&table, 'r', "GFLOPS");
     plc_table_column(&table, 'r', "GB/s");
-    for (size_t i = 0; i < profile->n_items; i++) {
-        const plc_profile_row *row = &profile->items[i];
-        const double seconds = row->seconds > 0 ? row->seconds : 1;
-
-        TRY(plc_table_cell(ctx, &table, "%s", row->kernel));
-        TRY(plc_table_cell(ctx, &table, "%lld", row->n_runs));
-        TRY(plc_table_cell(ctx, &table, "%.2f", row->seconds * 1e3));
-        TRY(plc_table_cell(ctx, &table, "%.1f %%", 100.0 * row->seconds / total));
-        TRY(plc_table_cell(ctx, &table, "%.1f", row->flops / seconds * 1e-9));
-        TRY(plc_table_cell(ctx, &table, "%.1f", row->bytes / seconds * 1e-9));
+    if (by_shape) {
+        plc_table_column(&table, 'l', "bound by");
+        plc_table_column(&table, 'r', "of its peak");
+    }
+    for (size_t i = 0; i < n; i++) {
+        TRY(plc_table_cell(ctx, &table, "%s", items[i].kernel));
+        if (by_shape) {
+            TRY(plc_table_cell(ctx, &table, "%s", items[i].shape));
+            TRY(plc_table_cell(ctx, &table, "%s", items[i].pass));
+        }
+        TRY(plc_table_cell(ctx, &table, "%d", items[i].runs));
+        TRY(plc_table_cell(ctx, &table, "%.3f", items[i].ms));
+        TRY(plc_table_cell(ctx, &table, "%.1f %%", 100.0 * items[i].share));
+        TRY(plc_table_cell(ctx, &table, "%.1f", items[i].gflops));
+        TRY(plc_table_cell(ctx, &table, "%.1f", items[i].gb_s));
+        if (by_shape) {
+            TRY(plc_table_cell(ctx, &table, "%s", items[i].bound));
+            TRY(plc_table_cell(ctx, &table, "%.0f %%", 100.0 * items[i].peak_share));
+        }
     }
     TRY(plc_table_print(ctx, &table, text));
 done:
@@ -123,20 +87,9 @@ done:
     return status;
 }
 
-json_t *plc_profile_to_json(const plc_profile *profile)
+pleach_status plc_bench_print_peaks(pleach_ctx *ctx, const plc_peaks *peaks, plc_text *text)
 {
-    const double total = total_seconds(profile);
-    json_t *rows = json_array();
-
-    for (size_t i = 0; i < profile->n_items; i++) {
-        const plc_profile_row *row = &profile->items[i];
-        const double seconds = row->seconds > 0 ? row->seconds : 1;
-
-        json_array_append_new(rows, json_pack("{s: s, s: I, s: f, s: f, s: f, s: f}", "kernel",
-                                              row->kernel, "runs", (json_int_t)row->n_runs, "ms",
-                                              row->seconds * 1e3, "share", row->seconds / total,
-                                              "gflops", row->flops / seconds * 1e-9, "gb_s",
-                                              row->bytes / seconds * 1e-9));
-    }
-    return rows;
+    return plc_text_printf(
+        ctx, text, "peaks: %.0f GFLOPS, %.1f GB/s in cache, %.1f GB/s in memory\n", peaks->gflops,
+        plc_peaks_bandwidth(peaks, 0), plc_peaks_bandwidth(peaks, INFINITY));
 }

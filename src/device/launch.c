@@ -2,6 +2,8 @@
 #include <device/launch.h>
 
 #include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
@@ -67,6 +69,20 @@ void plc_launch_arg_int(plc_launch *launch, int value)
 void plc_launch_arg_float(plc_launch *launch, float value)
 {
     plc_launch_arg_value(launch, &value, sizeof value);
+}
+
+double plc_launch_executed_flops(const plc_launch *launch)
+{
+    return launch->executed_flops > 0 ? launch->executed_flops : launch->flops;
+}
+
+void plc_launch_set_shape(plc_launch *launch, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(launch->shape, sizeof launch->shape, format, args);
+    va_end(args);
 }
 
 static pleach_status set_arg(plc_launch_list *list, const plc_launch *launch, int index)

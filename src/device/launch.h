@@ -4,7 +4,7 @@
 
 #include <device/device.h>
 
-enum { PLC_MAX_ARGS = 20, PLC_MAX_ARG_BYTES = 192 };
+enum { PLC_MAX_ARGS = 20, PLC_MAX_ARG_BYTES = 192, PLC_MAX_SHAPE_TEXT = 48 };
 
 typedef struct plc_arg {
     plc_buffer *buffer; // NULL: a value, or local memory
@@ -15,11 +15,13 @@ typedef struct plc_arg {
 
 typedef struct plc_launch {
     const char *label; // the kernel's name, static
+    char shape[PLC_MAX_SHAPE_TEXT]; // what it works on, for people: "16->16 3x3 s1 32x32"
     cl_kernel kernel;  // owned
     size_t global[3], local[3];
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
-    double flops, bytes; // of one launch
+    double flops, bytes; // of one launch: what the layer's definition takes, what it moves
+    double executed_flops; // what it computes where an algorithm needs fewer; 0: all of them
     double seconds;      // profile: total so far
     long long n_runs;
 } plc_launch;
@@ -42,6 +44,13 @@ void plc_launch_arg_value(plc_launch *launch, const void *value, size_t bytes);
 void plc_launch_arg_local(plc_launch *launch, size_t bytes); // local memory of a work-group
 void plc_launch_arg_int(plc_launch *launch, int value);
 void plc_launch_arg_float(plc_launch *launch, float value);
+
+// The FLOPs that a launch executes.
+double plc_launch_executed_flops(const plc_launch *launch);
+
+// Words for what the launch works on; cut off where they do not fit.
+void plc_launch_set_shape(plc_launch *launch, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 // Sets every argument on its kernel. Every buffer must exist by now.
 pleach_status plc_launch_list_freeze(plc_launch_list *list);

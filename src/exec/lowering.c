@@ -82,6 +82,20 @@ static void lower_finish(plc_lower *lower)
     free(lower->scratch_offsets);
 }
 
+// Says of launches what layer they work on: as its operator describes it, else its value, "16x32x32".
+static void name_launches(plc_launch_list *list, int first, const pleach_graph *graph,
+                          const plc_step *step)
+{
+    const plc_node *node = &graph->nodes[step->node];
+
+    for (int i = first; i < list->n_items; i++)
+        if (node->op->describe)
+            node->op->describe(graph, node, list->items[i]->shape, sizeof list->items[i]->shape);
+        else
+            plc_launch_set_shape(list->items[i], "%dx%dx%d", node->shape.c, node->shape.h,
+                                 node->shape.w);
+}
+
 static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool backward)
 {
     pleach_status status = PLEACH_OK;
@@ -91,8 +105,11 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
         const struct op *op = lower->graph->nodes[step->node].op;
         pleach_status (*launch)(plc_lower *, const plc_step *) =
             backward ? op->backward : op->forward;
+        const int n_before = lower->list->n_items;
+
         if (launch)
             TRY(launch(lower, step));
+        name_launches(lower->list, n_before, lower->graph, step);
     }
 done:
     if (status != PLEACH_OK)

@@ -39,6 +39,8 @@ struct op {
     void (*channels)(struct plc_channels *channels, const pleach_graph *graph, int node);
     // NULL: costs nothing (a view).
     void (*cost)(const pleach_graph *graph, const plc_node *node, plc_cost *cost);
+    // Words for what the layer works on, as "16->16 3x3 s1 32x32". NULL: the value's shape, "16x32x32".
+    void (*describe)(const pleach_graph *graph, const plc_node *node, char *text, size_t size);
     // Append the launches of one step (ops/lower.h). NULL: a view, nothing to do.
     pleach_status (*forward)(struct plc_lower *lower, const struct plc_step *step);
     pleach_status (*backward)(struct plc_lower *lower, const struct plc_step *step);

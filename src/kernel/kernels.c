@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <base/clock.h>
 #include <base/memory.h>
 #include <base/text.h>
 #include <kernel/cache.h>
@@ -21,6 +22,7 @@ struct plc_kernels {
     program *programs;     // owned
     int n_programs;
     size_t capacity;
+    plc_build_counts counts;
 };
 
 pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, plc_kernels **out)
@@ -85,6 +87,11 @@ void pleach_device_close(pleach_device **device)
     plc_device_close_base(device);
 }
 
+plc_build_counts plc_kernels_counts(const pleach_device *device)
+{
+    return device->kernels->counts;
+}
+
 // The compiler's log as the error's text.
 static pleach_status build_error(pleach_device *device, cl_program built, const char *file,
                                  const char *options)
@@ -122,8 +129,10 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     plc_cache_key(device, source, all_options, key);
     if (kernels->cache_folder) {
         TRY(plc_cache_load(device, kernels->cache_folder, key, all_options, &built));
-        if (built)
+        if (built) {
+            kernels->counts.n_cached++;
             goto built_one;
+        }
     }
     plc_log(device->ctx, PLEACH_LOG_DEBUG, "building %s %s", name, all_options);
     built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
@@ -133,6 +142,7 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     if (error == CL_BUILD_PROGRAM_FAILURE)
         TRY(build_error(device, built, name, all_options));
     TRY(plc_cl_check(device->ctx, error, "clBuildProgram"));
+    kernels->counts.n_compiled++;
     if (kernels->cache_folder)
         plc_cache_store(device, kernels->cache_folder, key, built);
 built_one:
@@ -162,7 +172,9 @@ static pleach_status get_program(plc_kernels *kernels, const char *file, const c
     *entry = (program){0};
     TRY(plc_strdup(ctx, file, &entry->file));
     TRY(plc_strdup(ctx, options, &entry->options));
+    const double begin = plc_clock_seconds();
     TRY(build(kernels, file, options, &entry->program));
+    kernels->counts.seconds += plc_clock_seconds() - begin;
     kernels->n_programs++;
     *out = entry->program;
     return status;

@@ -14,6 +14,14 @@ pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir,
                                  plc_kernels **kernels);
 void plc_kernels_destroy(plc_kernels **kernels);
 
+// What the kernels of a device have cost so far. A program holds the kernels of one file and options.
+typedef struct plc_build_counts {
+    int n_compiled, n_cached; // programs from source, and from the binary cache
+    double seconds;           // of both
+} plc_build_counts;
+
+plc_build_counts plc_kernels_counts(const pleach_device *device);
+
 // A new kernel object of program `file` ("conv": cl/conv.cl) built with `options` ("-DOT=4 -DPT=4").
 // LANES and LANES_IN_VECTOR are added. A program is built once per options, then comes from the cache.
 // Fails with PLEACH_EBUILD: the compiler's log and the numbered source line.

@@ -87,6 +87,12 @@ static int make_coefficients(plc_lower *lower, int node)
                              (size_t)BN_N_COEFFICIENTS * (size_t)lower->graph->nodes[node].shape.c);
 }
 
+// Two sums of each channel, split and lane.
+static double partials_bytes(const plc_lower *lower, const batch_norm_params *p)
+{
+    return 2.0 * p->C * p->n_splits * lower->device->lanes * sizeof(float);
+}
+
 // Appends a launch with a group for each channel and split.
 static pleach_status append_sums(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                                  int n_buffers, const batch_norm_params *p, double bytes)
@@ -99,7 +105,7 @@ static pleach_status append_sums(plc_lower *lower, const char *kernel, plc_buffe
     TRY(plc_append_tensor_launch(lower->list, "batch_norm", kernel, buffers, n_buffers, p,
                                  sizeof *p, &launch));
     plc_launch_groups(lower->device, launch, (size_t)p->C, (size_t)p->n_splits, 1);
-    launch->bytes = bytes;
+    launch->bytes = bytes + partials_bytes(lower, p);
     launch->flops = 4.0 * lower->n_images * p->C * p->size;
 done:
     return status;
@@ -116,6 +122,7 @@ static pleach_status append_per_channel(plc_lower *lower, const char *kernel,
     TRY(plc_append_tensor_launch(lower->list, "batch_norm", kernel, buffers, n_buffers, p,
                                  sizeof *p, &launch));
     plc_launch_groups(lower->device, launch, (size_t)p->C, 1, 1);
+    launch->bytes = partials_bytes(lower, p);
 done:
     return status;
 }

@@ -244,6 +244,7 @@ const struct op op_conv = {
     .shape = shape,
     .channels = channels,
     .cost = cost,
+    .describe = plc_op_describe_weights,
     .forward = plc_conv_forward,
     .backward = plc_conv_backward,
 };

@@ -89,6 +89,7 @@ static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
                                  PLC_BUFFERS(y.buffer, lower->masks), &p, sizeof p, &launch));
     plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
                       (size_t)lower->n_blocks);
+    launch->bytes = (double)sizeof(float) * p.C; // more only where a channel is masked
 done:
     return status;
 }

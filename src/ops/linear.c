@@ -45,6 +45,7 @@ const struct op op_linear = {
     .shape = shape,
     .channels = channels,
     .cost = cost,
+    .describe = plc_op_describe_weights,
     .forward = plc_conv_forward,
     .backward = plc_conv_backward,
 };

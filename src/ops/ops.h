@@ -39,6 +39,11 @@ pleach_status plc_op_add_param(pleach_ctx *ctx, plc_node *node, const char *name
 // Sets cost->macs to 0.
 void plc_op_cost_of_pass(const pleach_graph *graph, const plc_node *node, plc_cost *cost);
 
+// Description of a layer with weights: channels, kernel, stride, groups where there are several, input:
+// "16->16 3x3 s1 32x32"; of a linear layer "64->10".
+void plc_op_describe_weights(const pleach_graph *graph, const plc_node *node, char *text,
+                             size_t size);
+
 // Channel rule of everything that works on each channel alone: ties channel i of input 0 to channel i.
 void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int node);
 

@@ -2,6 +2,7 @@
 // Padding counts in neither: max_pool never picks it, avg_pool divides by the pixels inside the image.
 #include <ops/ops.h>
 
+#include <stdio.h>
 #include <pool_params.h>
 #include <ops/tensor_launch.h>
 
@@ -26,6 +27,13 @@ done:
 static pleach_status global_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
     return plc_op_set_shape(ctx, node, plc_op_input_shape(graph, node, 0)->c, 1, 1);
+}
+
+static void describe(const pleach_graph *graph, const plc_node *node, char *text, size_t size)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+
+    snprintf(text, size, "%dx%dx%d->%dx%d", x->c, x->h, x->w, node->shape.h, node->shape.w);
 }
 
 static void set_x(pool_params *p, plc_tensor x)
@@ -165,6 +173,7 @@ const struct op op_max_pool = {
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
+    .describe = describe,
     .forward = max_forward,
     .backward = max_backward,
 };
@@ -176,6 +185,7 @@ const struct op op_avg_pool = {
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
+    .describe = describe,
     .forward = avg_forward,
     .backward = avg_backward,
 };
@@ -186,6 +196,7 @@ const struct op op_global_avg_pool = {
     .shape = global_shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
+    .describe = describe,
     .forward = global_forward,
     .backward = global_backward,
 };

@@ -1,7 +1,8 @@
-// What the shape and cost rules of the operators share: bounds, windows, parameters.
+// What the shape and cost rules of the operators share: bounds, windows, parameters, descriptions.
 #include <ops/ops.h>
 
 #include <limits.h>
+#include <stdio.h>
 
 // Largest kernel, stride, padding or dilation: beyond any image, small enough for 64-bit products.
 enum { WINDOW_MAX = 1 << 16 };
@@ -97,6 +98,24 @@ void plc_op_cost_of_pass(const pleach_graph *graph, const plc_node *node, plc_co
             cost->params += count;
     }
     cost->bytes = floats * (long long)sizeof(float);
+}
+
+void plc_op_describe_weights(const pleach_graph *graph, const plc_node *node, char *text,
+                             size_t size)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+    const plc_attrs *a = &node->attrs;
+    const int *weight = node->params[0].dims;
+    char groups[16] = "";
+
+    if (node->params[0].n_dims < 4) {
+        snprintf(text, size, "%d->%d", x->c, node->shape.c);
+        return;
+    }
+    if (a->groups > 1)
+        snprintf(groups, sizeof groups, " g%d", a->groups);
+    snprintf(text, size, "%d->%d %dx%d s%d%s %dx%d", x->c, node->shape.c, weight[2], weight[3],
+             a->stride[0], groups, x->h, x->w);
 }
 
 void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int node)

@@ -37,6 +37,7 @@ pleach_status plc_loss_lower(plc_lower *lower, int logits_node, plc_buffer *labe
                                  sizeof p, &launch));
     plc_launch_groups(lower->device, launch, (size_t)lower->n_blocks, 1, 1);
     launch->bytes = (wanted ? 2 : 1) * plc_tensor_bytes(lower, x);
+    plc_launch_set_shape(launch, "%d classes", p.K);
 
     TRY(plc_append_tensor_launch(lower->list, "loss", "loss_metrics",
                                  PLC_BUFFERS(lower->workspace, metrics), &p, sizeof p, &launch));
@@ -46,6 +47,8 @@ pleach_status plc_loss_lower(plc_lower *lower, int logits_node, plc_buffer *labe
     loss->valid_arg = launch->n_args;
     plc_launch_arg_int(launch, lower->n_images);
     plc_launch_groups(lower->device, launch, 1, 1, 1);
+    launch->bytes = 2.0 * p.n_blocks * lower->device->lanes * sizeof(float);
+    plc_launch_set_shape(launch, "%d classes", p.K);
 done:
     return status;
 }

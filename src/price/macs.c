@@ -42,6 +42,26 @@ long long pleach_graph_params(const pleach_graph *graph)
     return plc_graph_cost(graph).params;
 }
 
+double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains)
+{
+    enum { UPDATE_PASSES = 5 }; // weights and moments read and written, gradients read
+    double bytes = 0;
+
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const plc_cost cost = plc_node_cost(graph, i);
+        const double weights = (double)cost.params * sizeof(float);
+        const double pass = batch * ((double)cost.bytes - weights) + weights;
+        const bool has_data_gradient = graph->nodes[i].n_inputs && graph->nodes[i].inputs[0] != 0;
+
+        if (cost.macs == 0)
+            continue;
+        bytes += pass;
+        if (trains)
+            bytes += pass + (has_data_gradient ? pass : 0) + UPDATE_PASSES * weights;
+    }
+    return bytes;
+}
+
 pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table)
 {
     pleach_status status = plc_alloc(ctx, (size_t)graph->n_nodes, sizeof **table, table);

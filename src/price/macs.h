@@ -2,6 +2,7 @@
 #ifndef PLC_PRICE_MACS_H
 #define PLC_PRICE_MACS_H
 
+#include <stdbool.h>
 #include <graph/channels.h>
 #include <graph/op.h>
 
@@ -10,6 +11,13 @@ plc_cost plc_node_cost(const pleach_graph *graph, int node);
 
 // Sum over the nodes. pleach_graph_macs and pleach_graph_params are its parts.
 plc_cost plc_graph_cost(const pleach_graph *graph);
+
+// Bytes that one step over `batch` images must move even if nothing but convolutions and linear layers
+// touched memory: each of their operands read and each result written once, forward and, in
+// training, for the data gradient (but that of the images), the weight gradient, and the update
+// with one moment. The kernels between (batch norm, ReLU, additions, pools) would have to be fused
+// into these.
+double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains);
 
 // Cost of each node into a new array of graph->n_nodes that the caller owns.
 pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table);

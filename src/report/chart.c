@@ -1,9 +1,10 @@
-// Charts as inline SVG: axes with round steps, lines, points with a tooltip, bars.
+// Charts as inline SVG: axes with round steps, lines, points with a tooltip.
 #include <report/chart.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <report/page.h>
 
 enum {
     WIDTH = 640,
@@ -13,39 +14,17 @@ enum {
     TOP = 30,
     BOTTOM = 40, // margins around the plot
     WANTED_TICKS = 5,
-    BAR_ROW = 18,
-    BAR_LEFT = 190,
-    BAR_RIGHT = 70,
 };
 
-pleach_status plc_html_escape(pleach_ctx *ctx, const char *words, plc_text *text)
-{
-    pleach_status status = PLEACH_OK;
-
-    for (const char *c = words ? words : ""; *c; c++) {
-        const char *entity = *c == '&'                               ? "&amp;"
-                             : *c == '<'                             ? "&lt;"
-                             : *c == '>'                             ? "&gt;"
-                             : *c == '"'                             ? "&quot;"
-                             : *c == '\''                            ? "&#39;"
-                             : (unsigned char)*c < ' ' || *c == 0x7f ? " "
-                                                                     : NULL;
-        if (entity)
-            TRY(plc_text_append(ctx, text, entity, strlen(entity)));
-        else
-            TRY(plc_text_append(ctx, text, c, 1));
-    }
-done:
-    return status;
-}
-
 typedef struct axis {
-    double low, high, step;
+    double low, high, step; // logarithmic: low and high are powers of ten
+    bool logarithmic;
 } axis;
 
-static bool is_point(const plc_chart_series *series, size_t i)
+static bool is_point(const plc_chart *chart, const plc_chart_series *series, size_t i)
 {
-    return isfinite(series->x[i]) && isfinite(series->y[i]);
+    return isfinite(series->x[i]) && isfinite(series->y[i]) &&
+           (!chart->logarithmic || (series->x[i] > 0 && series->y[i] > 0));
 }
 
 static void widen(axis *range, double value)
@@ -73,14 +52,41 @@ static void round_axis(axis *range, bool whole)
         range->high = range->low + range->step;
 }
 
+static void round_decades(axis *range)
+{
+    range->low = pow(10.0, floor(log10(range->low)));
+    range->high = pow(10.0, ceil(log10(range->high)));
+    if (range->high <= range->low)
+        range->high = range->low * 10;
+}
+
+// Where a value lies between the axis's ends, 0..1.
+static double place(const axis *range, double value)
+{
+    if (range->logarithmic)
+        return log10(value / range->low) / log10(range->high / range->low);
+    return (value - range->low) / (range->high - range->low);
+}
+
 static double place_x(const axis *x, double value)
 {
-    return LEFT + (value - x->low) / (x->high - x->low) * (WIDTH - LEFT - RIGHT);
+    return LEFT + place(x, value) * (WIDTH - LEFT - RIGHT);
 }
 
 static double place_y(const axis *y, double value)
 {
-    return HEIGHT - BOTTOM - (value - y->low) / (y->high - y->low) * (HEIGHT - TOP - BOTTOM);
+    return HEIGHT - BOTTOM - place(y, value) * (HEIGHT - TOP - BOTTOM);
+}
+
+// Ticks from low to high: v = low, next_tick(v), ... while has_tick(v).
+static bool has_tick(const axis *range, double value)
+{
+    return value <= (range->logarithmic ? range->high * 2 : range->high + range->step / 2);
+}
+
+static double next_tick(const axis *range, double value)
+{
+    return range->logarithmic ? value * 10 : value + range->step;
 }
 
 static void format_tick(double value, double step, char *text, size_t size)
@@ -89,6 +95,8 @@ static void format_tick(double value, double step, char *text, size_t size)
         value = 0;
     if (value >= 10000)
         plc_format_count((unsigned long long)value, text, size);
+    else if (step == 0) // logarithmic
+        snprintf(text, size, "%g", value);
     else
         snprintf(text, size, "%.*f", step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9), value);
 }
@@ -100,7 +108,7 @@ static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const ax
     const double scale = chart->percent ? 100.0 : 1.0;
     char tick[PLC_FORMAT_MAX];
 
-    for (double v = y->low; v <= y->high + y->step / 2; v += y->step) {
+    for (double v = y->low; has_tick(y, v); v = next_tick(y, v)) {
         format_tick(v * scale, y->step * scale, tick, sizeof tick);
         TRY(plc_text_printf(ctx, text,
                             "<line class='grid' x1='%d' x2='%d' y1='%.1f' y2='%.1f'/><text "
@@ -108,7 +116,7 @@ static pleach_status draw_axes(pleach_ctx *ctx, const plc_chart *chart, const ax
                             LEFT, WIDTH - RIGHT, place_y(y, v), place_y(y, v), LEFT - 6,
                             place_y(y, v) + 4, tick, chart->percent ? " %" : ""));
     }
-    for (double v = x->low; v <= x->high + x->step / 2; v += x->step) {
+    for (double v = x->low; has_tick(x, v); v = next_tick(x, v)) {
         format_tick(v, x->step, tick, sizeof tick);
         TRY(plc_text_printf(ctx, text, "<text class='mid' x='%.1f' y='%d'>%s</text>", place_x(x, v),
                             HEIGHT - BOTTOM + 16, tick));
@@ -161,7 +169,7 @@ static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
     const double scale = chart->percent ? 100.0 : 1.0;
 
     for (size_t i = 0; i < series->n; i++) {
-        if (!is_point(series, i))
+        if (!is_point(chart, series, i))
             continue;
         const double px = place_x(x, series->x[i]), py = place_y(y, series->y[i]);
 
@@ -172,9 +180,13 @@ static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
         TRY(plc_text_printf(ctx, text, "<circle class='c%d' cx='%.1f' cy='%.1f' r='%s'><title>",
                             series->colour, px, py, series->points_only ? "4.5" : "2.5"));
         TRY(plc_html_escape(ctx, series->name, text));
+        if (series->labels && series->labels[i]) {
+            TRY(plc_text_printf(ctx, text, ", "));
+            TRY(plc_html_escape(ctx, series->labels[i], text));
+        }
         TRY(plc_text_printf(ctx, text, ": %.4g%s at %.6g</title></circle>", series->y[i] * scale,
                             chart->percent ? " %" : "", series->x[i]));
-        if (series->points_only)
+        if (series->points_only && !series->quiet)
             TRY(draw_label(ctx, series, i, px, py, text));
     }
 done:
@@ -192,14 +204,15 @@ static pleach_status draw_series(pleach_ctx *ctx, const plc_chart *chart,
         TRY(plc_text_printf(ctx, text, "<path class='line%s c%d' d='",
                             series->dashed ? " dashed" : "", series->colour));
         for (size_t i = 0; i < series->n; i++)
-            if (is_point(series, i)) {
+            if (is_point(chart, series, i)) {
                 TRY(plc_text_printf(ctx, text, "%c%.1f %.1f", begun ? 'L' : 'M',
                                     place_x(x, series->x[i]), place_y(y, series->y[i])));
                 begun = true;
             }
         TRY(plc_text_printf(ctx, text, "'/>"));
     }
-    TRY(draw_points(ctx, chart, series, x, y, text));
+    if (!series->line_only)
+        TRY(draw_points(ctx, chart, series, x, y, text));
 done:
     return status;
 }
@@ -222,30 +235,44 @@ done:
     return status;
 }
 
-pleach_status plc_chart_draw(pleach_ctx *ctx, const plc_chart *chart, plc_text *text)
+// Axes around all points; false when there is none.
+static bool set_axes(const plc_chart *chart, axis *x, axis *y)
 {
-    pleach_status status = PLEACH_OK;
-    axis x = {INFINITY, -INFINITY, 0}, y = {INFINITY, -INFINITY, 0};
-
+    *x = *y = (axis){INFINITY, -INFINITY, 0, chart->logarithmic};
     for (int i = 0; i < chart->n_series; i++) {
         const plc_chart_series *series = &chart->series[i];
 
         for (size_t j = 0; j < series->n; j++)
-            if (is_point(series, j)) {
-                widen(&x, series->x[j]);
-                widen(&y, series->y[j]);
+            if (is_point(chart, series, j)) {
+                widen(x, series->x[j]);
+                widen(y, series->y[j]);
                 if (series->low) {
-                    widen(&y, series->low[j]);
-                    widen(&y, series->high[j]);
+                    widen(y, series->low[j]);
+                    widen(y, series->high[j]);
                 }
             }
     }
-    if (!isfinite(x.low))
-        return PLEACH_OK;
+    if (!isfinite(x->low))
+        return false;
+    if (chart->logarithmic) {
+        round_decades(x);
+        round_decades(y);
+        return true;
+    }
     if (chart->from_zero)
-        widen(&y, 0.0);
-    round_axis(&x, chart->whole_x);
-    round_axis(&y, false);
+        widen(y, 0.0);
+    round_axis(x, chart->whole_x);
+    round_axis(y, false);
+    return true;
+}
+
+pleach_status plc_chart_draw(pleach_ctx *ctx, const plc_chart *chart, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    axis x, y;
+
+    if (!set_axes(chart, &x, &y))
+        return PLEACH_OK;
     TRY(plc_text_printf(ctx, text, "<figure><figcaption>"));
     TRY(plc_html_escape(ctx, chart->title, text));
     TRY(plc_text_printf(ctx, text,
@@ -262,45 +289,6 @@ pleach_status plc_chart_draw(pleach_ctx *ctx, const plc_chart *chart, plc_text *
     if (chart->n_series > 1)
         TRY(draw_legend(ctx, chart, text));
     TRY(plc_text_printf(ctx, text, "</figure>\n"));
-done:
-    return status;
-}
-
-pleach_status plc_chart_draw_bars(pleach_ctx *ctx, const char *title, const plc_chart_bar *bars,
-                                  size_t n_bars, plc_text *text)
-{
-    pleach_status status = PLEACH_OK;
-    double largest = 0;
-    const double room = WIDTH - BAR_LEFT - BAR_RIGHT;
-
-    for (size_t i = 0; i < n_bars; i++)
-        largest = fmax(largest, fmax(bars[i].before, bars[i].after));
-    if (!(largest > 0) || !isfinite(largest))
-        return PLEACH_OK;
-    TRY(plc_text_printf(ctx, text, "<figure><figcaption>"));
-    TRY(plc_html_escape(ctx, title, text));
-    TRY(plc_text_printf(ctx, text,
-                        "</figcaption>\n<svg viewBox='0 0 %d %zu' role='img' aria-label='", WIDTH,
-                        n_bars * BAR_ROW + 4));
-    TRY(plc_html_escape(ctx, title, text));
-    TRY(plc_text_printf(ctx, text, "'>\n"));
-    for (size_t i = 0; i < n_bars; i++) {
-        const size_t top = i * BAR_ROW + 3;
-        const double before = bars[i].before / largest * room,
-                     after = bars[i].after / largest * room;
-
-        TRY(plc_text_printf(ctx, text, "<text class='end' x='%d' y='%zu'>", BAR_LEFT - 8,
-                            top + 11));
-        TRY(plc_html_escape(ctx, bars[i].name, text));
-        TRY(plc_text_printf(ctx, text,
-                            "</text><rect class='before' x='%d' y='%zu' width='%.1f' height='13'/>"
-                            "<rect class='c0' x='%d' y='%zu' width='%.1f' height='13'/>"
-                            "<text x='%.1f' y='%zu'>%.6g &#8594; %.6g</text>\n",
-                            BAR_LEFT, top, before, BAR_LEFT, top, after,
-                            BAR_LEFT + fmax(before, after) + 6, top + 11, bars[i].before,
-                            bars[i].after));
-    }
-    TRY(plc_text_printf(ctx, text, "</svg></figure>\n"));
 done:
     return status;
 }

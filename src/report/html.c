@@ -1,4 +1,4 @@
-// report.html: one page without scripts or outside files, readable in light and dark.
+// report.html: the networks of runs, their curves, what the method did.
 #include <report/report.h>
 
 #include <math.h>
@@ -8,60 +8,7 @@
 #include <base/file.h>
 #include <base/memory.h>
 #include <report/chart.h>
-
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-    "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-    "<meta name='color-scheme' content='light dark'>\n<title>pleach report</title>\n<style>\n"
-    ":root{--ink:#1b2024;--soft:#5d6871;--line:#dde2e6;--page:#fff;--bar:#e3e8ec;"
-    "--c0:#1f6fb2;--c1:#c4551a;--c2:#2b8457;--c3:#8a4bb0;--c4:#a67c00;--c5:#b03060}\n"
-    "@media (prefers-color-scheme:dark){:root{--ink:#e6eaed;--soft:#9aa6af;--line:#343c43;"
-    "--page:#15191c;--bar:#2c343a;--c0:#6ab0ea;--c1:#f0935a;--c2:#63c793;--c3:#c495e6;--c4:#dcb84a;"
-    "--c5:#ee7fa5}}\n"
-    "body{margin:2rem auto;max-width:72rem;padding:0 1rem;background:var(--page);color:var(--ink);"
-    "font:15px/1.5 system-ui,sans-serif}\n"
-    "h1,h2{font-weight:600;line-height:1.2}h2{margin-top:2.5rem}p{margin:.4rem 0}\n"
-    ".soft{color:var(--soft)}.scroll{overflow-x:auto}\n"
-    "table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--line);text-align:left;"
-    "white-space:nowrap}.r{text-align:right}th{font-weight:600}\n"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(30rem,100%),1fr));gap:1."
-    "5rem}\n"
-    "figure{margin:0}figcaption{font-weight:600}svg{width:100%;height:auto}\n"
-    "svg text{font:11px system-ui,sans-serif;fill:var(--soft)}.end{text-anchor:end}"
-    ".mid{text-anchor:middle}svg text.note{font-size:10px}\n"
-    ".grid{stroke:var(--line)}.mark{stroke:var(--soft);stroke-dasharray:2 3}"
-    ".before{fill:var(--bar)}.line{fill:none;stroke-width:2}.dashed{stroke-dasharray:5 4}"
-    ".interval{stroke-width:2;opacity:.5}.legend{color:var(--soft);font-size:13px}"
-    ".legend "
-    "span{margin-right:1rem;white-space:nowrap}svg.key{width:24px;height:8px;margin-right:.4rem}\n"
-    ".c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}"
-    ".c4{stroke:var(--c4)}.c5{stroke:var(--c5)}\n"
-    "circle.c0,rect.c0{fill:var(--c0)}circle.c1{fill:var(--c1)}circle.c2{fill:var(--c2)}"
-    "circle.c3{fill:var(--c3)}circle.c4{fill:var(--c4)}circle.c5{fill:var(--c5)}rect{stroke:none}\n"
-    "</style>\n</head>\n<body>\n<h1>pleach</h1>\n";
-
-static pleach_status html_table(pleach_ctx *ctx, const plc_table *table, plc_text *text)
-{
-    pleach_status status = PLEACH_OK;
-    const size_t n_columns = (size_t)table->n_columns;
-
-    TRY(plc_text_printf(ctx, text, "<div class='scroll'><table>\n<tr>"));
-    for (size_t i = 0; i < n_columns; i++) {
-        TRY(plc_text_printf(ctx, text, "<th class='%c'>", table->align[i]));
-        TRY(plc_html_escape(ctx, table->titles[i], text));
-        TRY(plc_text_printf(ctx, text, "</th>"));
-    }
-    for (size_t i = 0; i < table->n_cells; i++) {
-        TRY(plc_text_printf(ctx, text, "%s<td class='%c'>", i % n_columns ? "" : "</tr>\n<tr>",
-                            table->align[i % n_columns]));
-        TRY(plc_html_escape(ctx, table->cells[i], text));
-        TRY(plc_text_printf(ctx, text, "</td>"));
-    }
-    TRY(plc_text_printf(ctx, text, "</tr>\n</table></div>\n"));
-done:
-    return status;
-}
+#include <report/page.h>
 
 // Columns of a history, as charts want them.
 typedef struct curves {
@@ -228,8 +175,9 @@ static pleach_status html_channels(pleach_ctx *ctx, const plc_report *report, pl
 
     TRY(plc_alloc(ctx, report->n_channels + 1, sizeof *bars, &bars));
     for (size_t i = 0; i < report->n_channels; i++)
-        bars[i] = (plc_chart_bar){report->channels[i].layer, report->channels[i].before,
-                                  report->channels[i].after};
+        bars[i] = (plc_chart_bar){.name = report->channels[i].layer,
+                                  .before = report->channels[i].before,
+                                  .after = report->channels[i].after};
     TRY(plc_chart_draw_bars(ctx, "Channels per layer, before and after", bars, report->n_channels,
                             text));
 done:
@@ -253,7 +201,7 @@ static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_
         TRY(plc_table_cell(ctx, &table, "%.4f", report->blocks[i].importance));
         TRY(plc_table_cell(ctx, &table, "%s", report->blocks[i].dropped ? "dropped" : "kept"));
     }
-    TRY(html_table(ctx, &table, text));
+    TRY(plc_page_table(ctx, &table, text));
 done:
     plc_table_finish(&table);
     return status;
@@ -362,15 +310,15 @@ pleach_status plc_report_write_html(pleach_ctx *ctx, const plc_report_run *runs,
     plc_table table = {0};
     plc_text text = {0};
 
-    TRY(plc_text_append(ctx, &text, head, sizeof head - 1));
+    TRY(plc_page_begin(ctx, "pleach report", &text));
     TRY(plc_report_tabulate(ctx, runs, n_runs, &table));
-    TRY(html_table(ctx, &table, &text));
+    TRY(plc_page_table(ctx, &table, &text));
     TRY(plc_text_printf(ctx, &text, "<div class='charts'>\n"));
     TRY(html_scatter(ctx, runs, n_runs, &text));
     TRY(plc_text_printf(ctx, &text, "</div>\n"));
     for (size_t i = 0; i < n_runs; i++)
         TRY(html_run(ctx, &runs[i], &text));
-    TRY(plc_text_printf(ctx, &text, "</body>\n</html>\n"));
+    TRY(plc_page_end(ctx, &text));
     TRY(plc_file_write_all(ctx, path, text.data, text.length));
 done:
     plc_text_finish(&text);

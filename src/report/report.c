@@ -2,30 +2,11 @@
 #include <report/report.h>
 
 #include <math.h>
-#include <stdlib.h>
 #include <base/memory.h>
-
-static void finish_fields(const plc_field *fields, char *base)
-{
-    for (const plc_field *field = fields; field->key; field++) {
-        if (field->kind == PLC_FIELD_TEXT)
-            free(*(char **)(base + field->offset));
-        if (field->kind == PLC_FIELD_OBJECT)
-            finish_fields(field->fields, base);
-        if (field->kind == PLC_FIELD_LIST) {
-            char *items = *(char **)(base + field->offset);
-            const size_t n = *(size_t *)(base + field->count);
-
-            for (size_t i = 0; i < n; i++)
-                finish_fields(field->fields, items + i * field->size);
-            free(items);
-        }
-    }
-}
 
 void plc_report_finish(plc_report *report)
 {
-    finish_fields(plc_report_fields, (char *)report);
+    plc_fields_finish(plc_report_fields, report);
     *report = (plc_report){0};
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <base/status.h>
 #include <base/text.h>
+#include <report/fields.h>
 #include <report/history.h>
 #include <report/table.h>
 
@@ -123,28 +124,7 @@ pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, 
 pleach_status plc_report_write_html(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
                                     const char *path);
 
-// Layout of the structs above for JSON and for freeing (fields.c).
-typedef enum plc_field_kind {
-    PLC_FIELD_TEXT,   // char *
-    PLC_FIELD_INT,    // int
-    PLC_FIELD_COUNT,  // long long
-    PLC_FIELD_SEED,   // unsigned long long; a text in JSON when too large for its integers
-    PLC_FIELD_REAL,   // double
-    PLC_FIELD_FLAG,   // bool
-    PLC_FIELD_PAIR,   // double[2]
-    PLC_FIELD_TRIPLE, // int[3]
-    PLC_FIELD_OBJECT, // fields of `fields`, offsets from the same struct
-    PLC_FIELD_LIST,   // pointer to items of `size` bytes, their number at `count`
-} plc_field_kind;
-
-typedef struct plc_field {
-    const char *key; // NULL ends a list of fields
-    plc_field_kind kind;
-    size_t offset;
-    const struct plc_field *fields;
-    size_t count, capacity, size;
-} plc_field;
-
+// The fields of the structs above (fields.h).
 extern const plc_field plc_report_fields[];
 
 #endif

@@ -5,7 +5,7 @@
 #include <base/status.h>
 #include <base/text.h>
 
-enum { PLC_TABLE_MAX_COLUMNS = 16 };
+enum { PLC_TABLE_MAX_COLUMNS = 20 };
 
 // Works when zero, once columns are added.
 typedef struct plc_table {

@@ -58,6 +58,7 @@ static pleach_status add_launch(plc_optimizer *optimizer)
     for (int i = 0; i < (adamw ? 4 : 2); i++)
         plc_launch_arg_float(launch, 1.0f);
     plc_launch_items(launch, (size_t)n);
+    plc_launch_set_shape(launch, "%d weights", n);
     launch->bytes = (adamw ? 28.0 : 20.0) * n;
     launch->flops = (adamw ? 14.0 : 8.0) * n;
     optimizer->launch = launch;

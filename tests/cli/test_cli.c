@@ -1,74 +1,5 @@
 // The program as a user calls it: what it says, where it says it, and its exit code.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-#include <jansson.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { MAX_PATH = 4096, MAX_OUTPUT = 1 << 20 };
-
-static char program[MAX_PATH], folder[] = "/tmp/pleach-test-cli-XXXXXX";
-static char out[MAX_OUTPUT], err[MAX_OUTPUT]; // of the last call
-
-// $PLEACH_PROGRAM, or `pleach` of the build in which this test lies: build/tests/test_cli.
-static int find_program(void **state)
-{
-    const char *given = getenv("PLEACH_PROGRAM");
-    char own[MAX_PATH - 64] = "";
-
-    (void)state;
-    if (given) {
-        snprintf(program, sizeof program, "%s", given);
-    } else {
-        if (readlink("/proc/self/exe", own, sizeof own - 1) < 0)
-            return -1;
-        *strrchr(own, '/') = '\0';
-        snprintf(program, sizeof program, "%s/../pleach", own);
-    }
-    unsetenv("PLEACH_DEVICE");
-    return access(program, X_OK) == 0 && mkdtemp(folder) ? 0 : -1;
-}
-
-static int drop_folder(void **state)
-{
-    char command[64];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-static void read_back(const char *name, char *text)
-{
-    char path[MAX_PATH];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    text[fread(text, 1, MAX_OUTPUT - 1, file)] = '\0';
-    fclose(file);
-    unlink(path);
-}
-
-// Runs `pleach WORDS` in the test's folder; returns its exit code.
-static int call(const char *words)
-{
-    char command[3 * MAX_PATH];
-
-    snprintf(command, sizeof command, "cd %s && '%s' %s >out 2>err </dev/null", folder, program,
-             words);
-    const int status = system(command);
-    read_back("out", out);
-    read_back("err", err);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
+#include "program.h"
 
 static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
 {
@@ -95,6 +26,11 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
         {"inspect a b", "one MODEL"},
         {"bench tarin", "did you mean 'train'?"},
         {"bench", "bench train"},
+        {"bench devise", "did you mean 'device'?"},
+        {"bench train infer", "unexpected argument 'infer'"},
+        {"bench ops --profile", "unknown option '--profile'"},
+        {"bench compare", "no FILE"},
+        {"bench compare a b c d e f g h i", "'i': at most 8 files"},
         {"devices --lanes 12", "--lanes 12: 4, 8, 16, 32 or 64"},
         {"devices --progress baar", "did you mean 'bar'?"},
         {"report", "no RUN"},
@@ -119,6 +55,7 @@ static void bad_input_is_named_with_code_3(void **state)
         {"eval nowhere.safetensors", "nowhere.safetensors"},
         {"inspect nowhere/model.safetensors", "nowhere/model.safetensors"},
         {"report nowhere", "nowhere"},
+        {"bench compare nowhere.json", "nowhere.json"},
         {"train --model cnn5 --data cifar10:nowhere --out run", "nowhere/data_batch_1.bin"},
     };
 
@@ -141,8 +78,10 @@ static void an_unknown_device_is_answered_with_those_there_are_and_code_4(void *
 
 static void every_command_has_help_on_stdout(void **state)
 {
-    static const char *const commands[] = {"",     "devices", "train", "compress",
-                                           "eval", "inspect", "bench", "report"};
+    static const char *const commands[] = {
+        "",          "devices",      "train",        "compress",    "eval",
+        "inspect",   "bench",        "report",       "bench train", "bench infer",
+        "bench ops", "bench device", "bench compare"};
     char words[64];
 
     (void)state;
@@ -155,15 +94,6 @@ static void every_command_has_help_on_stdout(void **state)
     }
     assert_int_equal(call("--version"), 0);
     assert_non_null(strstr(out, "pleach 0."));
-}
-
-static json_t *parsed_output(const char *schema)
-{
-    json_t *root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
-
-    assert_non_null(root);
-    assert_string_equal(json_string_value(json_object_get(root, "schema")), schema);
-    return root;
 }
 
 static void inspect_counts_resnet20_without_a_device(void **state)

@@ -134,6 +134,37 @@ static void binaries_are_cached_and_bad_entries_rebuilt(void **state)
     unsetenv("PLEACH_CL_DIR");
 }
 
+static plc_build_counts counts_after_one_kernel(fixture *f)
+{
+    pleach_device *device = NULL;
+    const pleach_device_opts opts = {.cache_dir = f->cache};
+    cl_kernel kernel = NULL, again = NULL;
+
+    CHECK(pleach_device_open(f->ctx, NULL, &opts, &device));
+    CHECK(plc_kernel_get(device, "count", "count", "-DUNIT=7", &kernel));
+    CHECK(plc_kernel_get(device, "count", "count", "-DUNIT=7", &again)); // no second program
+    const plc_build_counts counts = plc_kernels_counts(device);
+    device->cl->clReleaseKernel(kernel);
+    device->cl->clReleaseKernel(again);
+    pleach_device_close(&device);
+    return counts;
+}
+
+static void programs_are_counted_by_where_they_came_from(void **state)
+{
+    fixture *f = *state;
+
+    write_counting_kernel(f);
+    setenv("PLEACH_CL_DIR", f->sources, 1);
+    const plc_build_counts cold = counts_after_one_kernel(f), warm = counts_after_one_kernel(f);
+    unsetenv("PLEACH_CL_DIR");
+    assert_int_equal(cold.n_compiled, 1);
+    assert_int_equal(cold.n_cached, 0);
+    assert_int_equal(warm.n_compiled, 0);
+    assert_int_equal(warm.n_cached, 1);
+    assert_true(cold.seconds > 0 && warm.seconds > 0);
+}
+
 static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
 {
     fixture *f = *state;
@@ -219,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binaries_are_cached_and_bad_entries_rebuilt),
+        cmocka_unit_test(programs_are_counted_by_where_they_came_from),
         cmocka_unit_test(a_kernel_that_does_not_build_names_its_file_and_line),
         cmocka_unit_test(every_embedded_source_expands_to_one_text),
         cmocka_unit_test(devices_are_chosen_by_index_kind_and_name),

@@ -363,6 +363,43 @@ static void a_chart_without_a_number_is_left_out(void **state)
     plc_text_finish(&text);
 }
 
+static void a_logarithmic_chart_leaves_out_what_has_no_logarithm(void **state)
+{
+    const double x[] = {0.5, 0, 20, 1}, y[] = {3, 5, 700, -1};
+    plc_chart chart = {.title = "t", .x_label = "x", .logarithmic = true, .n_series = 1};
+    plc_text text = {0};
+    int n_points = 0;
+
+    (void)state;
+    chart.series[0] = (plc_chart_series){.name = "s", .x = x, .y = y, .n = 4};
+    assert_int_equal(plc_chart_draw(ctx, &chart, &text), PLEACH_OK);
+    for (const char *at = text.data; (at = strstr(at, "<circle")); at++)
+        n_points++;
+    assert_int_equal(n_points, 2);
+    assert_null(strstr(text.data, "nan"));
+    assert_null(strstr(text.data, "inf"));
+    assert_non_null(strstr(text.data, ">0.1</text>")); // decades around all points
+    assert_non_null(strstr(text.data, ">100</text>"));
+    assert_non_null(strstr(text.data, ">1000</text>"));
+    plc_text_finish(&text);
+}
+
+static void a_bar_without_a_before_shows_one_number(void **state)
+{
+    const plc_chart_bar bars[] = {{.name = "a<b", .before = NAN, .after = 40, .colour = 2},
+                                  {.name = "c", .before = NAN, .after = NAN}};
+    plc_text text = {0};
+
+    (void)state;
+    assert_int_equal(plc_chart_draw_bars(ctx, "t", bars, 2, &text), PLEACH_OK);
+    assert_non_null(strstr(text.data, "a&lt;b"));
+    assert_non_null(strstr(text.data, "<rect class='c2'"));
+    assert_non_null(strstr(text.data, ">40</text>"));
+    assert_null(strstr(text.data, "before"));
+    assert_null(strstr(text.data, "nan"));
+    plc_text_finish(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +413,8 @@ int main(void)
         cmocka_unit_test(the_printed_report_names_what_was_measured),
         cmocka_unit_test(the_page_is_complete_and_nothing_in_it_is_live),
         cmocka_unit_test(a_chart_without_a_number_is_left_out),
+        cmocka_unit_test(a_logarithmic_chart_leaves_out_what_has_no_logarithm),
+        cmocka_unit_test(a_bar_without_a_before_shows_one_number),
     };
 
     return cmocka_run_group_tests_name("report", tests, make_fixture, drop_fixture);

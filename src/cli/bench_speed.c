@@ -1,0 +1,191 @@
+// `pleach bench train` and `pleach bench infer`: how fast whole steps of a network are.
+#include <cli/bench.h>
+
+#include <math.h>
+#include <string.h>
+#include <price/macs.h>
+
+enum { N_PROFILED = 3 }; // steps; of each row the fastest counts
+
+static void set_speed(const plc_workload *workload, const plc_speed *speed, plc_bench_result *r)
+{
+    const pleach_session *session = workload->session;
+    const double products = workload->optimizer ? 3.0 : 1.0; // backward is two more
+
+    r->images_per_second.best = speed->best;
+    r->images_per_second.median = speed->median;
+    r->latency_ms = 1e3 * r->batch / speed->median;
+    r->step_ms.p50 = 1e3 * speed->p50;
+    r->step_ms.p90 = 1e3 * speed->p90;
+    r->step_ms.steps = speed->n_waited;
+    r->joules_per_image = speed->joules_per_image;
+    r->wall_ms = 1e3 * r->batch / speed->best;
+    r->macs = pleach_graph_macs(session->graph);
+    r->gflops = 2e-9 * products * (double)r->macs * speed->median;
+}
+
+static void set_start(const plc_workload *workload, plc_bench_result *r)
+{
+    r->start.create_seconds = workload->create_seconds;
+    r->start.first_step_seconds = workload->first_step_seconds;
+    r->start.build_seconds = workload->build.seconds;
+    r->start.programs_compiled = workload->build.n_compiled;
+    r->start.programs_cached = workload->build.n_cached;
+    r->device_peak_bytes = // before the arrays of the peaks
+        (long long)pleach_device_peak_memory_bytes(workload->session->device);
+}
+
+static pleach_status set_traffic(const plc_workload *workload, plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+    plc_profile profile = {0};
+
+    TRY(plc_profile_create(workload, false, &profile));
+    r->bytes_per_step = (long long)plc_profile_total(&profile).bytes;
+    r->least_bytes_per_step =
+        (long long)plc_least_step_bytes(workload->session->graph, r->batch, workload->optimizer);
+done:
+    plc_profile_finish(&profile);
+    return status;
+}
+
+static pleach_status set_profile(plc_workload *workload, plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+    plc_profile profile = {0};
+
+    TRY(plc_profile_run(workload, N_PROFILED, false, &profile));
+    plc_profile_sort(&profile);
+    r->kernel_ms = 1e3 * plc_profile_total(&profile).seconds;
+    TRY(plc_bench_add_kernels(workload->session->ctx, &profile, NULL, &r->profile, &r->n_profile,
+                              &r->profile_capacity));
+done:
+    plc_profile_finish(&profile);
+    return status;
+}
+
+static pleach_status measure(const plc_bench_args *args, plc_workload *workload,
+                             plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device *device = workload->session->device;
+    plc_speed speed;
+
+    r->repeats = args->n_repeats;
+    r->kernel_ms = r->roofline.ms = r->roofline.share = NAN;
+    r->peaks.gflops = r->peaks.launch_us = r->peaks.launch_wait_us = NAN;
+    set_start(workload, r);
+    TRY(set_traffic(workload, r));
+    if (args->roofline)
+        TRY(plc_peaks_measure(device, &r->peaks));
+    TRY(plc_workload_speed(workload, args->n_repeats, &speed));
+    set_speed(workload, &speed, r);
+    if (args->roofline) {
+        TRY(plc_peaks_measure(device, &r->peaks)); // before and after: the better counts
+        r->roofline.ms = 1e3 * plc_step_roofline_seconds(workload, &r->peaks);
+        r->roofline.share = r->roofline.ms / r->wall_ms;
+    }
+    if (args->profile)
+        TRY(set_profile(workload, r));
+done:
+    return status;
+}
+
+static pleach_status print_start(pleach_ctx *ctx, const plc_bench_result *r, plc_text *text)
+{
+    return plc_text_printf(
+        ctx, text,
+        "start: session after %.2f s (%.2f s in %d programs compiled and %d from the cache), first "
+        "step done after %.2f s\n",
+        r->start.create_seconds, r->start.build_seconds, r->start.programs_compiled,
+        r->start.programs_cached, r->start.first_step_seconds);
+}
+
+static pleach_status print_text(plc_cli *cli, const plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+    char memory[PLC_FORMAT_MAX], counted[PLC_FORMAT_MAX], least[PLC_FORMAT_MAX];
+    pleach_ctx *ctx = cli->ctx;
+    plc_text text = {0};
+
+    plc_format_bytes((unsigned long long)r->device_peak_bytes, memory, sizeof memory);
+    plc_format_bytes((unsigned long long)r->bytes_per_step, counted, sizeof counted);
+    plc_format_bytes((unsigned long long)r->least_bytes_per_step, least, sizeof least);
+    TRY(plc_text_printf(
+        ctx, &text,
+        "%s %s, %d x %d x %d, batch %d: %.0f images/s at best, %.0f median of %d; %.2f ms a batch, "
+        "%.1f GFLOPS, %s on the device\n",
+        r->kind, r->model, r->input[0], r->input[1], r->input[2], r->batch,
+        r->images_per_second.best, r->images_per_second.median, r->repeats, r->latency_ms,
+        r->gflops, memory));
+    TRY(plc_text_printf(ctx, &text, "single batches: p50 %.2f ms, p90 %.2f ms of %d\n",
+                        r->step_ms.p50, r->step_ms.p90, r->step_ms.steps));
+    TRY(print_start(ctx, r, &text));
+    TRY(plc_text_printf(ctx, &text, "traffic: %s a step; with everything fused %s\n", counted,
+                        least));
+    if (isfinite(r->joules_per_image))
+        TRY(plc_text_printf(ctx, &text, "energy: %.4g J an image, of the processors\n",
+                            r->joules_per_image));
+    else
+        TRY(plc_text_printf(ctx, &text, "energy: not available\n"));
+    if (isfinite(r->roofline.share)) {
+        TRY(plc_bench_print_peaks(ctx, &r->peaks, &text));
+        TRY(plc_text_printf(ctx, &text, "roofline: %.2f ms a step at least, %.0f %% of %.2f ms\n",
+                            r->roofline.ms, 100.0 * r->roofline.share, r->wall_ms));
+    }
+    if (r->n_profile) {
+        TRY(plc_text_printf(ctx, &text, "kernels: %.2f ms of %.2f ms a step\n\n", r->kernel_ms,
+                            r->wall_ms));
+        TRY(plc_bench_print_kernels(ctx, r->profile, r->n_profile, false, &text));
+    }
+    TRY(plc_cli_print(cli, &text));
+done:
+    plc_text_finish(&text);
+    return status;
+}
+
+static pleach_status run_speed(plc_cli *cli, const char *kind, int argc, char **argv)
+{
+    pleach_status status = PLEACH_OK;
+    static const struct argp_option options[] = {
+        PLC_BENCH_NETWORK_OPTIONS,
+        {"repeats", PLC_BENCH_KEY_REPEATS, "N", 0,
+         "measurements of about half a second (default 5)", 1},
+        {"profile", PLC_BENCH_KEY_PROFILE, NULL, 0, "also time each kernel, in steps of their own",
+         1},
+        {"roofline", PLC_BENCH_KEY_ROOFLINE, NULL, 0,
+         "also measure the device's peaks, and what they leave to gain", 1},
+        {0},
+    };
+    plc_bench_args args = plc_bench_defaults;
+    const plc_cli_args accepted = {
+        .options = options,
+        .doc =
+            "Speed of whole steps on images that are on the device already: images per second of "
+            "steps that follow one another, and the latency of single batches.",
+        .option = plc_bench_take_option,
+        .user = &args};
+    pleach_device *device = NULL;
+    plc_workload workload = {0};
+    plc_bench_result result = {0};
+
+    TRY(plc_cli_parse(cli, &accepted, argc, argv));
+    TRY(plc_bench_open(cli, &args, kind, args.profile, &device, &workload, &result));
+    TRY(measure(&args, &workload, &result));
+    TRY(cli->json ? plc_bench_print_json(cli, device, &result) : print_text(cli, &result));
+done:
+    plc_bench_result_finish(&result);
+    plc_workload_finish(&workload);
+    pleach_device_close(&device);
+    return status;
+}
+
+pleach_status plc_bench_train(plc_cli *cli, int argc, char **argv)
+{
+    return run_speed(cli, "train", argc, argv);
+}
+
+pleach_status plc_bench_infer(plc_cli *cli, int argc, char **argv)
+{
+    return run_speed(cli, "infer", argc, argv);
+}
