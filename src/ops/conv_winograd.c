@@ -29,6 +29,16 @@ static int n_tiles(const conv_params *p)
     return plc_conv_parts(p->P, TILE) * plc_conv_parts(p->Q, TILE);
 }
 
+// FLOPs of a 4x4 tile's transforms, for a channel of the input and one of the output or its gradient
+// (the kernels' head comments).
+enum { INPUT_FLOPS = 150, OUTPUT_FLOPS = 130, GRADIENT_FLOPS = 100 };
+
+// What is executed: 36 products a tile, and its transforms.
+static double executed_flops(const conv_params *p, double transforms)
+{
+    return (double)p->n_images * n_tiles(p) * (2.0 * POINTS * p->C * p->K + transforms);
+}
+
 bool plc_winograd_suits(const plc_lower *lower, int node)
 {
     const plc_node *n = &lower->graph->nodes[node];
@@ -134,6 +144,7 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch, (size_t)p.k_runs, (size_t)chunks, 1);
     launch->flops = plc_conv_flops(&p);
+    launch->executed_flops = executed_flops(&p, INPUT_FLOPS * p.C * p.k_runs + OUTPUT_FLOPS * p.K);
     launch->bytes = bytes + (double)filter_floats(&p) * sizeof(float);
 done:
     return status;
@@ -202,6 +213,9 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
                           (size_t)plc_conv_parts(p.C, p.channels),
                       (size_t)p.splits, 1);
     launch->flops = plc_conv_flops(&p);
+    launch->executed_flops =
+        executed_flops(&p, INPUT_FLOPS * p.C * plc_conv_parts(p.K, p.k_block) +
+                               GRADIENT_FLOPS * p.K * plc_conv_parts(p.C, p.channels));
     launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weights * p.splits;
     TRY(plc_conv_reduce_append(lower, &p));
 done:
