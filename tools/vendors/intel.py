@@ -12,8 +12,8 @@ TARGETS = ["skl", "icllp", "tgllp", "acm-g10", "pvc"]  # Gen9, Gen11, Gen12, Xe-
 UNITS = "general registers of a thread; work-items that a thread holds (SIMD)"
 
 LABEL = re.compile(r"(\w+):")
-# "(W&~f0.1) mad (16|M0) r2.0<1>:f ..."
-INSTRUCTION = re.compile(r"(?:\([^)]*\))?\s+([a-z][.\w]*)\s+\(\d+\|M\d+\)")
+# "(W&~f0.1) mad (16|M0) r2.0<1>:f ...", "(W)     jmpi      _0_010"
+INSTRUCTION = re.compile(r"(?:\([^)]*\))?\s+([a-z][.\w]*)\s")
 BRANCH = re.compile(r"while|jmpi|goto|brd|brc")
 FMA = re.compile(r"mad\b|mac\b")
 
@@ -53,11 +53,17 @@ class Compiler:
 
 
 def read_info(path):
-    """SIMD width of each kernel, from the text that describes a binary."""
+    """{kernel: (SIMD width, bytes of memory per work-item for what is not in registers)}, from a binary's own text."""
     with open(path, "rb") as file:
-        text = re.search(rb"^kernels:.*?(?=^\.\.\.|\0)", file.read(), flags=re.M | re.S)[0].decode()
-    return {kernel: int(simd) for kernel, simd in
-            re.findall(r"^  - name: +(\w+)\n.*?simd_size: +(\d+)", text, flags=re.M | re.S)}
+        text = re.search(rb"^kernels:.*?(?=^kernels_misc_info:|^\.\.\.|\0)", file.read(), flags=re.M | re.S)[0].decode()
+    kernels = {}
+    for entry in re.split(r"^  - name: +", text, flags=re.M)[1:]:
+        simd = number(entry, r"simd_size: +")
+        memory = re.findall(r"usage: +(\w+)\s+size: +(\d+)", entry)
+        # Spaces are sized per thread, but private_space per work-item.
+        kernels[re.match(r"\w+", entry)[0]] = simd, sum(
+            int(size) // (1 if usage == "private_space" else simd) for usage, size in memory)
+    return kernels
 
 
 def read_assembly(dumps):
@@ -75,12 +81,12 @@ def read_assembly(dumps):
 
 def parse(info, texts):
     kernels = {}
-    for kernel, simd in info.items():
+    for kernel, (simd, in_memory) in info.items():
         text = texts[kernel, simd]
+        spilled = number(text, r"//\.spill size ") // simd
         n_fma, n_instructions = main_loop(text.splitlines(), LABEL, INSTRUCTION, BRANCH, FMA)
         kernels[kernel] = Compiled(
-            registers=number(text, "numGRF="), spilled_bytes=number(text, r"//\.spill size ") // simd,
-            scratch_bytes=number(text, r"//\.private memory size ") // simd,
+            registers=number(text, "numGRF="), spilled_bytes=spilled, scratch_bytes=max(0, in_memory - spilled),
             scalar_spills=number(text, r"//\.spill flag load "), occupancy=f"SIMD{simd}",
             n_fma=n_fma, n_instructions=n_instructions)
     return kernels

@@ -66,19 +66,33 @@ class Compiler:
             bodies = dict(re.findall(r"^(?:\.visible )?\.entry (\w+)\((.*?)^}", file.read(), flags=re.M | re.S))
         syntax = PTX
         if target == PTX_ONLY:
-            return {name: Compiled(0, occupancy="?", **loop_of(body, syntax)) for name, body in bodies.items()}
+            return {name: parse_ptx(body) for name, body in bodies.items()}
         cubin = f"{folder}/{program.name}.{target}.cubin"
         log = run([self.ptxas, "-v", f"-arch={target}", ptx, "-o", cubin])
         if self.nvdisasm:
-            code = run([self.nvdisasm, "-c", cubin])
-            bodies, syntax = dict(re.findall(r"^\.text\.(\w+):(.*?)(?=^//-|\Z)", code, flags=re.M | re.S)), SASS
+            machine_code = self.disassemble(cubin)
+            bodies, syntax = (machine_code, SASS) if machine_code else (bodies, PTX)
         return {name: parse(log, name, target, program.group_size(name), loop_of(body, syntax))
                 for name, body in bodies.items()}
+
+    def disassemble(self, cubin):
+        """{kernel: its machine code as text}; empty when nvdisasm is too new or too old for the target."""
+        try:
+            code = run([self.nvdisasm, "-c", cubin])
+        except CompileError:
+            return {}
+        return dict(re.findall(r"^\.text\.(\w+):(.*?)(?=^//-|\Z)", code, flags=re.M | re.S))
 
 
 def loop_of(body, syntax):
     n_fma, n_instructions = main_loop(body.splitlines(), *syntax)
     return {"n_fma": n_fma, "n_instructions": n_instructions}
+
+
+def parse_ptx(body):
+    """What PTX alone tells: arrays in memory and the loop. Its registers are not real ones."""
+    depot = re.search(r"\.local .*\[(\d+)\];", body)
+    return Compiled(registers=0, scratch_bytes=int(depot[1]) if depot else 0, occupancy="?", **loop_of(body, PTX))
 
 
 def parse(log, name, target, group_size, loop):
