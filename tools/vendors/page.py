@@ -28,6 +28,7 @@ def print_table(rows):
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+    print()
 
 
 def cell(row):
