@@ -5,9 +5,9 @@ from vendors.compiled import Compiled, clang_command, find_builtins, find_clang,
 
 NAME = "amd"
 PACKAGES = ["clang-19", "libclc-19"]
-# Waves that fit a SIMD, and lanes of a wave.
-TARGETS = {"gfx900": (10, 64), "gfx906": (10, 64), "gfx90a": (8, 64), "gfx1030": (16, 32), "gfx1100": (16, 32)}
-UNITS = "VGPRs; waves on a SIMD, of those that fit"
+TARGETS = {"gfx900": 10, "gfx906": 10, "gfx90a": 8, "gfx1030": 16, "gfx1100": 16}  # waves that fit a SIMD
+UNITS = ("VGPRs; waves on a SIMD, of those that fit. A wave holds 32 lanes on gfx10 and gfx11 and 64 before: there a group of "
+         "fewer lanes leaves the rest of its wave idle")
 
 LABEL = re.compile(r"(\.LBB\w+):")
 INSTRUCTION = re.compile(r"\s+([a-z]+_\w+)")
@@ -39,13 +39,11 @@ def parse(assembly, target):
         facts = dict(re.findall(r"^ *\.(\w+): +(\w+)$", entry, flags=re.M))
         body = re.search(rf"^{facts['name']}:(.*?)^\.Lfunc_end.*?; Occupancy: (\d+)", code, flags=re.M | re.S)
         spilled = 4 * int(facts["vgpr_spill_count"])
-        waves, lanes = TARGETS[target]
-        idle = lanes - min(lanes, int(facts["max_flat_workgroup_size"]))
         n_fma, n_instructions = main_loop(body[1].splitlines(), LABEL, INSTRUCTION, BRANCH, FMA)
         kernels[facts["name"]] = Compiled(
             registers=int(facts["vgpr_count"]), spilled_bytes=spilled,
             scratch_bytes=max(0, int(facts["private_segment_fixed_size"]) - spilled),
             scalar_spills=int(facts["sgpr_spill_count"]),
-            occupancy=f"{body[2]}/{waves}" + (f", {100 * idle // lanes} % of lanes idle" if idle else ""),
+            occupancy=f"{body[2]}/{TARGETS[target]}",
             n_fma=n_fma, n_instructions=n_instructions)
     return kernels

@@ -19,7 +19,7 @@ class CompileError(Exception):
 @dataclass
 class Compiled:
     """One kernel on one target. Bytes are per work-item."""
-    registers: int
+    registers: int  # 0: not known
     spilled_bytes: int = 0
     scratch_bytes: int = 0  # arrays that found no registers; spills not counted
     scalar_spills: int = 0  # to other registers, not to memory

@@ -86,7 +86,8 @@ def parse(info, texts):
         spilled = number(text, r"//\.spill size ") // simd
         n_fma, n_instructions = main_loop(text.splitlines(), LABEL, INSTRUCTION, BRANCH, FMA)
         kernels[kernel] = Compiled(
-            registers=number(text, "numGRF="), spilled_bytes=spilled, scratch_bytes=max(0, in_memory - spilled),
+            # Memory is rounded up: where there are spills, arrays cannot be told from the rounding.
+            registers=number(text, "numGRF="), spilled_bytes=spilled, scratch_bytes=0 if spilled else in_memory,
             scalar_spills=number(text, r"//\.spill flag load "), occupancy=f"SIMD{simd}",
             n_fma=n_fma, n_instructions=n_instructions)
     return kernels

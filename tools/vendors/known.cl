@@ -28,3 +28,21 @@ __kernel void in_registers(__global float *x, const int n)
     }
     x[get_global_id(0)] = a + b + c + d;
 }
+
+// More values than any vendor's work-item has registers, all wanted in every turn of the loop.
+#define MANY 600
+__kernel void spilling(__global float *x, const int n)
+{
+    float a[MANY];
+
+#pragma unroll
+    for (int j = 0; j < MANY; j++)
+        a[j] = x[get_global_id(0) + j];
+    for (int i = 0; i < n; i++)
+#pragma unroll
+        for (int j = 0; j < MANY; j++)
+            a[j] = fma(a[j], x[i], a[(j + 1) % MANY]);
+#pragma unroll
+    for (int j = 0; j < MANY; j++)
+        x[get_global_id(0) + j] = a[j];
+}

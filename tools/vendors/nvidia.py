@@ -34,6 +34,7 @@ class Compiler:
     def __init__(self):
         self.clang, self.version = find_clang()
         self.builtins = find_builtins("nvptx64--nvidiacl")
+        self.ptx = {}  # texts by program
         self.ptxas, self.nvdisasm = find_cuda("ptxas"), find_cuda("nvdisasm")
         if self.ptxas:
             release = re.search(r"release [\d.]+", run([self.ptxas, "--version"]))
@@ -59,24 +60,32 @@ class Compiler:
         return True
 
     def compile(self, program, target, folder):
-        ptx = f"{folder}/{program.name}.ptx"
-        cpu = ["--target=nvptx64-nvidia-nvcl", f"-march={OLDEST}"]
-        run(clang_command(self.clang, self.builtins, cpu, program, ptx))
-        with open(ptx, encoding="utf-8") as file:
-            bodies = dict(re.findall(r"^(?:\.visible )?\.entry (\w+)\((.*?)^}", file.read(), flags=re.M | re.S))
-        syntax = PTX
+        ptx = self.compile_to_ptx(program, folder)
+        bodies = dict(re.findall(r"^(?:\.visible )?\.entry (\w+)\((.*?)^}", ptx, flags=re.M | re.S))
         if target == PTX_ONLY:
             return {name: parse_ptx(body) for name, body in bodies.items()}
-        cubin = f"{folder}/{program.name}.{target}.cubin"
-        log = run([self.ptxas, "-v", f"-arch={target}", ptx, "-o", cubin])
-        if self.nvdisasm:
-            machine_code = self.disassemble(cubin)
-            bodies, syntax = (machine_code, SASS) if machine_code else (bodies, PTX)
-        return {name: parse(log, name, target, program.group_size(name), loop_of(body, syntax))
-                for name, body in bodies.items()}
+        cubin = f"{folder}/{program.name}.cubin"
+        log = run([self.ptxas, "-v", f"-arch={target}", f"{folder}/{program.name}.ptx", "-o", cubin])
+        code = self.disassemble(cubin)
+        loops = {name: loop_of(body, SASS if code else PTX) for name, body in (code or bodies).items()}
+        return {name: parse(log, name, target, program.group_size(name), loop) for name, loop in loops.items()}
+
+    def compile_to_ptx(self, program, folder):
+        """Leaves the PTX, which is the same for all targets, in `folder`, and returns it."""
+        path, key = f"{folder}/{program.name}.ptx", (program.path, *program.options)
+        if key not in self.ptx:
+            cpu = ["--target=nvptx64-nvidia-nvcl", f"-march={OLDEST}"]
+            run(clang_command(self.clang, self.builtins, cpu, program, path))
+            with open(path, encoding="utf-8") as file:
+                self.ptx[key] = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.ptx[key])
+        return self.ptx[key]
 
     def disassemble(self, cubin):
-        """{kernel: its machine code as text}; empty when nvdisasm is too new or too old for the target."""
+        """{kernel: its machine code as text}; empty when nvdisasm is not there or does not know the target."""
+        if not self.nvdisasm:
+            return {}
         try:
             code = run([self.nvdisasm, "-c", cubin])
         except CompileError:
