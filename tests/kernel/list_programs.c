@@ -1,7 +1,7 @@
-// Lists every program that pleach builds in the work-item mapping, without compiling one: real
-// sessions of many networks are made on a device whose build functions only take notes.
+// Lists every program that pleach builds, without compiling one: real sessions of many networks are
+// made on a device whose build functions only take notes.
 //
-// usage: list_programs [LANES...]      (default 32)
+// usage: list_programs [LANES...]      of the work-item mapping (default 32); the vector mapping follows
 // A line per program: FILE <tab> OPTIONS <tab> KERNEL,KERNEL,... of which launches were made.
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include <rewrite/fold.h>
 #include <train/optimizer.h>
 
-enum { MAX_PROGRAMS = 1024, MAX_KERNELS = 16, BLOCKS = 2 };
+enum { MAX_PROGRAMS = 1024, MAX_KERNELS = 16, BLOCKS = 2, WORK_ITEM_LANES = 32, VECTOR_LANES = 16 };
 
 // Stands for a cl_program and for its cl_kernels.
 typedef struct note {
@@ -262,11 +262,10 @@ done:
     return status;
 }
 
-static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes)
+static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes, int mapping)
 {
     pleach_status status = PLEACH_OK;
-    const pleach_device_opts opts = {
-        .lanes = lanes, .mapping = PLEACH_MAPPING_WORK_ITEM, .cache_dir = ""};
+    const pleach_device_opts opts = {.lanes = lanes, .mapping = mapping, .cache_dir = ""};
     pleach_device *device = NULL;
 
     TRY(plc_kernels_open(ctx, cl, NULL, &opts, &device));
@@ -296,9 +295,10 @@ int main(int argc, char **argv)
 
     TRY(pleach_ctx_create(&ctx));
     if (argc == 1)
-        TRY(visit(ctx, &cl, 32));
+        TRY(visit(ctx, &cl, WORK_ITEM_LANES, PLEACH_MAPPING_WORK_ITEM));
     for (int i = 1; i < argc; i++)
-        TRY(visit(ctx, &cl, atoi(argv[i])));
+        TRY(visit(ctx, &cl, atoi(argv[i]), PLEACH_MAPPING_WORK_ITEM));
+    TRY(visit(ctx, &cl, VECTOR_LANES, PLEACH_MAPPING_VECTOR));
     print();
 done:
     if (status != PLEACH_OK)

@@ -7,7 +7,7 @@ drivers are made of. Written by `tools/vendor-compile --markdown docs/vendor-com
 
 A cell reads: registers, occupancy, share of fused multiply-adds among the instructions of the innermost loop that has the
 most of them (none: no such loop; a packed or dual one counts once). **SPILLS** and **SCRATCH** are bytes of memory per work-item for values that found no
-register: such a tile must not be offered there.
+register: such a tile must not be offered there. Programs that are not offered are built on CPUs only.
 """
 
 
@@ -39,7 +39,7 @@ def cell(row):
     text = f"{row.result.registers}, {row.result.occupancy}"
     if row.result.n_instructions:
         text += f", {row.result.fma_share()}"
-    return text + (f" **{row.verdict()}**" if row.fails() else "")
+    return text + (f" **{row.verdict()}**" if row.result.fails() else "")
 
 
 def vendor_table(rows):
@@ -52,6 +52,8 @@ def vendor_table(rows):
     yield "| kernel | lanes | options | " + " | ".join(targets) + " |"
     yield "|---" * (3 + len(targets)) + "|"
     for (_, kernel, lanes, tile), found in by_kernel.items():
+        if not next(iter(found.values())).program.offered:
+            tile += " (not offered)"
         yield f"| {kernel} | {lanes} | {tile} | " + " | ".join(cell(found.get(target)) for target in targets) + " |"
 
 
