@@ -82,15 +82,15 @@ def main_loop(lines, label, instruction, branch, fma):
     """(FMAs, instructions) of the innermost loop with the most FMAs; (0, 0) when no loop has any.
 
     `label` and `instruction` are patterns whose first group is the label and the opcode; `branch` and `fma` match
-    opcodes. A loop is what lies between a label and the last branch back to it.
+    what begins with the opcode. A loop is what lies between a label and the last branch back to it.
     """
     starts, ends, is_fma = {}, {}, []
     for line in lines:
         if found := label.match(line):
             starts[found[1]] = len(is_fma)
         elif found := instruction.match(line):
-            is_fma.append(bool(fma.match(found[1])))
-            if branch.match(found[1]):
+            is_fma.append(bool(fma.match(line, found.start(1))))
+            if branch.match(line, found.start(1)):
                 for word in re.findall(r"[.$\w]+", line[found.end(1):]):
                     if word in starts:
                         ends[starts[word]] = len(is_fma)

@@ -15,7 +15,7 @@ LABEL = re.compile(r"(\w+):")
 # "(W&~f0.1) mad (16|M0) r2.0<1>:f ...", "(W)     jmpi      _0_010"
 INSTRUCTION = re.compile(r"(?:\([^)]*\))?\s+([a-z][.\w]*)\s")
 BRANCH = re.compile(r"while|jmpi|goto|brd|brc")
-FMA = re.compile(r"mad\b|mac\b")
+FMA = re.compile(r"ma[dc] [^:]*:f\b")  # of floats: the first operand is the result; there are integer ones
 
 
 class Compiler:
