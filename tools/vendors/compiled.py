@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-TIMEOUT_S = 600  # a compile that takes longer is of no use to anybody
+TIMEOUT_S = 60  # twenty times what the slowest program needs that is offered; a user waits as long at first use
 
 
 class Missing(Exception):

@@ -7,7 +7,7 @@ drivers are made of. Written by `tools/vendor-compile --markdown docs/vendor-com
 
 A cell reads: registers, occupancy, share of fused multiply-adds among the instructions of the innermost loop that has the
 most of them (none: no such loop; a packed or dual one counts once). **SPILLS** and **SCRATCH** are bytes of memory per work-item for values that found no
-register: such a tile must not be offered there. Programs that are not offered are built on CPUs only.
+register: such a tile must not be offered there. Programs that are built on CPUs only are left out.
 """
 
 
