@@ -6,8 +6,9 @@ Every program that a session builds in the work-item mapping, compiled without a
 drivers are made of. Written by `tools/vendor-compile --markdown docs/vendor-compile.md`; no line is typed by hand.
 
 A cell reads: registers, occupancy, share of fused multiply-adds among the instructions of the innermost loop that has the
-most of them (none: no such loop; a packed or dual one counts once). **SPILLS** and **SCRATCH** are bytes of memory per work-item for values that found no
-register: such a tile must not be offered there. Programs that are built on CPUs only are left out.
+most of them (none: no such loop; a packed or dual one counts once). **SPILLS** and **SCRATCH** are bytes of memory per
+work-item for values that found no register: such a tile must not be offered there. Programs that are built on CPUs only
+are left out.
 """
 
 
