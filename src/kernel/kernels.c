@@ -7,6 +7,7 @@
 #include <base/text.h>
 #include <kernel/cache.h>
 #include <kernel/sources.h>
+#include <kernel/tuner.h>
 
 enum { MAX_OPTIONS = 512, ITEMS_PER_GROUP = 64 };
 
@@ -15,12 +16,23 @@ typedef struct program {
     cl_program program;
 } program;
 
+// A launch that was noted: label of the kernel is static.
+typedef struct noted {
+    cl_program program;
+    const char *label;
+    size_t local[3];
+} noted;
+
 struct plc_kernels {
     pleach_device *device; // borrowed
-    char *cache_folder;    // owned, NULL: no cache
+    char *folder;          // owned: of all that is cached, NULL: nothing is
+    char *cache_folder;    // borrowed: `folder`, NULL: binaries are not cached
     program *programs;     // owned
-    int n_programs;
+    int n_programs, n_built; // n_built: from source, not from the cache
     size_t capacity;
+    noted *noted; // owned
+    int n_noted;
+    size_t noted_capacity;
 };
 
 pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, plc_kernels **out)
@@ -30,7 +42,9 @@ pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, p
 
     TRY(plc_alloc(device->ctx, 1, sizeof *kernels, &kernels));
     kernels->device = device;
-    TRY(plc_cache_folder(device->ctx, cache_dir, &kernels->cache_folder));
+    TRY(plc_cache_folder(device->ctx, cache_dir, &kernels->folder));
+    if (!plc_cache_is_the_drivers(device))
+        kernels->cache_folder = kernels->folder;
     *out = kernels;
     kernels = NULL;
 done:
@@ -51,7 +65,8 @@ void plc_kernels_destroy(plc_kernels **kernels)
         free(k->programs[i].options);
     }
     free(k->programs);
-    free(k->cache_folder);
+    free(k->noted);
+    free(k->folder);
     free(k);
     *kernels = NULL;
 }
@@ -64,6 +79,8 @@ pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *ch
 
     TRY(plc_device_open_with(ctx, cl, choice, opts, &opened));
     TRY(plc_kernels_create(opened, opts ? opts->cache_dir : NULL, &opened->kernels));
+    TRY(plc_tuner_create(opened, opened->kernels->folder, opts ? opts->tune : PLEACH_TUNE_OFF,
+                         &opened->tuner));
     *device = opened;
     opened = NULL;
 done:
@@ -81,6 +98,7 @@ void pleach_device_close(pleach_device **device)
 {
     if (*device == NULL)
         return;
+    plc_tuner_destroy(&(*device)->tuner);
     plc_kernels_destroy(&(*device)->kernels);
     plc_device_close_base(device);
 }
@@ -126,6 +144,7 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
             goto built_one;
     }
     plc_log(device->ctx, PLEACH_LOG_DEBUG, "building %s %s", name, all_options);
+    plc_device_tell(device, "building programs", ++kernels->n_built, 0);
     built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
                                                   &error);
     TRY(plc_cl_check(device->ctx, error, "clCreateProgramWithSource"));
@@ -199,6 +218,27 @@ pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char
 
     TRY(plc_kernel_get(list->device, file, kernel, options, &object));
     TRY(plc_launch_list_append(list, object, kernel, launch));
+    TRY(get_program(list->device->kernels, file, options, &(*launch)->program));
+done:
+    return status;
+}
+
+pleach_status plc_kernels_note_launch(pleach_device *device, const plc_launch *launch, bool *is_new)
+{
+    pleach_status status = PLEACH_OK;
+    plc_kernels *k = device->kernels;
+
+    *is_new = true;
+    for (int i = 0; i < k->n_noted && *is_new; i++)
+        *is_new = k->noted[i].program != launch->program ||
+                  strcmp(k->noted[i].label, launch->label) != 0 ||
+                  memcmp(k->noted[i].local, launch->local, sizeof launch->local) != 0;
+    if (!*is_new)
+        return status;
+    TRY(plc_grow(device->ctx, &k->noted, &k->noted_capacity, (size_t)k->n_noted + 1));
+    noted *note = &k->noted[k->n_noted++];
+    *note = (noted){.program = launch->program, .label = launch->label};
+    memcpy(note->local, launch->local, sizeof note->local);
 done:
     return status;
 }

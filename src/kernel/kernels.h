@@ -24,6 +24,10 @@ pleach_status plc_kernel_get(pleach_device *device, const char *file, const char
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch);
 
+// *is_new: no launch of the same kernel, program and work-group size was noted in this process before.
+pleach_status plc_kernels_note_launch(pleach_device *device, const plc_launch *launch,
+                                      bool *is_new);
+
 // Sizes of tensor kernels, in groups that hold all lanes of one image block:
 // vector mapping: global {x,y,z}, local {1,1,1}; work-item mapping: global {x*lanes,y,z}, local {lanes,1,1}.
 void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x, size_t y,
