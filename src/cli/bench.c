@@ -268,6 +268,8 @@ pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv)
         .user = &args};
     plc_model_file model = {0};
 
+    if (argc > 1 && strcmp(argv[1], "tune") == 0)
+        return plc_bench_tune(cli, argc - 1, argv + 1);
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (!args.kind)
         FAIL(cli->ctx, PLEACH_EUSAGE,

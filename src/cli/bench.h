@@ -4,7 +4,10 @@
 
 #include <jansson.h>
 #include <base/text.h>
+#include <cli/cli.h>
 #include <train/optimizer.h>
+
+pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv); // bench_tune.c
 
 typedef struct plc_profile_row {
     const char *kernel; // static

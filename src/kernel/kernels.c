@@ -194,31 +194,22 @@ done:
     return status;
 }
 
-pleach_status plc_kernel_get(pleach_device *device, const char *file, const char *kernel,
-                             const char *options, cl_kernel *out)
-{
-    pleach_status status = PLEACH_OK;
-    cl_program built = NULL;
-    cl_int error = CL_SUCCESS;
-
-    TRY(get_program(device->kernels, file, options, &built));
-    *out = device->cl->clCreateKernel(built, kernel, &error);
-    if (error != CL_SUCCESS)
-        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
-             plc_cl_error_name(error));
-done:
-    return status;
-}
-
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
+    pleach_device *device = list->device;
+    cl_program built = NULL;
     cl_kernel object = NULL;
+    cl_int error = CL_SUCCESS;
 
-    TRY(plc_kernel_get(list->device, file, kernel, options, &object));
+    TRY(get_program(device->kernels, file, options, &built));
+    object = device->cl->clCreateKernel(built, kernel, &error);
+    if (error != CL_SUCCESS)
+        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
+             plc_cl_error_name(error));
     TRY(plc_launch_list_append(list, object, kernel, launch));
-    TRY(get_program(list->device->kernels, file, options, &(*launch)->program));
+    (*launch)->program = built;
 done:
     return status;
 }

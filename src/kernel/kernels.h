@@ -14,13 +14,10 @@ pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir,
                                  plc_kernels **kernels);
 void plc_kernels_destroy(plc_kernels **kernels);
 
-// A new kernel object of program `file` ("conv": cl/conv.cl) built with `options` ("-DOT=4 -DPT=4").
-// LANES and LANES_IN_VECTOR are added. A program is built once per options, then comes from the cache.
+// Appends a launch of a new kernel object of program `file` ("conv": cl/conv.cl) built with `options`
+// ("-DOT=4 -DPT=4"). LANES and LANES_IN_VECTOR are added. A program is built once per options, then
+// comes from the cache. `kernel` is a static string.
 // Fails with PLEACH_EBUILD: the compiler's log and the numbered source line.
-pleach_status plc_kernel_get(pleach_device *device, const char *file, const char *kernel,
-                             const char *options, cl_kernel *out);
-
-// plc_kernel_get and plc_launch_list_append in one. `kernel` is a static string.
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch);
 

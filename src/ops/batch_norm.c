@@ -121,23 +121,24 @@ done:
 static pleach_status append_map(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                                 int n_buffers, int result, const batch_norm_params *p, double bytes)
 {
-    batch_norm_params tiled = *p;
+    plc_launch *launch = NULL;
+    batch_norm_params params = *p;
+    const plc_tiled_launch tiled = {.file = "batch_norm",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = result,
+                                    .params = &params,
+                                    .params_bytes = sizeof params,
+                                    .tile_items = &params.tile_pixels,
+                                    .tile_channels = &params.tile_channels,
+                                    .n_channels = p->C,
+                                    .n_items = p->size,
+                                    .item_pixels = 1,
+                                    .flops = 4.0 * lower->n_images * p->C * p->size,
+                                    .bytes = bytes};
 
-    return plc_append_tiled_launch(
-        lower, &(plc_tiled_launch){.file = "batch_norm",
-                                   .kernel = kernel,
-                                   .buffers = buffers,
-                                   .n_buffers = n_buffers,
-                                   .result = result,
-                                   .params = &tiled,
-                                   .params_bytes = sizeof tiled,
-                                   .tile_items = &tiled.tile_pixels,
-                                   .tile_channels = &tiled.tile_channels,
-                                   .n_channels = p->C,
-                                   .n_items = p->size,
-                                   .item_pixels = 1,
-                                   .flops = 4.0 * lower->n_images * p->C * p->size,
-                                   .bytes = bytes});
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_batch_norm_coefficients(plc_lower *lower, int node, int *scale, int *shift)

@@ -23,18 +23,21 @@ static eltwise_params make_params(const plc_lower *lower, plc_tensor y)
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, eltwise_params *p, double bytes)
 {
-    return plc_append_tiled_launch(lower, &(plc_tiled_launch){.file = "eltwise",
-                                                              .kernel = kernel,
-                                                              .buffers = buffers,
-                                                              .n_buffers = n_buffers,
-                                                              .result = n_buffers - 1,
-                                                              .params = p,
-                                                              .params_bytes = sizeof *p,
-                                                              .tile_items = &p->tile_pixels,
-                                                              .n_channels = 1,
-                                                              .n_items = p->C * p->size,
-                                                              .item_pixels = 1,
-                                                              .bytes = bytes});
+    plc_launch *launch = NULL;
+    const plc_tiled_launch tiled = {.file = "eltwise",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_pixels,
+                                    .n_channels = 1,
+                                    .n_items = p->C * p->size,
+                                    .item_pixels = 1,
+                                    .bytes = bytes};
+
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tensor *b, bool relu,
@@ -77,23 +80,22 @@ pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)
 
 static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
 {
+    plc_launch *launch = NULL;
     eltwise_params p = make_params(lower, y);
+    const plc_tiled_launch tiled = {.file = "eltwise",
+                                    .kernel = "mask_apply",
+                                    .buffers = (plc_buffer *const[]){y.buffer, lower->masks},
+                                    .n_buffers = 2,
+                                    .params = &p,
+                                    .params_bytes = sizeof p,
+                                    .tile_items = &p.tile_pixels,
+                                    .tile_channels = &p.tile_channels,
+                                    .n_channels = p.C,
+                                    .n_items = p.size,
+                                    .item_pixels = 1};
 
     p.mask_offset = plc_lower_mask(lower, node);
-    if (p.mask_offset < 0)
-        return PLEACH_OK;
-    return plc_append_tiled_launch(
-        lower, &(plc_tiled_launch){.file = "eltwise",
-                                   .kernel = "mask_apply",
-                                   .buffers = (plc_buffer *const[]){y.buffer, lower->masks},
-                                   .n_buffers = 2,
-                                   .params = &p,
-                                   .params_bytes = sizeof p,
-                                   .tile_items = &p.tile_pixels,
-                                   .tile_channels = &p.tile_channels,
-                                   .n_channels = p.C,
-                                   .n_items = p.size,
-                                   .item_pixels = 1});
+    return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_mask_apply_lower(plc_lower *lower, int node)

@@ -71,19 +71,22 @@ static pool_params make_params(const plc_lower *lower, const plc_step *step, plc
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, pool_params *p, int rows, int columns, double bytes)
 {
-    return plc_append_tiled_launch(lower, &(plc_tiled_launch){.file = "pool",
-                                                              .kernel = kernel,
-                                                              .buffers = buffers,
-                                                              .n_buffers = n_buffers,
-                                                              .result = n_buffers - 1,
-                                                              .params = p,
-                                                              .params_bytes = sizeof *p,
-                                                              .tile_items = &p->tile_rows,
-                                                              .tile_channels = &p->tile_channels,
-                                                              .n_channels = p->C,
-                                                              .n_items = rows,
-                                                              .item_pixels = columns,
-                                                              .bytes = bytes});
+    plc_launch *launch = NULL;
+    const plc_tiled_launch tiled = {.file = "pool",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_rows,
+                                    .tile_channels = &p->tile_channels,
+                                    .n_channels = p->C,
+                                    .n_items = rows,
+                                    .item_pixels = columns,
+                                    .bytes = bytes};
+
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 static pleach_status append_forward(plc_lower *lower, const plc_step *step, const char *kernel,

@@ -75,20 +75,19 @@ typedef struct tile_choice {
 
 static pleach_status append_tiled(plc_launch_list *list, const plc_lower *lower,
                                   const plc_tiled_launch *tiled, plc_buffer *const *buffers,
-                                  plc_tile tile)
+                                  plc_tile tile, plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
-    plc_launch *launch = NULL;
 
     *tiled->tile_items = tile.items;
     if (tiled->tile_channels)
         *tiled->tile_channels = tile.channels;
     TRY(plc_append_tensor_launch(list, tiled->file, tiled->kernel, buffers, tiled->n_buffers,
-                                 tiled->params, tiled->params_bytes, &launch));
-    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
+                                 tiled->params, tiled->params_bytes, launch));
+    plc_launch_groups(lower->device, *launch, tile.n_item_tiles, tile.n_channel_tiles,
                       (size_t)lower->n_blocks);
-    launch->flops = tiled->flops;
-    launch->bytes = tiled->bytes;
+    (*launch)->flops = tiled->flops;
+    (*launch)->bytes = tiled->bytes;
 done:
     return status;
 }
@@ -99,10 +98,12 @@ static pleach_status append_candidate(plc_launch_list *list, const void *user, i
 {
     const tile_choice *choice = user;
     plc_buffer *arguments[PLC_TUNE_MAX_BUFFERS];
+    plc_launch *launch = NULL;
 
     for (int i = 0; i < choice->tiled->n_buffers; i++)
         arguments[i] = buffers[choice->places[i]];
-    return append_tiled(list, choice->lower, choice->tiled, arguments, choice->tiles[candidate]);
+    return append_tiled(list, choice->lower, choice->tiled, arguments, choice->tiles[candidate],
+                        &launch);
 }
 
 // The default tile first; sizes that cut the planes like one before are left out.
@@ -155,7 +156,8 @@ static void list_buffers(tile_choice *choice, plc_tune_problem *problem)
     problem->result = choice->places[t->result];
 }
 
-pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled)
+pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled,
+                                      plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
     tile_choice choice = {.lower = lower, .tiled = tiled};
@@ -174,7 +176,7 @@ pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *
                                 .user = &choice};
     list_buffers(&choice, &problem);
     TRY(plc_tuner_choose(lower->device, &problem, &chosen));
-    TRY(append_tiled(lower->list, lower, tiled, tiled->buffers, choice.tiles[chosen]));
+    TRY(append_tiled(lower->list, lower, tiled, tiled->buffers, choice.tiles[chosen], launch));
 done:
     return status;
 }

@@ -32,7 +32,8 @@ typedef struct plc_tiled_launch {
 
 // Appends it to lower->list with a grid of (tiles of items, tiles of channels, image blocks); the tuner
 // knows or measures how large the tiles are. They change speed, never a bit of a result.
-pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled);
+pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled,
+                                      plc_launch **launch);
 
 // A group covers `channels` channels x `items` items (pixels or rows) of one image block.
 // A cut changes speed, never a bit of a result.

@@ -32,6 +32,7 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
 
     *state = f;
+    setenv("POCL_KERNEL_CACHE", "0", 1); // else PoCL's own cache stands in for ours
     strcpy(f->cache, "/tmp/pleach-cache-XXXXXX");
     strcpy(f->sources, "/tmp/pleach-sources-XXXXXX");
     return pleach_ctx_create(&f->ctx) == PLEACH_OK && mkdtemp(f->cache) && mkdtemp(f->sources) ? 0
