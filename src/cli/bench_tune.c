@@ -90,9 +90,11 @@ static pleach_status print_table(plc_cli *cli, const plc_tuner *tuner)
     for (int i = 0; i < plc_tuner_count(tuner); i++)
         TRY(add_row(cli->ctx, &table, plc_tuner_get(tuner, i)));
     TRY(plc_table_print(cli->ctx, &table, &text));
-    TRY(plc_text_printf(cli->ctx, &text, "\nms of one run; ratio: how much longer the runner-up "
-                                         "takes; kept in %s\n",
-                        plc_tuner_path(tuner) ? plc_tuner_path(tuner) : "no file: there is no cache"));
+    TRY(plc_text_printf(cli->ctx, &text,
+                        "\nms of one run; ratio: how much longer the runner-up "
+                        "takes; kept in %s\n",
+                        plc_tuner_path(tuner) ? plc_tuner_path(tuner)
+                                              : "no file: there is no cache"));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);
@@ -126,9 +128,9 @@ static pleach_status print_answers(plc_cli *cli, const pleach_device *device)
     results = json_array();
     for (int i = 0; i < plc_tuner_count(device->tuner); i++)
         json_array_append_new(results, answer_to_json(plc_tuner_get(device->tuner, i)));
-    return plc_cli_print_json(cli, json_pack("{s: s, s: o, s: o}", "schema", "pleach.bench/1",
-                                             "device", plc_cli_device_json(device), "results",
-                                             results));
+    return plc_cli_print_json(cli,
+                              json_pack("{s: s, s: o, s: o}", "schema", "pleach.bench/1", "device",
+                                        plc_cli_device_json(device), "results", results));
 }
 
 pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv)
@@ -145,10 +147,11 @@ pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv)
     tune_args args = {.model = "resnet20", .input = {3, 32, 32}, .n_classes = 10, .batch = 128};
     const plc_cli_args accepted = {
         .options = options,
-        .doc = "Times every candidate kernel of the network's training and inference, also where an "
-               "answer is known, and keeps the fastest for later runs on this device. Choices that "
-               "change the last bits of results are made here only: a run that is resumed after it "
-               "may differ in them.",
+        .doc =
+            "Times every candidate kernel of the network's training and inference, also where an "
+            "answer is known, and keeps the fastest for later runs on this device. Choices that "
+            "change the last bits of results are made here only: a run that is resumed after it "
+            "may differ in them.",
         .option = take_option,
         .user = &args};
     plc_model_file model = {0};

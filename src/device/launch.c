@@ -119,9 +119,9 @@ pleach_status plc_launch_run(pleach_device *device, plc_launch *launch)
 {
     pleach_status status = PLEACH_OK;
     cl_event event = NULL;
-    const cl_int error = device->cl->clEnqueueNDRangeKernel(
-        device->queue, launch->kernel, 3, NULL, launch->global, launch->local, 0, NULL,
-        device->profile ? &event : NULL);
+    const cl_int error =
+        device->cl->clEnqueueNDRangeKernel(device->queue, launch->kernel, 3, NULL, launch->global,
+                                           launch->local, 0, NULL, device->profile ? &event : NULL);
 
     if (error != CL_SUCCESS) {
         plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");

@@ -13,8 +13,8 @@ typedef struct plc_arg {
 } plc_arg;
 
 typedef struct plc_launch {
-    const char *label; // the kernel's name, static
-    cl_kernel kernel;  // owned
+    const char *label;  // the kernel's name, static
+    cl_kernel kernel;   // owned
     cl_program program; // borrowed: the kernel's, NULL when src/kernel did not make it
     size_t global[3], local[3];
     plc_arg args[PLC_MAX_ARGS];

@@ -24,10 +24,10 @@ typedef struct noted {
 } noted;
 
 struct plc_kernels {
-    pleach_device *device; // borrowed
-    char *folder;          // owned: of all that is cached, NULL: nothing is
-    char *cache_folder;    // borrowed: `folder`, NULL: binaries are not cached
-    program *programs;     // owned
+    pleach_device *device;   // borrowed
+    char *folder;            // owned: of all that is cached, NULL: nothing is
+    char *cache_folder;      // borrowed: `folder`, NULL: binaries are not cached
+    program *programs;       // owned
     int n_programs, n_built; // n_built: from source, not from the cache
     size_t capacity;
     noted *noted; // owned

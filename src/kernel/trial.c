@@ -10,7 +10,8 @@
 
 enum {
     PATTERN_FLOATS = 65521, // a prime: repetitions do not fall on the same place of rows
-    MAX_RUNS_PER_ROUND = 32 // kernels may work in place: more would leave the range of normal numbers
+    MAX_RUNS_PER_ROUND =
+        32 // kernels may work in place: more would leave the range of normal numbers
 };
 
 // Another candidate than 0 must save this share of its time: less is noise.
@@ -29,9 +30,9 @@ typedef struct trial {
     const plc_tune_problem *problem;
     plc_buffer *buffers[PLC_TUNE_MAX_BUFFERS];
     candidate candidates[PLC_TUNING_MAX_CANDIDATES];
-    float *pattern;           // a repeated run of PATTERN_FLOATS, long enough for any buffer
-    float *wanted, *got;      // results: of the reference, of the candidate at hand
-    int reference;            // candidate, -1: none yet
+    float *pattern;      // a repeated run of PATTERN_FLOATS, long enough for any buffer
+    float *wanted, *got; // results: of the reference, of the candidate at hand
+    int reference;       // candidate, -1: none yet
     pleach_status first_failure;
     bool profiled;
 } trial;
@@ -66,7 +67,8 @@ static pleach_status trial_init(trial *t, pleach_device *device, const plc_tune_
 {
     pleach_status status = PLEACH_OK;
 
-    *t = (trial){.device = device, .problem = problem, .reference = -1, .profiled = device->profile};
+    *t =
+        (trial){.device = device, .problem = problem, .reference = -1, .profiled = device->profile};
     device->profile = false; // a profiled launch is waited for
     for (int i = 0; i < problem->n_candidates; i++)
         plc_launch_list_init(&t->candidates[i].list, device);
@@ -201,7 +203,9 @@ static pleach_status time_candidates(trial *t, plc_trial_effort effort)
             if (c->n_runs == 0) {
                 TRY(run_times(t, c, 1, &seconds));
                 const double runs = effort.round_seconds / fmax(seconds, 1e-7);
-                c->n_runs = runs < 1 ? 1 : runs > MAX_RUNS_PER_ROUND ? MAX_RUNS_PER_ROUND : (int)runs;
+                c->n_runs = runs < 1                    ? 1
+                            : runs > MAX_RUNS_PER_ROUND ? MAX_RUNS_PER_ROUND
+                                                        : (int)runs;
                 c->best_seconds = seconds;
             }
             TRY(run_times(t, c, c->n_runs, &seconds));

@@ -27,12 +27,12 @@ typedef struct question {
 struct plc_tuner {
     pleach_device *device; // borrowed
     int mode;
-    char *path;                     // owned, NULL: no file
-    plc_tuning known[N_SOURCES];    // FROM_DEFAULT stays empty
+    char *path;                  // owned, NULL: no file
+    plc_tuning known[N_SOURCES]; // FROM_DEFAULT stays empty
     char mapping[PLC_FORMAT_MAX];
     double seconds_left;
-    int n_measured;                 // in this session
-    question *asked;                // owned
+    int n_measured;  // in this session
+    question *asked; // owned
     int n_asked;
     size_t asked_capacity;
 };
@@ -69,8 +69,8 @@ pleach_status plc_tuner_create(pleach_device *device, const char *folder, int mo
     plc_tuner *t = NULL;
 
     if (mode < PLEACH_TUNE_OFF || mode > PLEACH_TUNE_FULL)
-        FAIL(device->ctx, PLEACH_EUSAGE, "tuning mode %d; it must be PLEACH_TUNE_OFF, _FAST or _FULL",
-             mode);
+        FAIL(device->ctx, PLEACH_EUSAGE,
+             "tuning mode %d; it must be PLEACH_TUNE_OFF, _FAST or _FULL", mode);
     TRY(plc_alloc(device->ctx, 1, sizeof *t, &t));
     t->device = device;
     t->mode = mode;
@@ -135,11 +135,10 @@ static pleach_status measure(plc_tuner *t, const plc_tune_problem *problem)
     plc_tuning_entry entry = {0};
 
     plc_device_tell(t->device, "timing kernels", ++t->n_measured, 0);
-    if (plc_trial_run(t->device, problem,
-                      t->mode == PLEACH_TUNE_FULL ? full_effort : fast_effort,
+    if (plc_trial_run(t->device, problem, t->mode == PLEACH_TUNE_FULL ? full_effort : fast_effort,
                       &entry) != PLEACH_OK) {
-        plc_log(ctx, PLEACH_LOG_DEBUG, "%s, %s is not tuned: %s", problem->operation, problem->shape,
-                pleach_error(ctx));
+        plc_log(ctx, PLEACH_LOG_DEBUG, "%s, %s is not tuned: %s", problem->operation,
+                problem->shape, pleach_error(ctx));
         goto done;
     }
     plc_log(ctx, PLEACH_LOG_DEBUG, "tuned %s, %s: %s", entry.operation, entry.shape,

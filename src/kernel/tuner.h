@@ -40,11 +40,12 @@ typedef struct plc_tune_problem {
     int n_candidates;         // 1 to PLC_TUNING_MAX_CANDIDATES
     plc_tune_append *append;
     const void *user;
-    size_t buffer_floats[PLC_TUNE_MAX_BUFFERS]; // made for the measurement, all filled with +-[0.5, 1.5]
+    size_t buffer_floats
+        [PLC_TUNE_MAX_BUFFERS]; // made for the measurement, all filled with +-[0.5, 1.5]
     int n_buffers;
     int result;        // the buffer that must agree with candidate 0's
     bool changes_bits; // agreement is within `tolerance`; else every bit must be the same
-    double tolerance;  // of |difference| over the larger of |value| and the values' root mean square
+    double tolerance; // of |difference| over the larger of |value| and the values' root mean square
 } plc_tune_problem;
 
 // Opens what is known of the device. `folder`: of the cache, NULL for no file. Files that cannot be read
@@ -66,7 +67,7 @@ int plc_tune_round(int n);
 
 // What the process has asked for so far, in this order; for reports.
 typedef struct plc_tuner_answer {
-    const plc_tuning_entry *entry; // NULL: nobody knew, candidate 0 was taken
+    const plc_tuning_entry *entry;          // NULL: nobody knew, candidate 0 was taken
     const char *operation, *shape, *source; // source: "measured", "file", "shipped", "default"
     const char *name;                       // of the candidate
 } plc_tuner_answer;

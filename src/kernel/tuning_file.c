@@ -27,8 +27,8 @@ pleach_status plc_tuning_path(const pleach_device *device, const char *folder, c
 
     *path = NULL;
     // The separator is in no name: {"a", "bc"} and {"ab", "c"} differ.
-    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s", info->platform_name, info->platform_version, info->name,
-                 info->vendor, info->driver_version) < 0) {
+    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s", info->platform_name, info->platform_version,
+                 info->name, info->vendor, info->driver_version) < 0) {
         all = NULL;
         FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a tuning file");
     }
@@ -118,7 +118,8 @@ static pleach_status read_rejected(const reader *r, json_t *entry, plc_tuning_en
     json_object_foreach(rejected, name, value)
     {
         if (!is_plain(name) || !is_plain(json_string_value(value)))
-            return fail_at(r, "rejected", "a reason of 1 to 200 printable characters for each name");
+            return fail_at(r, "rejected",
+                           "a reason of 1 to 200 printable characters for each name");
         TRY(plc_tuning_entry_add(r->ctx, read, name, 0.0, json_string_value(value)));
     }
 done:

@@ -57,10 +57,13 @@ plc_tile plc_tile_planes(const pleach_device *device, int n_channels, int n_item
     return cut(n_channels, n_items, item_pixels, default_pixels(device));
 }
 
-// Sizes of tiles beside the default one that the tuner may try: pixels are the default times these
-// powers of two.
-static const int tile_shifts[] = {0, -3, -2, -1, 1, 2, 3};
-enum { N_TILE_SIZES = sizeof tile_shifts / sizeof *tile_shifts, TILE_NAME_MAX = 24, CLASS_MAX = 80 };
+// Sizes of tiles that the tuner may try, in eighths of the default one, which comes first.
+static const int tile_eighths[] = {8, 1, 2, 4, 16, 32, 64};
+enum {
+    N_TILE_SIZES = sizeof tile_eighths / sizeof *tile_eighths,
+    TILE_NAME_MAX = 24,
+    CLASS_MAX = 80
+};
 
 // The tuner's view of a launch: tiles that differ, and the buffers without repetition.
 typedef struct tile_choice {
@@ -112,9 +115,7 @@ static void list_tiles(tile_choice *choice)
     const plc_tiled_launch *t = choice->tiled;
 
     for (int i = 0; i < N_TILE_SIZES; i++) {
-        const int pixels = tile_shifts[i] < 0 ? default_pixels(choice->lower->device) >> -tile_shifts[i]
-                                              : default_pixels(choice->lower->device)
-                                                    << tile_shifts[i];
+        const int pixels = default_pixels(choice->lower->device) * tile_eighths[i] / 8;
         const plc_tile tile = cut(t->n_channels, t->n_items, t->item_pixels, pixels);
         bool is_new = true;
 

@@ -19,10 +19,10 @@ pleach_status plc_append_tensor_launch(plc_launch_list *list, const char *file, 
 
 // A launch whose work-groups cover tiles of channels x items (pixels or rows) of one image block.
 typedef struct plc_tiled_launch {
-    const char *file, *kernel;   // static
-    plc_buffer *const *buffers;  // the kernel's arguments in order, then `params` by value
-    int n_buffers, result;       // result: index of the buffer that the kernel writes
-    void *params;                // *tile_items and *tile_channels lie in it and are set here
+    const char *file, *kernel;  // static
+    plc_buffer *const *buffers; // the kernel's arguments in order, then `params` by value
+    int n_buffers, result;      // result: index of the buffer that the kernel writes
+    void *params;               // *tile_items and *tile_channels lie in it and are set here
     size_t params_bytes;
     int *tile_items, *tile_channels; // tile_channels may be NULL: n_channels is 1 then
     int n_channels, n_items;

@@ -209,7 +209,8 @@ static void candidates_that_cannot_be_launched_are_rejected(void **state)
     (void)state;
     static const char *const names[] = {"too large", "right", "missing"};
     static const way ways[] = {{"twice", (size_t)1 << 40}, {"twice", GROUP_ITEMS}, {"thrice", 1}};
-    const plc_tune_problem problem = make_problem(ways, names, 3), none = make_problem(ways, names, 1);
+    const plc_tune_problem problem = make_problem(ways, names, 3),
+                           none = make_problem(ways, names, 1);
 
     assert_non_null(strstr(reason_of(&problem, PLEACH_TUNE_FAST, 0), "CL_INVALID_WORK_GROUP_SIZE"));
     assert_non_null(strstr(reason_of(&problem, PLEACH_TUNE_FAST, 2), "no kernel 'thrice'"));
