@@ -92,7 +92,7 @@ static pleach_status print_table(plc_cli *cli, const plc_tuner *tuner)
     TRY(plc_table_print(cli->ctx, &table, &text));
     TRY(plc_text_printf(cli->ctx, &text,
                         "\nms of one run; ratio: how much longer the runner-up "
-                        "takes; kept in %s\n",
+                        "takes (the default stays where nothing saves 3 %%); kept in %s\n",
                         plc_tuner_path(tuner) ? plc_tuner_path(tuner)
                                               : "no file: there is no cache"));
     TRY(plc_cli_print(cli, &text));

@@ -9,6 +9,7 @@
 #include <kernel/sources.h>
 #include <kernel/trial.h>
 #include <kernel/tuning_file.h>
+#include <kernel/tuning_json.h>
 
 // Seconds that a session may spend on PLEACH_TUNE_FAST; a measurement that has begun is finished.
 static const double fast_seconds = 3.0;

@@ -50,10 +50,10 @@ static pleach_status copy_text(pleach_ctx *ctx, const char *text, char **copy)
     TRY(plc_strdup(ctx, text, copy));
     if (strlen(text) > PLC_TUNING_MAX_TEXT)
         (*copy)[PLC_TUNING_MAX_TEXT] = '\0';
-    // A compiler's log has several lines; a reason is one.
+    // A compiler's log has several lines, a reason is one of ASCII.
     for (char *c = *copy; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
+        if (*c < ' ' || *c > '~')
+            *c = *c == '\n' || *c == '\t' ? ' ' : '?';
 done:
     return status;
 }

@@ -13,6 +13,7 @@
 #include <kernel/sources.h>
 #include <kernel/tuner.h>
 #include <kernel/tuning_file.h>
+#include <kernel/tuning_json.h>
 
 enum { N = 4096, GROUP_ITEMS = 64 };
 
@@ -362,6 +363,7 @@ static void hostile_files_are_put_aside_with_a_warning(void **state)
         {HEAD "{\"operation\": 7}]}", "entries[0].operation"},
         {HEAD "{\"operation\": \"\"}]}", "entries[0].operation"},
         {HEAD "{\"operation\": \"\\u001b[2J\"}]}", "entries[0].operation"},
+        {HEAD "{\"operation\": \"\\u00e9\"}]}", "entries[0].operation"},
         {HEAD "{" KEY ", \"chosen\": \"b\", \"ms\": {\"a\": 1}}]}", "entries[0].chosen"},
         {HEAD "{" KEY ", \"chosen\": 1, \"ms\": {\"a\": 1}}]}", "entries[0].chosen"},
         {HEAD "{" KEY ", \"chosen\": \"a\", \"ms\": {\"a\": -1}}]}", "entries[0].ms"},
