@@ -2,7 +2,7 @@
 //
 // The channels of a view lie behind one another, so these kernels see C*size pixels of a block and
 // no channels.
-// Work: a group per (tile of pixels, block). Each input is read once, each output written once.
+// Work: a group per (tile of pixels, 1, block). Each input is read once, each output written once.
 #include "lanes.h"
 #include "eltwise_params.h"
 
@@ -10,7 +10,7 @@
 
 // First pixel of this group's tile in a view, and how many of its pixels there are.
 #define TILE(p, planes, first) \
-    AT(VIEW(GRID(1), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
+    AT(VIEW(GRID(2), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
 #define TILE_COUNT(p) min((p).tile_pixels, (p).C *(p).size - GRID(0) * (p).tile_pixels)
 
 static inline void forward_run(const bool add, const bool has_relu, __global const real_t *a,
@@ -60,7 +60,7 @@ GROUP __kernel void eltwise_backward(__global const real_t *dy, __global const r
                                      __global real_t *dx, const eltwise_params p)
 {
     const int n = TILE_COUNT(p);
-    const mask_t mask = lane_mask(GRID(1), p.n_images);
+    const mask_t mask = lane_mask(GRID(2), p.n_images);
 
     dx += TILE(p, p.a_planes, p.a_first);
     dy += TILE(p, p.b_planes, p.b_first);

@@ -34,18 +34,33 @@ typedef struct pleach_device_list {
 pleach_status pleach_device_list_create(pleach_ctx *ctx, pleach_device_list **list);
 void pleach_device_list_destroy(pleach_device_list **list);
 
+// What takes time before a device computes: "building kernels", `n_done` of `n` (0: not known). `what`
+// is NULL when it is over. Strings are static.
+typedef void pleach_device_progress_fn(void *user, const char *what, int n_done, int n);
+
 // How a session lays out images on the device. Zero fields are chosen from the device's facts.
 typedef struct pleach_device_opts {
     int lanes;             // images side by side: 4, 8, 16, 32 or 64
     int mapping;           // PLEACH_MAPPING_
     bool profile;          // record the time of every kernel
-    const char *cache_dir; // NULL: $XDG_CACHE_HOME/pleach; "": no cache
+    const char *cache_dir; // of kernels and tuning; NULL: $XDG_CACHE_HOME/pleach; "": no cache
+    int tune;              // PLEACH_TUNE_
+    pleach_device_progress_fn *progress; // may be NULL
+    void *user;                          // borrowed: handed to progress
 } pleach_device_opts;
 
 enum {
     PLEACH_MAPPING_AUTO,
     PLEACH_MAPPING_VECTOR,    // a work-item holds all lanes in one vector
     PLEACH_MAPPING_WORK_ITEM, // a work-item holds one lane
+};
+
+// Which of several kernels is taken where several compute the same: as the cache's tuning file and the
+// shipped defaults know it, and by measuring
+enum {
+    PLEACH_TUNE_OFF,  // nothing more
+    PLEACH_TUNE_FAST, // what they do not know, for a few seconds per session
+    PLEACH_TUNE_FULL, // everything, also what changes the last bits of results
 };
 
 // Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a

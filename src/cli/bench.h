@@ -13,6 +13,7 @@ pleach_status plc_bench_infer(plc_cli *cli, int argc, char **argv);  // bench_sp
 pleach_status plc_bench_ops(plc_cli *cli, int argc, char **argv);    // bench_ops.c
 pleach_status plc_bench_device(plc_cli *cli, int argc, char **argv); // bench_device.c
 pleach_status plc_bench_sides(plc_cli *cli, int argc, char **argv);  // bench_compare.c: `compare`
+pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv);   // bench_tune.c
 
 // Options of the sub-commands that run a network.
 typedef struct plc_bench_args {

@@ -13,6 +13,7 @@ enum {
     KEY_DEVICE = 0x10000,
     KEY_LANES,
     KEY_MAPPING,
+    KEY_TUNE,
     KEY_SEED,
     KEY_JSON,
     KEY_PROGRESS,
@@ -29,6 +30,10 @@ static const struct argp_option global_options[] = {
      "images side by side in memory: 4, 8, 16, 32 or 64 (default: by device)", 10},
     {"mapping", KEY_MAPPING, "vector|work-item", 0,
      "lanes in a vector or in work-items (default: by device)", 10},
+    {"tune", KEY_TUNE, "off|fast|full", 0,
+     "measure which kernels are the fastest: never, what is not known yet, everything (also "
+     "PLEACH_TUNE; default fast)",
+     10},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 0)", 10},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 10},
     {"progress", KEY_PROGRESS, "auto|bar|plain|none", 0, "how progress is shown on standard error",
@@ -160,6 +165,9 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         break;
     case KEY_MAPPING:
         p->status = set_mapping(cli, value);
+        break;
+    case KEY_TUNE:
+        cli->tune = value;
         break;
     case KEY_SEED:
         p->status = plc_cli_seed(cli, "seed", value, &cli->seed);

@@ -6,13 +6,32 @@
 #include <string.h>
 #include <device/device.h>
 
+static pleach_status choose_tuning(plc_cli *cli, int *mode)
+{
+    static const char *const names[] = {"off", "fast", "full"}; // PLEACH_TUNE_
+    const char *set = getenv("PLEACH_TUNE");
+    const char *wanted = cli->tune ? cli->tune : set && *set ? set : "fast";
+
+    for (int i = 0; i < 3; i++)
+        if (strcmp(wanted, names[i]) == 0) {
+            *mode = i;
+            return PLEACH_OK;
+        }
+    return plc_cli_unknown(cli, cli->tune ? "value of --tune" : "value of PLEACH_TUNE", wanted,
+                           names, 3);
+}
+
 pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **device)
 {
     pleach_status status = PLEACH_OK;
     const char *choice = cli->device ? cli->device : getenv("PLEACH_DEVICE");
-    const pleach_device_opts opts = {
-        .lanes = cli->lanes, .mapping = cli->mapping, .profile = profile};
+    pleach_device_opts opts = {.lanes = cli->lanes,
+                               .mapping = cli->mapping,
+                               .profile = profile,
+                               .progress = plc_progress_show_device,
+                               .user = &cli->progress};
 
+    TRY(choose_tuning(cli, &opts.tune));
     TRY(pleach_device_open(cli->ctx, choice, &opts, device));
     const pleach_device_info *info = pleach_device_get_info(*device);
     plc_progress_clear(&cli->progress);

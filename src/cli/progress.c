@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <base/clock.h>
 #include <base/text.h>
 
 enum { MAX_LINE = 512, DEFAULT_WIDTH = 80 };
@@ -102,6 +103,31 @@ void plc_progress_show(void *user, const pleach_progress *now)
     } else {
         fprintf(stderr, progress->colour ? "\033[1m%s\033[0m" : "%s", line);
         progress->shown = true;
+    }
+    fflush(stderr);
+}
+
+void plc_progress_show_device(void *user, const char *what, int n_done, int n)
+{
+    plc_progress *progress = user;
+    const double seconds_between_lines = 2.0, now = plc_clock_seconds();
+    char line[MAX_LINE], of[24] = "";
+
+    if (progress->mode == PLC_PROGRESS_BAR)
+        plc_progress_clear(progress);
+    if (progress->mode == PLC_PROGRESS_NONE || what == NULL)
+        return;
+    if (n > 0)
+        snprintf(of, sizeof of, "/%d", n);
+    snprintf(line, sizeof line, "%s %d%s", what, n_done, of);
+    if (progress->mode == PLC_PROGRESS_BAR) {
+        fprintf(stderr, "%.*s", terminal_width() - 1, line);
+        progress->shown = true;
+    } else if (progress->told == 0.0) {
+        progress->told = now;
+    } else if (now - progress->told >= seconds_between_lines) {
+        fprintf(stderr, "%s\n", line);
+        progress->told = now;
     }
     fflush(stderr);
 }

@@ -51,6 +51,8 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->ctx = ctx;
     device->cl = cl;
     device->profile = opts->profile;
+    device->progress = opts->progress;
+    device->progress_user = opts->user;
     TRY(plc_device_table_create(ctx, cl, &device->table));
     TRY(plc_device_table_choose(ctx, device->table, choice, &row));
     device->id = device->table->ids[row];
@@ -85,6 +87,12 @@ void plc_device_close_base(pleach_device **device)
     plc_device_table_destroy(&d->table);
     free(d);
     *device = NULL;
+}
+
+void plc_device_tell(const pleach_device *device, const char *what, int n_done, int n)
+{
+    if (device->progress)
+        device->progress(device->progress_user, what, n_done, n);
 }
 
 const pleach_device_info *pleach_device_get_info(const pleach_device *device)

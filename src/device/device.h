@@ -6,6 +6,7 @@
 #include <device/list.h>
 
 struct plc_kernels;
+struct plc_tuner;
 
 struct pleach_device {
     pleach_ctx *ctx;  // borrowed
@@ -20,13 +21,19 @@ struct pleach_device {
     bool vector_lanes;        // a work-item holds all lanes
     bool profile;
     size_t memory_bytes, peak_memory_bytes;
-    struct plc_kernels *kernels; // owned: src/kernel
+    pleach_device_progress_fn *progress; // may be NULL
+    void *progress_user;                 // borrowed
+    struct plc_kernels *kernels;         // owned: src/kernel
+    struct plc_tuner *tuner;             // owned: src/kernel
 };
 
 // Opens and closes all but the kernels, which src/kernel adds: pleach_device_open is there.
 pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                    const pleach_device_opts *opts, pleach_device **device);
 void plc_device_close_base(pleach_device **device);
+
+// Tells opts.progress, if there is one.
+void plc_device_tell(const pleach_device *device, const char *what, int n_done, int n);
 
 // A device buffer. While `mem` is NULL it is only planned: launches may name it before it exists.
 typedef struct plc_buffer {

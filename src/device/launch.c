@@ -139,6 +139,25 @@ done:
     return status;
 }
 
+pleach_status plc_launch_run(pleach_device *device, plc_launch *launch)
+{
+    pleach_status status = PLEACH_OK;
+    cl_event event = NULL;
+    const cl_int error =
+        device->cl->clEnqueueNDRangeKernel(device->queue, launch->kernel, 3, NULL, launch->global,
+                                           launch->local, 0, NULL, device->profile ? &event : NULL);
+
+    if (error != CL_SUCCESS) {
+        plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");
+        return plc_fail_in(device->ctx, PLEACH_EDEVICE, "kernel '%s' of %zux%zux%zu items",
+                           launch->label, launch->global[0], launch->global[1], launch->global[2]);
+    }
+    if (event)
+        TRY(add_profile(device, launch, event));
+done:
+    return status;
+}
+
 pleach_status plc_launch_list_run(plc_launch_list *list)
 {
     return plc_launch_list_run_first(list, list->n_items);
@@ -147,23 +166,9 @@ pleach_status plc_launch_list_run(plc_launch_list *list)
 pleach_status plc_launch_list_run_first(plc_launch_list *list, int n)
 {
     pleach_status status = PLEACH_OK;
-    pleach_device *device = list->device;
 
-    for (int i = 0; i < n; i++) {
-        plc_launch *launch = list->items[i];
-        cl_event event = NULL;
-        const cl_int error = device->cl->clEnqueueNDRangeKernel(
-            device->queue, launch->kernel, 3, NULL, launch->global, launch->local, 0, NULL,
-            device->profile ? &event : NULL);
-        if (error != CL_SUCCESS) {
-            plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");
-            return plc_fail_in(device->ctx, PLEACH_EDEVICE, "kernel '%s' of %zux%zux%zu items",
-                               launch->label, launch->global[0], launch->global[1],
-                               launch->global[2]);
-        }
-        if (event)
-            TRY(add_profile(device, launch, event));
-    }
+    for (int i = 0; i < n; i++)
+        TRY(plc_launch_run(list->device, list->items[i]));
 done:
     return status;
 }

@@ -14,9 +14,10 @@ typedef struct plc_arg {
 } plc_arg;
 
 typedef struct plc_launch {
-    const char *label; // the kernel's name, static
+    const char *label;              // the kernel's name, static
     char shape[PLC_MAX_SHAPE_TEXT]; // what it works on, for people: "16->16 3x3 s1 32x32"
-    cl_kernel kernel;  // owned
+    cl_kernel kernel;               // owned
+    cl_program program;             // borrowed: the kernel's, NULL when src/kernel did not make it
     size_t global[3], local[3];
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
@@ -59,7 +60,8 @@ pleach_status plc_launch_list_freeze(plc_launch_list *list);
 pleach_status plc_launch_update_arg(plc_launch_list *list, plc_launch *launch, int index,
                                     const void *value);
 
-// Enqueues all launches, or the first n; does not wait, unless the device profiles.
+// Enqueues one launch, all of a list, or its first n; do not wait, unless the device profiles.
+pleach_status plc_launch_run(pleach_device *device, plc_launch *launch);
 pleach_status plc_launch_list_run(plc_launch_list *list);
 pleach_status plc_launch_list_run_first(plc_launch_list *list, int n);
 

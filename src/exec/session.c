@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <exec/first_runs.h>
 #include <exec/lowering.h>
+#include <kernel/tuner.h>
 
 static pleach_status copy_floats(pleach_ctx *ctx, const float *from, int n, float fallback,
                                  const float **copy)
@@ -122,6 +124,8 @@ pleach_status pleach_session_create(pleach_ctx *ctx, const pleach_graph *graph,
     TRY(plc_session_lower_inference(s));
     TRY(plc_session_plan_memory(s));
     TRY(freeze(s));
+    plc_tuner_end_session(device);
+    TRY(plc_session_first_runs(s));
     TRY(fill_initial_weights(s));
     *session = s;
     s = NULL;

@@ -43,6 +43,14 @@ done:
     return status;
 }
 
+bool plc_cache_is_the_drivers(const pleach_device *device)
+{
+    const char *kept = getenv("POCL_KERNEL_CACHE"); // PoCL's own variable: "0" turns its cache off
+
+    return strcmp(device->info->platform_name, "Portable Computing Language") == 0 &&
+           !(kept && strcmp(kept, "0") == 0);
+}
+
 void plc_cache_key(const pleach_device *device, const char *source, const char *options,
                    char key[PLC_HASH_HEX_SIZE])
 {

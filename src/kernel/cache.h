@@ -10,6 +10,11 @@
 // *folder is NULL when `wanted` is "" or no folder can be made: then nothing is cached.
 pleach_status plc_cache_folder(pleach_ctx *ctx, const char *wanted, char **folder);
 
+// True where the driver keeps what it compiles, and ours beside it would cost more than it saves: PoCL
+// finishes kernels when they are launched, and to hand out a program's binary it compiles all kernels
+// of the program once more, which takes two thirds of a cold start.
+bool plc_cache_is_the_drivers(const pleach_device *device);
+
 // Key of all that can change a binary: source, options, platform, device, driver.
 void plc_cache_key(const pleach_device *device, const char *source, const char *options,
                    char key[PLC_HASH_HEX_SIZE]);

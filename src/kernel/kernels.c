@@ -8,6 +8,7 @@
 #include <base/text.h>
 #include <kernel/cache.h>
 #include <kernel/sources.h>
+#include <kernel/tuner.h>
 
 enum { MAX_OPTIONS = 512, ITEMS_PER_GROUP = 64 };
 
@@ -16,13 +17,24 @@ typedef struct program {
     cl_program program;
 } program;
 
+// A launch that was noted: label of the kernel is static.
+typedef struct noted {
+    cl_program program;
+    const char *label;
+    size_t local[3];
+} noted;
+
 struct plc_kernels {
-    pleach_device *device; // borrowed
-    char *cache_folder;    // owned, NULL: no cache
-    program *programs;     // owned
+    pleach_device *device;   // borrowed
+    char *folder;            // owned: of all that is cached, NULL: nothing is
+    char *cache_folder;      // borrowed: `folder`, NULL: binaries are not cached
+    program *programs;       // owned
     int n_programs;
     size_t capacity;
     plc_build_counts counts;
+    noted *noted; // owned
+    int n_noted;
+    size_t noted_capacity;
 };
 
 pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, plc_kernels **out)
@@ -32,7 +44,9 @@ pleach_status plc_kernels_create(pleach_device *device, const char *cache_dir, p
 
     TRY(plc_alloc(device->ctx, 1, sizeof *kernels, &kernels));
     kernels->device = device;
-    TRY(plc_cache_folder(device->ctx, cache_dir, &kernels->cache_folder));
+    TRY(plc_cache_folder(device->ctx, cache_dir, &kernels->folder));
+    if (!plc_cache_is_the_drivers(device))
+        kernels->cache_folder = kernels->folder;
     *out = kernels;
     kernels = NULL;
 done:
@@ -53,7 +67,8 @@ void plc_kernels_destroy(plc_kernels **kernels)
         free(k->programs[i].options);
     }
     free(k->programs);
-    free(k->cache_folder);
+    free(k->noted);
+    free(k->folder);
     free(k);
     *kernels = NULL;
 }
@@ -66,6 +81,8 @@ pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *ch
 
     TRY(plc_device_open_with(ctx, cl, choice, opts, &opened));
     TRY(plc_kernels_create(opened, opts ? opts->cache_dir : NULL, &opened->kernels));
+    TRY(plc_tuner_create(opened, opened->kernels->folder, opts ? opts->tune : PLEACH_TUNE_OFF,
+                         &opened->tuner));
     *device = opened;
     opened = NULL;
 done:
@@ -83,6 +100,7 @@ void pleach_device_close(pleach_device **device)
 {
     if (*device == NULL)
         return;
+    plc_tuner_destroy(&(*device)->tuner);
     plc_kernels_destroy(&(*device)->kernels);
     plc_device_close_base(device);
 }
@@ -135,6 +153,7 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
         }
     }
     plc_log(device->ctx, PLEACH_LOG_DEBUG, "building %s %s", name, all_options);
+    plc_device_tell(device, "building programs", kernels->counts.n_compiled + 1, 0);
     built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
                                                   &error);
     TRY(plc_cl_check(device->ctx, error, "clCreateProgramWithSource"));
@@ -187,30 +206,42 @@ done:
     return status;
 }
 
-pleach_status plc_kernel_get(pleach_device *device, const char *file, const char *kernel,
-                             const char *options, cl_kernel *out)
-{
-    pleach_status status = PLEACH_OK;
-    cl_program built = NULL;
-    cl_int error = CL_SUCCESS;
-
-    TRY(get_program(device->kernels, file, options, &built));
-    *out = device->cl->clCreateKernel(built, kernel, &error);
-    if (error != CL_SUCCESS)
-        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
-             plc_cl_error_name(error));
-done:
-    return status;
-}
-
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
+    pleach_device *device = list->device;
+    cl_program built = NULL;
     cl_kernel object = NULL;
+    cl_int error = CL_SUCCESS;
 
-    TRY(plc_kernel_get(list->device, file, kernel, options, &object));
+    TRY(get_program(device->kernels, file, options, &built));
+    object = device->cl->clCreateKernel(built, kernel, &error);
+    if (error != CL_SUCCESS)
+        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
+             plc_cl_error_name(error));
     TRY(plc_launch_list_append(list, object, kernel, launch));
+    (*launch)->program = built;
+done:
+    return status;
+}
+
+pleach_status plc_kernels_note_launch(pleach_device *device, const plc_launch *launch, bool *is_new)
+{
+    pleach_status status = PLEACH_OK;
+    plc_kernels *k = device->kernels;
+
+    *is_new = true;
+    for (int i = 0; i < k->n_noted && *is_new; i++)
+        *is_new = k->noted[i].program != launch->program ||
+                  strcmp(k->noted[i].label, launch->label) != 0 ||
+                  memcmp(k->noted[i].local, launch->local, sizeof launch->local) != 0;
+    if (!*is_new)
+        return status;
+    TRY(plc_grow(device->ctx, &k->noted, &k->noted_capacity, (size_t)k->n_noted + 1));
+    noted *note = &k->noted[k->n_noted++];
+    *note = (noted){.program = launch->program, .label = launch->label};
+    memcpy(note->local, launch->local, sizeof note->local);
 done:
     return status;
 }

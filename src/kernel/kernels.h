@@ -22,15 +22,16 @@ typedef struct plc_build_counts {
 
 plc_build_counts plc_kernels_counts(const pleach_device *device);
 
-// A new kernel object of program `file` ("conv": cl/conv.cl) built with `options` ("-DOT=4 -DPT=4").
-// LANES and LANES_IN_VECTOR are added. A program is built once per options, then comes from the cache.
+// Appends a launch of a new kernel object of program `file` ("conv": cl/conv.cl) built with `options`
+// ("-DOT=4 -DPT=4"). LANES and LANES_IN_VECTOR are added. A program is built once per options, then
+// comes from the cache. `kernel` is a static string.
 // Fails with PLEACH_EBUILD: the compiler's log and the numbered source line.
-pleach_status plc_kernel_get(pleach_device *device, const char *file, const char *kernel,
-                             const char *options, cl_kernel *out);
-
-// plc_kernel_get and plc_launch_list_append in one. `kernel` is a static string.
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch);
+
+// *is_new: no launch of the same kernel, program and work-group size was noted in this process before.
+pleach_status plc_kernels_note_launch(pleach_device *device, const plc_launch *launch,
+                                      bool *is_new);
 
 // Sizes of tensor kernels, in groups that hold all lanes of one image block:
 // vector mapping: global {x,y,z}, local {1,1,1}; work-item mapping: global {x*lanes,y,z}, local {lanes,1,1}.

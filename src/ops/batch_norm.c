@@ -73,10 +73,7 @@ static batch_norm_params make_params(const plc_lower *lower, int node, int coeff
         .eps = n->attrs.eps,
         .momentum = n->attrs.momentum,
     };
-    const plc_tile tile = plc_tile_planes(lower->device, p.C, p.size, 1);
 
-    p.tile_channels = tile.channels;
-    p.tile_pixels = tile.items;
     set_splits(lower, &p);
     return p;
 }
@@ -127,22 +124,28 @@ done:
     return status;
 }
 
-// Appends a launch with a group for each tile.
+// Appends a launch with a group for each tile, which writes buffer `result`.
 static pleach_status append_map(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
-                                int n_buffers, const batch_norm_params *p, double bytes)
+                                int n_buffers, int result, const batch_norm_params *p, double bytes)
 {
-    pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
-    const plc_tile tile = plc_tile_planes(lower->device, p->C, p->size, 1);
+    batch_norm_params params = *p;
+    const plc_tiled_launch tiled = {.file = "batch_norm",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = result,
+                                    .params = &params,
+                                    .params_bytes = sizeof params,
+                                    .tile_items = &params.tile_pixels,
+                                    .tile_channels = &params.tile_channels,
+                                    .n_channels = p->C,
+                                    .n_items = p->size,
+                                    .item_pixels = 1,
+                                    .flops = 4.0 * lower->n_images * p->C * p->size,
+                                    .bytes = bytes};
 
-    TRY(plc_append_tensor_launch(lower->list, "batch_norm", kernel, buffers, n_buffers, p,
-                                 sizeof *p, &launch));
-    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
-                      (size_t)p->n_blocks);
-    launch->bytes = bytes;
-    launch->flops = 4.0 * lower->n_images * p->C * p->size;
-done:
-    return status;
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_batch_norm_coefficients(plc_lower *lower, int node, int *scale, int *shift)
@@ -204,7 +207,7 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
         TRY(plc_batch_norm_coefficients(lower, step->node, &scale, &shift));
     }
     TRY(append_map(lower, "bn_apply",
-                   PLC_BUFFERS(v.x.buffer, v.add.buffer, v.y.buffer, lower->scratch), &p,
+                   PLC_BUFFERS(v.x.buffer, v.add.buffer, v.y.buffer, lower->scratch), 2, &p,
                    (step->add == PLC_NO_NODE ? 2 : 3) * pass));
 done:
     return status;
@@ -282,7 +285,7 @@ static pleach_status append_backward_map(plc_lower *lower, const gradients *g,
 
     return append_map(
         lower, "bn_backward_apply",
-        PLC_BUFFERS(g->dy.buffer, g->x.buffer, g->y.buffer, lower->scratch, g->dx.buffer), p,
+        PLC_BUFFERS(g->dy.buffer, g->x.buffer, g->y.buffer, lower->scratch, g->dx.buffer), 4, p,
         passes * plc_tensor_bytes(lower, g->x));
 }
 

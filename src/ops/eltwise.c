@@ -19,20 +19,25 @@ static eltwise_params make_params(const plc_lower *lower, plc_tensor y)
     };
 }
 
+// Appends a launch that writes its last buffer and sees pixels, no channels.
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, eltwise_params *p, double bytes)
 {
-    pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
-    const plc_tile tile = plc_tile_pixels(lower->device, p->C * p->size);
+    const plc_tiled_launch tiled = {.file = "eltwise",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_pixels,
+                                    .n_channels = 1,
+                                    .n_items = p->C * p->size,
+                                    .item_pixels = 1,
+                                    .bytes = bytes};
 
-    p->tile_pixels = tile.items;
-    TRY(plc_append_tensor_launch(lower->list, "eltwise", kernel, buffers, n_buffers, p, sizeof *p,
-                                 &launch));
-    plc_launch_groups(lower->device, launch, tile.n_item_tiles, (size_t)lower->n_blocks, 1);
-    launch->bytes = bytes;
-done:
-    return status;
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tensor *b, bool relu,
@@ -75,23 +80,22 @@ pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)
 
 static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
 {
-    pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
     eltwise_params p = make_params(lower, y);
-    const plc_tile tile = plc_tile_planes(lower->device, p.C, p.size, 1);
+    const plc_tiled_launch tiled = {.file = "eltwise",
+                                    .kernel = "mask_apply",
+                                    .buffers = (plc_buffer *const[]){y.buffer, lower->masks},
+                                    .n_buffers = 2,
+                                    .params = &p,
+                                    .params_bytes = sizeof p,
+                                    .tile_items = &p.tile_pixels,
+                                    .tile_channels = &p.tile_channels,
+                                    .n_channels = p.C,
+                                    .n_items = p.size,
+                                    .item_pixels = 1};
 
     p.mask_offset = plc_lower_mask(lower, node);
-    p.tile_channels = tile.channels;
-    p.tile_pixels = tile.items;
-    if (p.mask_offset < 0)
-        return status;
-    TRY(plc_append_tensor_launch(lower->list, "eltwise", "mask_apply",
-                                 PLC_BUFFERS(y.buffer, lower->masks), &p, sizeof p, &launch));
-    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
-                      (size_t)lower->n_blocks);
-    launch->bytes = (double)sizeof(float) * p.C; // more only where a channel is masked
-done:
-    return status;
+    return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_mask_apply_lower(plc_lower *lower, int node)

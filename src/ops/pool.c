@@ -74,23 +74,27 @@ static pool_params make_params(const plc_lower *lower, const plc_step *step, plc
     };
 }
 
-// Appends a launch over tiles of `rows` rows of `columns` pixels and of channels.
+// Appends a launch that writes its last buffer, over tiles of `rows` rows of `columns` pixels and of
+// channels.
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, pool_params *p, int rows, int columns, double bytes)
 {
-    pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
-    const plc_tile tile = plc_tile_planes(lower->device, p->C, rows, columns);
+    const plc_tiled_launch tiled = {.file = "pool",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_rows,
+                                    .tile_channels = &p->tile_channels,
+                                    .n_channels = p->C,
+                                    .n_items = rows,
+                                    .item_pixels = columns,
+                                    .bytes = bytes};
 
-    p->tile_rows = tile.items;
-    p->tile_channels = tile.channels;
-    TRY(plc_append_tensor_launch(lower->list, "pool", kernel, buffers, n_buffers, p, sizeof *p,
-                                 &launch));
-    plc_launch_groups(lower->device, launch, tile.n_item_tiles, tile.n_channel_tiles,
-                      (size_t)lower->n_blocks);
-    launch->bytes = bytes;
-done:
-    return status;
+    return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 static pleach_status append_forward(plc_lower *lower, const plc_step *step, const char *kernel,

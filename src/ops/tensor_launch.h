@@ -17,6 +17,24 @@ pleach_status plc_append_tensor_launch(plc_launch_list *list, const char *file, 
     (plc_buffer *const[]){__VA_ARGS__},                                                            \
         (int)(sizeof((plc_buffer *const[]){__VA_ARGS__}) / sizeof(plc_buffer *))
 
+// A launch whose work-groups cover tiles of channels x items (pixels or rows) of one image block.
+typedef struct plc_tiled_launch {
+    const char *file, *kernel;  // static
+    plc_buffer *const *buffers; // the kernel's arguments in order, then `params` by value
+    int n_buffers, result;      // result: index of the buffer that the kernel writes
+    void *params;               // *tile_items and *tile_channels lie in it and are set here
+    size_t params_bytes;
+    int *tile_items, *tile_channels; // tile_channels may be NULL: n_channels is 1 then
+    int n_channels, n_items;
+    int item_pixels; // an item is work for so many pixels
+    double flops, bytes;
+} plc_tiled_launch;
+
+// Appends it to lower->list with a grid of (tiles of items, tiles of channels, image blocks); the tuner
+// knows or measures how large the tiles are. They change speed, never a bit of a result.
+pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled,
+                                      plc_launch **launch);
+
 // A group covers `channels` channels x `items` items (pixels or rows) of one image block.
 // A cut changes speed, never a bit of a result.
 typedef struct plc_tile {
@@ -26,8 +44,5 @@ typedef struct plc_tile {
 
 // Cuts n_channels channels of `n_items` items, each of which is work for `item_pixels` pixels.
 plc_tile plc_tile_planes(const pleach_device *device, int n_channels, int n_items, int item_pixels);
-
-// Cuts n pixels that need no channels: tile.items, tile.n_item_tiles.
-plc_tile plc_tile_pixels(const pleach_device *device, int n);
 
 #endif

@@ -35,6 +35,7 @@ static int find_program(void **state)
         snprintf(program, sizeof program, "%s/../pleach", own);
     }
     unsetenv("PLEACH_DEVICE");
+    setenv("PLEACH_TUNE", "off", 1);
     return access(program, X_OK) == 0 && mkdtemp(folder) ? 0 : -1;
 }
 

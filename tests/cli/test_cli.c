@@ -8,6 +8,7 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
     } cases[] = {
         {"trian", "unknown command 'trian'; did you mean 'train'?"},
         {"xyzzy", "unknown command 'xyzzy'; see"},
+        {"bench train --tune fsat", "unknown value of --tune 'fsat'; did you mean 'fast'?"},
         {"", "no command"},
         {"train --epchs 3", "unknown option '--epchs'; did you mean '--epochs'?"},
         {"train --model resnet20 --epochs", "'--epochs' needs a value"},

@@ -35,10 +35,46 @@ static void the_progress_line_fits_the_terminal(void **state)
         "a device with a long name");
 }
 
+// Runs what writes to stderr and returns what it wrote.
+static const char *stderr_of(plc_progress_mode mode, double told_before)
+{
+    static char text[512];
+    plc_progress progress = {.mode = mode, .told = told_before};
+    const int kept = dup(STDERR_FILENO);
+    FILE *file = tmpfile();
+
+    assert_true(kept >= 0 && file);
+    fflush(stderr);
+    dup2(fileno(file), STDERR_FILENO);
+    plc_progress_show_device(&progress, "building kernels", 12, 31);
+    plc_progress_show_device(&progress, "timing kernels", 3, 0);
+    plc_progress_show_device(&progress, NULL, 0, 0);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void building_kernels_is_told_where_someone_waits(void **state)
+{
+    (void)state;
+    const double long_ago = plc_clock_seconds() - 60.0;
+
+    assert_string_equal(stderr_of(PLC_PROGRESS_PLAIN, long_ago), "building kernels 12/31\n");
+    assert_string_equal(stderr_of(PLC_PROGRESS_PLAIN, 0.0), ""); // nothing that is over at once
+    assert_string_equal(stderr_of(PLC_PROGRESS_NONE, long_ago), "");
+    assert_string_equal(stderr_of(PLC_PROGRESS_BAR, 0.0),
+                        "building kernels 12/31\r\033[Ktiming kernels 3\r\033[K");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_progress_line_fits_the_terminal),
+        cmocka_unit_test(building_kernels_is_told_where_someone_waits),
     };
 
     return cmocka_run_group_tests_name("progress", tests, NULL, NULL);

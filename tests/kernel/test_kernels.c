@@ -32,6 +32,7 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
 
     *state = f;
+    setenv("POCL_KERNEL_CACHE", "0", 1); // else PoCL's own cache stands in for ours
     strcpy(f->cache, "/tmp/pleach-cache-XXXXXX");
     strcpy(f->sources, "/tmp/pleach-sources-XXXXXX");
     return pleach_ctx_create(&f->ctx) == PLEACH_OK && mkdtemp(f->cache) && mkdtemp(f->sources) ? 0
@@ -138,14 +139,15 @@ static plc_build_counts counts_after_one_kernel(fixture *f)
 {
     pleach_device *device = NULL;
     const pleach_device_opts opts = {.cache_dir = f->cache};
-    cl_kernel kernel = NULL, again = NULL;
+    plc_launch_list list;
+    plc_launch *launch = NULL;
 
     CHECK(pleach_device_open(f->ctx, NULL, &opts, &device));
-    CHECK(plc_kernel_get(device, "count", "count", "-DUNIT=7", &kernel));
-    CHECK(plc_kernel_get(device, "count", "count", "-DUNIT=7", &again)); // no second program
+    plc_launch_list_init(&list, device);
+    CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=7", &launch));
+    CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=7", &launch)); // no second program
     const plc_build_counts counts = plc_kernels_counts(device);
-    device->cl->clReleaseKernel(kernel);
-    device->cl->clReleaseKernel(again);
+    plc_launch_list_finish(&list);
     pleach_device_close(&device);
     return counts;
 }
