@@ -1,8 +1,7 @@
 // conv.cl: convolution on batch lanes, forward and data gradient.
 //
 // One program holds one kernel, chosen by a macro, so that a variant compiles quickly:
-//   (none)             conv_forward
-//   GRAD_DATA          conv_grad_data          stride 1 only
+//   (none)             conv_forward, the data gradient of stride 1 too
 //   GRAD_DATA_STRIDED  conv_grad_data_strided  any stride
 // Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT; KERNEL_S, STRIDE.
 // KERNEL_S = STRIDE = 0 is the variant for anything, 0 to 10 % slower. Otherwise they must equal S
@@ -35,13 +34,6 @@
 // Bodies get their sizes as constant arguments, so they must be inlined before loops are unrolled.
 #define INLINE static inline __attribute__((always_inline))
 
-// Forward gathers x with w; the data gradient gathers dy with w flipped and its two channel axes
-// exchanged.
-#if defined(GRAD_DATA) || defined(GRAD_DATA_STRIDED)
-#define FLIP (-1)
-#else
-#define FLIP 1
-#endif
 #if KERNEL_S && !defined(GRAD_DATA_STRIDED)
 #define FIXED_TAPS
 #endif
@@ -69,6 +61,7 @@ static inline int clip(taps_t *taps, int limit)
 typedef struct {
     int n_channels, height, width;
     int w_channel, w_out; // distances in the weights between source and between output channels
+    int w_tap;            // and between taps of a row: 1, or -1 where filters are flipped
     int pixel_step;       // distance in the source between neighbouring pixels of a tile
     int out_plane;        // pixels in an output plane
     int out_step;         // distance in the output between neighbouring pixels of a tile
@@ -102,7 +95,7 @@ INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
             if (s >= 0 && s < KERNEL_S)
 #pragma unroll
                 for (int o = 0; o < n_out; o++)
-                    acc[o][i] = fma((real_t)(w[o * layer->w_out + s * FLIP]), v, acc[o][i]);
+                    acc[o][i] = fma((real_t)(w[o * layer->w_out + s * layer->w_tap]), v, acc[o][i]);
         }
     }
 #else
@@ -229,11 +222,14 @@ static inline void row_of_any(int n_out, int n_row, __global const real_t *restr
     }
 }
 
-#if !defined(GRAD_DATA) && !defined(GRAD_DATA_STRIDED)
+#ifndef GRAD_DATA_STRIDED
 
 // conv_forward: y = relu(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
 // its flag is set
 //     conv = sum_crs w[k][c][r][s] x[c][p*stride - pad + r*dilation][q*stride - pad + s*dilation]
+// With CONV_FLIP it is the data gradient of a convolution of stride 1: x is dy, y is dx, sizes are
+// those of this convolution, and w the forward filters [groups*C][K][R][S], read flipped and with
+// their channel axes exchanged.
 // w    [groups*K][C][R][S] at w_offset               bias [groups*K] at bias_offset, in w
 // x    [N/L][x_planes][H][W][L], view at x_first
 // y    [N/L][y_planes][P][Q][L], view at y_first       add as y, at add_first; it may be y itself
@@ -250,8 +246,19 @@ GROUP __kernel void conv_forward(__global const real_t *restrict x,
     const int n_tiles = parts_of(p.K, OT), g = GRID(0) / n_tiles, nb = GRID(2);
     const int2 run = run_of(p.K, n_tiles, GRID(0) % n_tiles);
     const int k = g * p.K + run.x, taps = p.R * p.S;
-    const layer_t layer = {p.C, p.H, p.W, taps, p.C * taps, p.stride_w, p.P * p.Q, 1};
-    const taps_t across = {p.S, -p.pad_w, p.dilation_w, 1};
+    const bool flip = p.flags & CONV_FLIP;
+    const layer_t layer = {
+        .n_channels = p.C,
+        .height = p.H,
+        .width = p.W,
+        .w_channel = flip ? p.K * taps : taps,
+        .w_out = flip ? taps : p.C * taps,
+        .w_tap = flip ? -1 : 1,
+        .pixel_step = p.stride_w,
+        .out_plane = p.P * p.Q,
+        .out_step = 1,
+    };
+    const taps_t across = {p.S, -p.pad_w, p.dilation_w, layer.w_tap};
     target_t target = {y + AT(VIEW(nb, p.y_planes, p.y_first, k, p.P * p.Q)),
                        add + AT(VIEW(nb, p.add_planes, p.add_first, k, p.P * p.Q)),
                        w + p.bias_offset + k,
@@ -260,45 +267,14 @@ GROUP __kernel void conv_forward(__global const real_t *restrict x,
                        p.flags};
 
     x += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C, p.H * p.W));
-    w += p.w_offset + k * p.C * taps;
+    w += p.w_offset + (flip ? (g * p.C * p.K + run.x + 1) * taps - 1 : k * p.C * taps);
     const int first = GRID(1) * p.rows, end = min(p.P, first + p.rows);
     target.y += first * p.Q * STEP;
     target.add += first * p.Q * STEP;
     for (int row = first; row < end; row++, target.y += p.Q * STEP, target.add += p.Q * STEP) {
-        taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S};
+        taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S * layer.w_tap};
         const int dropped = clip(&down, p.H);
-        row_of_any(run.y, p.Q, x, w + dropped * p.S, &layer, down, across, target);
-    }
-}
-
-#endif
-
-#ifdef GRAD_DATA
-
-// conv_grad_data: dx[c][h][w] = sum_krs w[k][c][r][s] dy[k][h + pad - r*dilation][..], stride 1;
-// dx += with CONV_ADD. dy is the view y, dx the view x, w as in conv_forward.
-// Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups. FLOPs as conv_forward; dy is
-// read ceil(C/OT) times.
-GROUP __kernel void conv_grad_data(__global const real_t *restrict dy,
-                                   __global const float *restrict w, __global real_t *dx,
-                                   const conv_params p)
-{
-    const int n_tiles = parts_of(p.C, OT), g = GRID(0) / n_tiles, nb = GRID(2);
-    const int2 run = run_of(p.C, n_tiles, GRID(0) % n_tiles);
-    const int taps = p.R * p.S;
-    const layer_t layer = {p.K, p.P, p.Q, p.C * taps, taps, 1, p.H * p.W, 1};
-    const taps_t across = {p.S, p.pad_w - (p.S - 1) * p.dilation_w, p.dilation_w, -1};
-    target_t target = {.flags = p.flags & CONV_ADD};
-
-    dy += AT(VIEW(nb, p.y_planes, p.y_first, g * p.K, p.P * p.Q));
-    dx += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C + run.x, p.H * p.W));
-    w += p.w_offset + (g * p.K * p.C + run.x) * taps + taps - 1;
-    const int first = GRID(1) * p.rows, end = min(p.H, first + p.rows);
-    for (int row = first; row < end; row++) {
-        taps_t down = {p.R, row + p.pad_h - (p.R - 1) * p.dilation_h, p.dilation_h, -p.S};
-        const int dropped = clip(&down, p.P);
-        target.add = target.y = dx + row * p.W * STEP;
-        row_of_any(run.y, p.W, dy, w - dropped * p.S, &layer, down, across, target);
+        row_of_any(run.y, p.Q, x, w + dropped * down.w_step, &layer, down, across, target);
     }
 }
 
@@ -329,7 +305,9 @@ static inline taps_t taps_of_phase(int at, int n_taps, int stride, int pad, int 
     return taps;
 }
 
-// conv_grad_data_strided: as conv_grad_data, for any stride. The pixels of a tile are `stride`
+// conv_grad_data_strided: dx[c][h][w] (+)= sum over k and the taps (r, s) whose output is a whole
+// pixel of w[k][c][r][s] dy[k][(h + pad - r*dilation) / stride][..], for any stride; dx += with
+// CONV_ADD. The pixels of a tile are `stride`
 // apart, so that all of them use the same taps and no product with an inserted zero is computed.
 // Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups.
 GROUP __kernel void conv_grad_data_strided(__global const real_t *restrict dy,
@@ -339,7 +317,16 @@ GROUP __kernel void conv_grad_data_strided(__global const real_t *restrict dy,
     const int n_tiles = parts_of(p.C, OT), g = GRID(0) / n_tiles, nb = GRID(2);
     const int2 run = run_of(p.C, n_tiles, GRID(0) % n_tiles);
     const int taps = p.R * p.S;
-    const layer_t layer = {p.K, p.P, p.Q, p.C * taps, taps, 1, p.H * p.W, p.stride_w};
+    const layer_t layer = {
+        .n_channels = p.K,
+        .height = p.P,
+        .width = p.Q,
+        .w_channel = p.C * taps,
+        .w_out = taps,
+        .pixel_step = 1,
+        .out_plane = p.H * p.W,
+        .out_step = p.stride_w,
+    };
     target_t target = {.flags = p.flags & CONV_ADD};
 
     dy += AT(VIEW(nb, p.y_planes, p.y_first, g * p.K, p.P * p.Q));

@@ -11,7 +11,7 @@
 #define CONV_RELU  8
 #define CONV_BIAS  16
 #define CONV_MASK  32
-#define CONV_FLIP  64 // winograd_filters: of the data gradient
+#define CONV_FLIP  64 // the data gradient of stride 1: filters flipped, channel axes exchanged
 
 // Sizes are always those of the forward convolution x [N][groups*C][H][W] -> y [N][groups*K][P][Q].
 // A view is (planes, first): its buffer has `planes` channels per image block, and the tensor

@@ -128,6 +128,25 @@ void plc_conv_set_y(conv_params *p, plc_tensor y)
     p->y_first = y.first;
 }
 
+conv_params plc_conv_of_gradient(const conv_params *p)
+{
+    conv_params t = *p;
+
+    t.C = p->K;
+    t.K = p->C;
+    t.H = p->P;
+    t.W = p->Q;
+    t.P = p->H;
+    t.Q = p->W;
+    t.pad_h = (p->R - 1) * p->dilation_h - p->pad_h;
+    t.pad_w = (p->S - 1) * p->dilation_w - p->pad_w;
+    t.x_planes = p->y_planes;
+    t.x_first = p->y_first;
+    t.y_planes = t.add_planes = p->x_planes;
+    t.y_first = t.add_first = p->x_first;
+    return t;
+}
+
 double plc_conv_flops(const conv_params *p)
 {
     return 2.0 * p->n_images * p->P * p->Q * p->groups * p->K * p->C * p->R * p->S;

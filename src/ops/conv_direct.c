@@ -88,24 +88,32 @@ done:
     return status;
 }
 
-pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *dy, plc_buffer *dx,
-                                   double bytes)
+// Of a stride above 1.
+static pleach_status append_strided(plc_lower *lower, conv_params p, plc_buffer *dy, plc_buffer *dx,
+                                    double bytes)
 {
     pleach_status status = PLEACH_OK;
-    const bool strided = p.stride_h > 1 || p.stride_w > 1;
     const double row_work = (double)p.W * p.K * p.R * p.S / (p.stride_h * p.stride_w);
     plc_launch *launch = NULL;
     char options[OPTIONS_MAX];
 
-    if (strided)
-        snprintf(options, sizeof options, "-DOT=%d -DGRAD_DATA_STRIDED", OT);
-    else
-        write_options(&p, " -DGRAD_DATA", options);
-    TRY(append_rows(lower, strided ? "conv_grad_data_strided" : "conv_grad_data", options,
-                    PLC_BUFFERS(dy, lower->weights, dx), &p, p.C, p.H, row_work, &launch));
+    snprintf(options, sizeof options, "-DOT=%d -DGRAD_DATA_STRIDED", OT);
+    TRY(append_rows(lower, "conv_grad_data_strided", options, PLC_BUFFERS(dy, lower->weights, dx),
+                    &p, p.C, p.H, row_work, &launch));
     launch->bytes = bytes;
 done:
     return status;
+}
+
+pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *dy, plc_buffer *dx,
+                                   double bytes)
+{
+    if (p.stride_h > 1 || p.stride_w > 1)
+        return append_strided(lower, p, dy, dx, bytes);
+    p = plc_conv_of_gradient(&p);
+    p.flags |= CONV_FLIP;
+    return plc_direct_forward(
+        lower, p, &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights}, bytes);
 }
 
 // Cuts the sum over the batch, first between image blocks, then between rows: by the plane and the

@@ -14,6 +14,10 @@ typedef struct plc_conv_buffers {
 void plc_conv_set_x(conv_params *p, plc_tensor x);
 void plc_conv_set_y(conv_params *p, plc_tensor y);
 
+// dx of a convolution of stride 1 is the convolution of dy with flipped filters whose channel axes are
+// exchanged: the parameters of that convolution.
+conv_params plc_conv_of_gradient(const conv_params *p);
+
 double plc_conv_flops(const conv_params *p);
 double plc_conv_weight_bytes(const conv_params *p);
 

@@ -156,25 +156,10 @@ pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
     return append(lower, node, p, 0, buffers, bytes);
 }
 
-// dx is the convolution of dy with flipped filters whose channel axes are exchanged.
 pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, plc_buffer *dy,
                                      plc_buffer *dx, double bytes)
 {
-    conv_params t = p;
-
-    t.C = p.K;
-    t.K = p.C;
-    t.H = p.P;
-    t.W = p.Q;
-    t.P = p.H;
-    t.Q = p.W;
-    t.pad_h = TAPS - 1 - p.pad_h;
-    t.pad_w = TAPS - 1 - p.pad_w;
-    t.x_planes = p.y_planes;
-    t.x_first = p.y_first;
-    t.y_planes = t.add_planes = p.x_planes;
-    t.y_first = t.add_first = p.x_first;
-    return append(lower, node, t, CONV_FLIP,
+    return append(lower, node, plc_conv_of_gradient(&p), CONV_FLIP,
                   &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights}, bytes);
 }
 
