@@ -2,7 +2,8 @@
 //
 //   y = [relu](mask * gate * (gamma * (x - mean) * rstd + beta) [+ add])
 //
-// Training forward:  bn_statistics, bn_finalize, bn_apply    reads x twice, add once; writes y once
+// Training forward:  bn_statistics, bn_finalize, bn_apply    reads x twice, add once; writes y once;
+//                    without bn_statistics where the convolution before it summed already
 // Inference:         bn_coefficients (once), bn_apply        reads x and add once; writes y once
 // Backward:          bn_backward_reduce, bn_backward_finalize, bn_backward_apply
 //   with g = dy where the ReLU was open, else 0. Without add the ReLU is judged from x, and y is
@@ -125,7 +126,8 @@ static inline void set_forward(__global float *coefficients, __global const floa
 }
 
 // Statistics of the batch from partials; running mean and unbiased variance in `weights`;
-// coefficients for bn_apply. x gives the shift of bn_statistics.
+// coefficients for bn_apply. x gives the shift of bn_statistics; with BN_SUMS_GIVEN it is the running
+// mean.
 // Work: a group per channel.
 GROUP __kernel void bn_finalize(__global const real_t *restrict x,
                                 __global const real_t *restrict partials,
@@ -142,7 +144,9 @@ GROUP __kernel void bn_finalize(__global const real_t *restrict x,
     if (LANE == 0) {
         const float n = (float)p.n_images * (float)p.size;
         const float shift =
-            ((__global const float *)x)[VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES];
+            p.flags & BN_SUMS_GIVEN
+                ? weights[p.mean_offset + c]
+                : ((__global const float *)x)[VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES];
         const float offset = parked_sum(scratch, 0) / n;
         const float second = parked_sum(scratch, 1) / n;
         const float mean = shift + offset;

@@ -26,6 +26,7 @@ enum {
 #define BN_ACCUMULATE_DADD 8 // bn_backward_reduce: dadd += g
 #define BN_ACCUMULATE_DX 16
 #define BN_MASK_GRADIENTS 32 // a masked channel gets no gradient
+#define BN_SUMS_GIVEN 64     // bn_finalize: a convolution summed, relative to the running mean
 
 // A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
 // channel `first`.

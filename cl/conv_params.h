@@ -11,6 +11,7 @@
 #define CONV_RELU  8
 #define CONV_BIAS  16
 #define CONV_MASK  32
+#define CONV_SUMS  128 // also sums for a batch norm's statistics
 #define CONV_FLIP  64 // the data gradient of stride 1: filters flipped, channel axes exchanged
 
 // Sizes are always those of the forward convolution x [N][groups*C][H][W] -> y [N][groups*K][P][Q].
@@ -27,6 +28,7 @@ typedef struct {
     int w_offset, bias_offset;  // [groups*K][C][R][S] and [groups*K], in weight and gradient arena
     int scale_offset;           // first of groups*K scales or masks
     int shift_offset;           // first of groups*K shifts
+    int mean_offset;            // first of groups*K running means, with CONV_SUMS
     int flags;                  // CONV_*
     int rows;                   // rows of a plane per work-group (weight gradient: of y per split)
     int splits;                 // weight gradient: runs of image blocks, see conv_grad_weight

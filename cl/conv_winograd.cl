@@ -194,9 +194,16 @@ static inline void products_of_any(int n_out, const __local scratch_t *v,
     }
 }
 
+// Sums over the outputs of one tile and channel of (y - shift) and its square.
+typedef struct {
+    float shift;
+    real_t sum, squares;
+} sums_t;
+
 // y = finish(AT m A) of one tile and channel, `rows` x `columns` of its 4x4 outputs.
 INLINE void output_tile(const bool whole, const __local scratch_t *m, int m_step,
-                        const target_t *target, int channel, int width, int rows, int columns)
+                        const target_t *target, int channel, int width, int rows, int columns,
+                        sums_t *sums)
 {
     real_t columns_done[WINOGRAD_OUT * WINOGRAD_IN];
 
@@ -216,18 +223,23 @@ INLINE void output_tile(const bool whole, const __local scratch_t *m, int m_step
         for (int j = 0; j < WINOGRAD_OUT; j++)
             if (whole || (i < rows && j < columns)) {
                 const int to = (i * width + j) * STEP;
-                target->y[to] = finish(y[j], target, channel, to);
+                const real_t v = finish(y[j], target, channel, to), d = v - sums->shift;
+                target->y[to] = v;
+                sums->sum += d;
+                sums->squares = fma(d, d, sums->squares);
             }
     }
 }
 
-// Outputs of n_out channels from m[36][n_out][tiles]. target stands at the first of the channels in
-// block 0.
+// Outputs of n_out channels from m[36][n_out][tiles]. target, means and partials stand at the first of
+// the channels, target in block 0.
 INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, int first,
-                             int tiles, target_t target, const conv_params *p)
+                             int tiles, target_t target, __global const float *means,
+                             __global real_t *partials, const conv_params *p)
 {
     const place_t start = place_of(first, p);
-    const int plane = p->P * p->Q;
+    const int plane = p->P * p->Q, n_tiles = n_tiles_of(p);
+    const bool wants_sums = p->flags & CONV_SUMS;
 
     for (int o = 0; o < n_out; o++) {
         place_t place = start;
@@ -235,13 +247,19 @@ INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, 
             const int rows = p->P - place.row, columns = p->Q - place.column;
             const int at = o * plane + place.row * p->Q + place.column;
             target_t here = target;
+            sums_t sums = {wants_sums ? means[o] : 0.0f, (real_t)(0.0f), (real_t)(0.0f)};
 
             here.y += (place.nb * p->y_planes * plane + at) * STEP;
             here.add += (place.nb * p->add_planes * plane + at) * STEP;
             if (rows >= WINOGRAD_OUT && columns >= WINOGRAD_OUT)
-                output_tile(true, m, m_step, &here, o, p->Q, rows, columns);
+                output_tile(true, m, m_step, &here, o, p->Q, rows, columns, &sums);
             else
-                output_tile(false, m, m_step, &here, o, p->Q, rows, columns);
+                output_tile(false, m, m_step, &here, o, p->Q, rows, columns, &sums);
+            if (wants_sums) {
+                const mask_t mask = lane_mask(place.nb, p->n_images);
+                partials[AT((o * 2 + 0) * n_tiles + first + t)] = keep(mask, sums.sum);
+                partials[AT((o * 2 + 1) * n_tiles + first + t)] = keep(mask, sums.squares);
+            }
         }
     }
 }
@@ -252,6 +270,9 @@ INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, 
 // x    [N/L][x_planes][H][W][L], view at x_first
 // y    [N/L][y_planes][P][Q][L], view at y_first       add as y, at add_first; it may be y itself
 // bias [groups*K] at bias_offset of w; scale, shift at scale_offset and shift_offset
+// partials [groups*K][2][tiles of the batch][L], with CONV_SUMS: for bn_finalize, sums over each tile of
+//    (y - mean) and its square, mean [groups*K] at mean_offset of w: the running mean, which keeps the
+//    squares small
 // scratch: 36 * (POINT_STEP(channels * tiles) + POINT_STEP(OT * tiles)) of scratch_t; where all C
 //    channels do not fit, `channels` at a time are summed, and transformed anew for each channel tile
 // Grid: (groups * k_runs, ceil(n_blocks ceil(P/4) ceil(Q/4) / tiles), 1). A group computes a run of
@@ -259,12 +280,11 @@ INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, 
 // input anew.
 // FLOPs: 36 * 2 C K a tile, and some 150 C + 130 K in the transforms. Reads x 2.25 times, u once
 // per work-group; writes y once.
-GROUP __kernel void conv_winograd(__global const real_t *restrict x,
-                                  __global const float *restrict u, __global real_t *y,
-                                  __global const real_t *add, __global const float *restrict w,
-                                  __global const float *restrict scale,
-                                  __global const float *restrict shift, __local scratch_t *scratch,
-                                  const conv_params p)
+GROUP __kernel void
+conv_winograd(__global const real_t *restrict x, __global const float *restrict u,
+              __global real_t *y, __global const real_t *add, __global const float *restrict w,
+              __global const float *restrict scale, __global const float *restrict shift,
+              __global real_t *restrict partials, __local scratch_t *scratch, const conv_params p)
 {
     const int g = GRID(0) / p.k_runs, n_outs = parts_of(p.K, OT);
     const int2 outs = run_of(n_outs, p.k_runs, GRID(0) % p.k_runs);
@@ -293,6 +313,7 @@ GROUP __kernel void conv_winograd(__global const real_t *restrict x,
                                 chunk.y, &p);
             products_of_any(out.y, v, u + p.u_offset + U_AT(&p, g, tile) + c * out.y, m, &pass);
         }
-        transform_output(out.y, m, m_step, chunk.x, chunk.y, target, &p);
+        transform_output(out.y, m, m_step, chunk.x, chunk.y, target, w + p.mean_offset + k,
+                         partials + k * 2 * n_tiles * STEP, &p);
     }
 }

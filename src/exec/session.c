@@ -150,6 +150,9 @@ void pleach_session_destroy(pleach_session **session)
     plc_values_finish(s->device, &s->train_values);
     plc_values_finish(s->device, &s->train_grads);
     plc_values_finish(s->device, &s->infer_values);
+    for (int i = 0; s->train_sums && i < s->graph->n_nodes; i++)
+        plc_buffer_destroy(s->device, &s->train_sums[i].buffer);
+    free(s->train_sums);
     plc_slabs_finish(s->device, &s->slabs);
     plc_buffer **buffers[] = {&s->weights,      &s->grads,   &s->moments[0], &s->moments[1],
                               &s->masks,        &s->gates,   &s->images,     &s->labels,

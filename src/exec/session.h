@@ -36,6 +36,7 @@ struct pleach_session {
     plc_buffer *metrics;         // PLC_METRIC_SLOTS triples {loss sum, correct, images}
 
     plc_values train_values, train_grads, infer_values;
+    plc_sums *train_sums; // owned, per node, with its buffers
     plc_slabs slabs;
     plc_launch_list input_train, input_infer; // augmentation, normalisation
     plc_launch_list train;                    // forward, loss, backward

@@ -148,6 +148,23 @@ static pleach_status append_map(plc_lower *lower, const char *kernel, plc_buffer
     return plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
+int plc_batch_norm_after(const plc_lower *lower, int node)
+{
+    const pleach_graph *graph = lower->graph;
+
+    for (int i = node + 1; i < graph->n_nodes; i++)
+        if (plc_graph_is(graph, i, "batch_norm") && graph->nodes[i].inputs[0] == node)
+            return i;
+    return PLC_NO_NODE;
+}
+
+int plc_batch_norm_mean(const plc_lower *lower, int node)
+{
+    enum { RUNNING_MEAN = 2 };
+
+    return plc_lower_param(lower, node, RUNNING_MEAN);
+}
+
 pleach_status plc_batch_norm_coefficients(plc_lower *lower, int node, int *scale, int *shift)
 {
     pleach_status status = PLEACH_OK;
@@ -197,12 +214,21 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
     int scale, shift;
 
     if (lower->training) {
-        TRY(append_sums(lower, "bn_statistics", PLC_BUFFERS(v.x.buffer, lower->workspace), &p,
-                        pass));
+        const plc_sums *given = &lower->sums[lower->graph->nodes[step->node].inputs[0]];
+        plc_buffer *sums = lower->workspace;
+        batch_norm_params of_sums = p;
+
+        if (given->buffer && given->batch_norm == step->node) {
+            sums = given->buffer;
+            of_sums.n_splits = given->n_splits;
+            of_sums.flags |= BN_SUMS_GIVEN;
+        } else {
+            TRY(append_sums(lower, "bn_statistics", PLC_BUFFERS(v.x.buffer, sums), &p, pass));
+        }
         TRY(append_per_channel(lower, "bn_finalize",
-                               PLC_BUFFERS(v.x.buffer, lower->workspace, lower->weights,
-                                           lower->masks, lower->gates, lower->scratch),
-                               &p));
+                               PLC_BUFFERS(v.x.buffer, sums, lower->weights, lower->masks,
+                                           lower->gates, lower->scratch),
+                               &of_sums));
     } else {
         TRY(plc_batch_norm_coefficients(lower, step->node, &scale, &shift));
     }

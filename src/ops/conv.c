@@ -202,7 +202,7 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     const plc_tensor y = plc_lower_value(lower, step->output);
     const bool has_add = step->add != PLC_NO_NODE;
     const plc_tensor add = plc_lower_value(lower, has_add ? step->add : step->output);
-    plc_conv_buffers buffers = {.x = x.buffer, .y = y.buffer, .add = add.buffer};
+    plc_conv_buffers buffers = {.x = x.buffer, .y = y.buffer, .add = add.buffer, .sums = y.buffer};
 
     plc_conv_set_x(&p, x);
     plc_conv_set_y(&p, y);
@@ -212,10 +212,17 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     TRY(set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
     const double bytes = plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) +
                          plc_conv_weight_bytes(&p);
-    if (plc_winograd_suits(lower, step->node))
-        TRY(plc_winograd_forward(lower, step->node, p, &buffers, bytes));
-    else
+    if (!plc_winograd_suits(lower, step->node)) {
         TRY(plc_direct_forward(lower, p, &buffers, bytes));
+        goto done;
+    }
+    const int batch_norm = lower->training ? plc_batch_norm_after(lower, step->node) : PLC_NO_NODE;
+    if (batch_norm != PLC_NO_NODE) {
+        p.flags |= CONV_SUMS;
+        p.mean_offset = plc_batch_norm_mean(lower, batch_norm);
+        TRY(plc_lower_sums(lower, step->node, batch_norm, plc_winograd_sums(&p), &buffers.sums));
+    }
+    TRY(plc_winograd_forward(lower, step->node, p, &buffers, bytes));
 done:
     return status;
 }

@@ -113,7 +113,7 @@ pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *
     p = plc_conv_of_gradient(&p);
     p.flags |= CONV_FLIP;
     return plc_direct_forward(
-        lower, p, &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights}, bytes);
+        lower, p, &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights, dx}, bytes);
 }
 
 // Cuts the sum over the batch, first between image blocks, then between rows: by the plane and the

@@ -7,7 +7,7 @@
 
 // Buffers of one launch; scale holds masks where CONV_MASK is set. One that is not read is any other.
 typedef struct plc_conv_buffers {
-    plc_buffer *x, *y, *add, *scale, *shift;
+    plc_buffer *x, *y, *add, *scale, *shift, *sums;
 } plc_conv_buffers;
 
 // Views of x (or dx) and y (or dy) in the parameters of a forward convolution.
@@ -43,6 +43,8 @@ pleach_status plc_conv_reduce_append(plc_lower *lower, const conv_params *p);
 bool plc_winograd_suits(const plc_lower *lower, int node);
 pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
                                    const plc_conv_buffers *buffers, double bytes);
+// Parts in which conv_winograd sums each channel of y for a batch norm's statistics.
+int plc_winograd_sums(const conv_params *p);
 pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, plc_buffer *dy,
                                      plc_buffer *dx, double bytes);
 pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x,

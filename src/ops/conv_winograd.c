@@ -137,7 +137,7 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     write_options(options);
     TRY(plc_launch_add(lower->list, "conv_winograd", "conv_winograd", options, &launch));
     plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,    buffers->add,
-                                     lower->weights, buffers->scale, buffers->shift};
+                                     lower->weights, buffers->scale, buffers->shift, buffers->sums};
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
         plc_launch_arg_buffer(launch, arguments[i]);
     plc_launch_arg_local(launch, scratch);
@@ -156,11 +156,16 @@ pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
     return append(lower, node, p, 0, buffers, bytes);
 }
 
+int plc_winograd_sums(const conv_params *p)
+{
+    return p->n_blocks * n_tiles(p);
+}
+
 pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, plc_buffer *dy,
                                      plc_buffer *dx, double bytes)
 {
     return append(lower, node, plc_conv_of_gradient(&p), CONV_FLIP,
-                  &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights}, bytes);
+                  &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights, dx}, bytes);
 }
 
 pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy)

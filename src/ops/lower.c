@@ -1,6 +1,7 @@
 // What operators share while they append launches: views, gradients that accumulate, scratch.
 #include <ops/lower.h>
 
+#include <base/memory.h>
 #include <ops/fill.h>
 
 plc_tensor plc_lower_value(const plc_lower *lower, int node)
@@ -93,6 +94,22 @@ void plc_lower_workspace(plc_lower *lower, size_t floats)
 {
     if (floats > lower->workspace_floats)
         lower->workspace_floats = floats;
+}
+
+pleach_status plc_lower_sums(plc_lower *lower, int node, int batch_norm, int n_splits,
+                             plc_buffer **buffer)
+{
+    pleach_status status = PLEACH_OK;
+    plc_sums *sums = &lower->sums[node];
+    const size_t n_channels = (size_t)lower->graph->nodes[node].shape.c;
+
+    TRY(plc_alloc(lower->ctx, 1, sizeof **buffer, buffer));
+    (*buffer)->name = "sums of a value";
+    (*buffer)->bytes =
+        n_channels * 2 * (size_t)n_splits * (size_t)lower->device->lanes * sizeof(float);
+    *sums = (plc_sums){*buffer, n_splits, batch_norm};
+done:
+    return status;
 }
 
 int plc_lower_mask(const plc_lower *lower, int node)

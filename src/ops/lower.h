@@ -26,6 +26,13 @@ typedef struct plc_step {
     int output; // the node whose value this step writes
 } plc_step;
 
+// Sums of a value's channels, [C][2][n_splits][L], that its producer leaves for a batch norm.
+typedef struct plc_sums {
+    plc_buffer *buffer; // planned; NULL: none
+    int n_splits;
+    int batch_norm; // the node that they are for
+} plc_sums;
+
 typedef struct plc_lower {
     pleach_ctx *ctx;
     pleach_device *device;
@@ -43,6 +50,7 @@ typedef struct plc_lower {
     plc_buffer *workspace; // plc_lower_workspace
     size_t scratch_floats, workspace_floats;
     plc_tensor *values, *value_grads; // per node; gradients only in training
+    plc_sums *sums;                   // per node, in training
     int *mask_offsets;                // per node, -1: no mask acts at this node
     int *scratch_offsets;             // per node, -1: none yet
     bool **written; // gradient channels written so far, per root buffer (see lower.c)
@@ -66,6 +74,10 @@ int plc_lower_scratch(plc_lower *lower, int node, size_t floats);
 
 // Floats that live only from one launch to the next ones of the same step: lower->workspace from 0.
 void plc_lower_workspace(plc_lower *lower, size_t floats);
+
+// Gives the value of `node` room for sums in n_splits parts, for the batch norm that reads it.
+pleach_status plc_lower_sums(plc_lower *lower, int node, int batch_norm, int n_splits,
+                             plc_buffer **buffer);
 
 // Offset in `masks` of the first channel's factor, -1 when no mask acts at this node.
 int plc_lower_mask(const plc_lower *lower, int node);

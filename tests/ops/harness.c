@@ -208,6 +208,7 @@ plc_harness *plc_harness_create(pleach_graph *graph, const plc_harness_opts *opt
         .mask_offsets = take(n, sizeof *lower->mask_offsets),
         .scratch_offsets = take(n, sizeof *lower->scratch_offsets),
         .written = take(n, sizeof *lower->written),
+        .sums = take(n, sizeof *lower->sums),
         .roots = take(n, sizeof *lower->roots),
     };
     for (int node = 0; node < graph->n_nodes; node++) {
@@ -397,6 +398,10 @@ void plc_harness_place(plc_harness *h)
 {
     place(h, &h->lower.scratch, h->lower.scratch_floats);
     place(h, &h->lower.workspace, h->lower.workspace_floats);
+    for (int node = 0; node < h->graph->n_nodes; node++)
+        if (h->lower.sums[node].buffer)
+            place(h, &h->lower.sums[node].buffer,
+                  h->lower.sums[node].buffer->bytes / sizeof(float));
     // What nothing wrote is NaN, so that no kernel relies on zeros.
     plc_buffer *buffers[2] = {h->lower.scratch, h->lower.workspace};
     for (int i = 0; i < 2; i++)
@@ -505,6 +510,7 @@ void plc_harness_destroy(plc_harness **harness)
             plc_buffer_destroy(h->opts.device, &h->lower.values[node].buffer);
             plc_buffer_destroy(h->opts.device, &h->lower.value_grads[node].buffer);
         }
+        plc_buffer_destroy(h->opts.device, &h->lower.sums[node].buffer);
         free(h->lower.written[node]);
         free(h->values[node]);
         free(h->grads[node]);
@@ -527,6 +533,7 @@ void plc_harness_destroy(plc_harness **harness)
                       h->lower.mask_offsets,
                       h->lower.scratch_offsets,
                       h->lower.written,
+                      h->lower.sums,
                       h->lower.roots};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         free(memory[i]);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <reference/batch_norm.h>
 #include <reference/conv.h>
 
 // Sums of up to some thousand products of random normals in float, of a size near the square root
@@ -369,6 +370,63 @@ static void linear_matches_the_reference(void **state)
     run_cases(state, ANY, true, true);
 }
 
+// Forward of a convolution that Winograd's algorithm suits and of the batch norm after it.
+static void check_statistics(pleach_device *device, unsigned seed)
+{
+    conv_case c = draw_case(seed, WINOGRAD, false, false);
+    plc_step conv;
+    pleach_graph *graph = NULL;
+    int node = 0;
+
+    c.x.h = pick(&c, DRAW_HEIGHT, 5, 16);
+    c.x.w = pick(&c, DRAW_WIDTH, 5, 16);
+    if (plc_graph_create(device->ctx, "case", c.x, &graph) != PLEACH_OK)
+        fail_msg("%s", pleach_error(device->ctx));
+    node = plc_harness_add_node(device->ctx, graph, "relu", &node, 1, NULL);
+    node = plc_harness_add_node(device->ctx, graph, "conv", &node, 1, &c.attrs);
+    conv = (plc_step){.node = node, .batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .output = node};
+    node = plc_harness_add_node(device->ctx, graph, "batch_norm", &node, 1, NULL);
+    const plc_step norm = {
+        .node = node, .batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .output = node};
+    plc_harness *h = plc_harness_create(
+        graph, &(plc_harness_opts){
+                   .device = device, .n_images = c.n_images, .seed = seed, .label = c.label});
+    const plc_shape s = h->graph->nodes[node].shape;
+    const size_t n = plc_harness_value_size(h, node);
+    plc_reference_batch_norm p = {.N = c.n_images,
+                                  .C = s.c,
+                                  .size = s.h * s.w,
+                                  .eps = (double)h->graph->nodes[node].attrs.eps,
+                                  .gamma = parameter(h, node, 0),
+                                  .beta = parameter(h, node, 1),
+                                  .gate = 1,
+                                  .mean = calloc((size_t)s.c, sizeof(double)),
+                                  .variance = calloc((size_t)s.c, sizeof(double))};
+    double *y = calloc(n, sizeof *y), *open_at = calloc(n, sizeof *open_at);
+
+    assert_true(p.mean && p.variance && y && open_at);
+    h->lower.list = &h->forward;
+    plc_harness_check(h, h->graph->nodes[conv.node].op->forward(&h->lower, &conv));
+    plc_harness_run_forward(h, &norm);
+    plc_reference_batch_norm_statistics(&p, h->values[conv.node]);
+    plc_reference_batch_norm_forward(&p, h->values[conv.node], y, open_at);
+    plc_harness_compare(h, "y", h->values[node], y, n, TOLERANCE);
+    free(p.mean);
+    free(p.variance);
+    free(y);
+    free(open_at);
+    plc_harness_destroy(&h);
+}
+
+static void a_convolution_sums_for_the_batch_norm_after_it(void **state)
+{
+    const plc_harness_devices *devices = *state;
+
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
+        for (unsigned j = 0; j < CASES_PER_DEVICE; j++)
+            check_statistics(devices->items[i], i * CASES_PER_DEVICE + j);
+}
+
 enum { ZERO_IN = 13, ZERO_OUT = 9, ZERO_SIZE = 14, N_KEPT = 5 };
 
 // y of a 3x3 convolution of the first n_in of ZERO_IN channels. Channels that the smaller one lacks
@@ -445,6 +503,7 @@ int main(void)
         cmocka_unit_test(conv_by_winograd_matches_the_reference),
         cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
+        cmocka_unit_test(a_convolution_sums_for_the_batch_norm_after_it),
         cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),
     };
 
