@@ -17,8 +17,9 @@ enum { SPLIT_TILES = 64 };
 // Work-groups per compute unit that even out the end of a launch.
 enum { GROUPS_PER_UNIT = 4 };
 
-// The chunk of tiles and channels must stay in the cache that a CPU calls local memory.
-enum { LEAST_LOCAL_BYTES = 1 << 20 };
+// The chunk of tiles and channels must stay in the cache that a CPU calls local memory: with less than
+// the second it is not tried, with less than the first it is not expected to pay.
+enum { GOOD_LOCAL_BYTES = 1 << 20, LEAST_LOCAL_BYTES = 1 << 17 };
 
 // Floats of a cache line: matrices in scratch and in the transformed filters lie an odd number of
 // lines apart (cl/conv_winograd.cl).
@@ -43,15 +44,18 @@ bool plc_winograd_suits(const plc_lower *lower, int node)
 {
     const plc_node *n = &lower->graph->nodes[node];
     const plc_attrs *a = &n->attrs;
-    const bool is_3x3 = a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 &&
-                        a->stride[1] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1;
-    const int plane = n->shape.h * n->shape.w;
-    const int tiles = plc_conv_parts(n->shape.h, TILE) * plc_conv_parts(n->shape.w, TILE);
 
-    // In small planes most of a tile is padding: half of it must be outputs.
-    return is_3x3 && a->groups == 1 && n->inputs[0] != 0 && 2 * plane >= TILE * TILE * tiles &&
+    return a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 && a->stride[1] == 1 &&
+           a->dilation[0] == 1 && a->dilation[1] == 1 && a->groups == 1 && n->inputs[0] != 0 &&
            lower->device->vector_lanes &&
            lower->device->info->local_memory_bytes >= LEAST_LOCAL_BYTES;
+}
+
+// In small planes most of a tile is padding: half of it must be outputs.
+bool plc_winograd_preferred(const plc_lower *lower, const conv_params *p)
+{
+    return 2 * p->P * p->Q >= TILE * TILE * n_tiles(p) &&
+           lower->device->info->local_memory_bytes >= GOOD_LOCAL_BYTES;
 }
 
 static size_t scratch_bytes(const plc_lower *lower, int pixels)
@@ -78,7 +82,7 @@ static size_t fit_scratch(const plc_lower *lower, conv_params *p)
     }
 }
 
-static size_t filter_floats(const conv_params *p)
+size_t plc_winograd_filter_floats(const conv_params *p)
 {
     const int lines = plc_conv_parts(p->C * OT, LINE_FLOATS) | 1;
 
@@ -100,10 +104,10 @@ static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, 
     char options[OPTIONS_MAX];
 
     if (lower->training) {
-        plc_lower_workspace(lower, filter_floats(p));
+        plc_lower_workspace(lower, plc_winograd_filter_floats(p));
         *filters = lower->workspace;
     } else {
-        p->u_offset = plc_lower_scratch(lower, node, filter_floats(p));
+        p->u_offset = plc_lower_scratch(lower, node, plc_winograd_filter_floats(p));
         *filters = lower->scratch;
     }
     of_filters.u_offset = p->u_offset;
@@ -116,7 +120,8 @@ static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, 
     plc_launch_arg_value(launch, &of_filters, sizeof of_filters);
     plc_launch_groups(lower->device, launch, (size_t)plc_conv_parts(p->K, OT),
                       (size_t)plc_conv_parts(OT * p->C, lower->device->lanes), 1);
-    launch->bytes = plc_conv_weight_bytes(p) + (double)filter_floats(p) * sizeof(float);
+    launch->bytes =
+        plc_conv_weight_bytes(p) + (double)plc_winograd_filter_floats(p) * sizeof(float);
 done:
     return status;
 }
@@ -136,7 +141,7 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     TRY(append_filters(lower, node, &p, flip, &filters));
     write_options(options);
     TRY(plc_launch_add(lower->list, "conv_winograd", "conv_winograd", options, &launch));
-    plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,    buffers->add,
+    plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,     buffers->add,
                                      lower->weights, buffers->scale, buffers->shift, buffers->sums};
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
         plc_launch_arg_buffer(launch, arguments[i]);
@@ -145,7 +150,7 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     plc_launch_groups(lower->device, launch, (size_t)p.k_runs, (size_t)chunks, 1);
     launch->flops = plc_conv_flops(&p);
     launch->executed_flops = executed_flops(&p, INPUT_FLOPS * p.C * p.k_runs + OUTPUT_FLOPS * p.K);
-    launch->bytes = bytes + (double)filter_floats(&p) * sizeof(float);
+    launch->bytes = bytes + (double)plc_winograd_filter_floats(&p) * sizeof(float);
 done:
     return status;
 }
@@ -168,6 +173,29 @@ pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, 
                   &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights, dx}, bytes);
 }
 
+// Tiles and channels of a pass of the weight gradient that fit scratch: smaller blocks of weights first,
+// because these are held beside every tile.
+static size_t fit_gradient(const plc_lower *lower, conv_params *p)
+{
+    int block = GRAD_BLOCK;
+    size_t bytes;
+
+    p->tiles = plc_conv_within(GRAD_CHUNK, 1, p->n_blocks * n_tiles(p));
+    for (;;) {
+        p->k_block = plc_conv_within(block, 1, p->K);
+        p->channels = plc_conv_within(block, 1, p->C);
+        bytes = scratch_bytes(lower, p->k_block * p->tiles) +
+                scratch_bytes(lower, p->channels * p->tiles) +
+                scratch_bytes(lower, p->k_block * p->channels);
+        if (bytes <= lower->device->info->local_memory_bytes)
+            return bytes;
+        if (block > GRAD_OT)
+            block /= 2;
+        else
+            p->tiles--;
+    }
+}
+
 pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy)
 {
     pleach_status status = PLEACH_OK;
@@ -179,16 +207,7 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
 
     p.splits = plc_conv_within(tiles / SPLIT_TILES, 1, tiles);
     p.rows = p.P;
-    p.tiles = plc_conv_within(GRAD_CHUNK, 1, tiles);
-    p.k_block = plc_conv_within(GRAD_BLOCK, 1, p.K);
-    p.channels = plc_conv_within(GRAD_BLOCK, 1, p.C);
-    for (;; p.tiles--) {
-        scratch = scratch_bytes(lower, p.k_block * p.tiles) +
-                  scratch_bytes(lower, p.channels * p.tiles) +
-                  scratch_bytes(lower, p.k_block * p.channels);
-        if (p.tiles == 1 || scratch <= lower->device->info->local_memory_bytes)
-            break;
-    }
+    scratch = fit_gradient(lower, &p);
     plc_lower_workspace(lower, (size_t)(p.K * p.C * TAPS * TAPS) * (size_t)p.splits);
     snprintf(options, sizeof options, "-DOT=%d -DCT=%d", GRAD_OT, GRAD_CT);
     TRY(plc_launch_add(lower->list, "conv_winograd_grad_weight", "conv_winograd_grad_weight",
