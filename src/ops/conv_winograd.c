@@ -11,8 +11,9 @@ enum { TILE = 4, POINTS = 36, TAPS = 3 };
 // fastest of ten on 16 to 512 channels; in the weight gradient 4 x 4 channels, blocks of 16 x 16.
 enum { OT = 8, TT = 2, CHUNK = 4, GRAD_OT = 4, GRAD_CT = 4, GRAD_CHUNK = 8, GRAD_BLOCK = 16 };
 
-// Winograd tiles of a split of the weight gradient's sum: so many that its end goes unnoticed.
-enum { SPLIT_TILES = 64 };
+// Winograd tiles of a split of the weight gradient's sum: so many that its end goes unnoticed, or, where
+// splits would be too few for the device, so many that its end costs no more than a third.
+enum { SPLIT_TILES = 64, LEAST_SPLIT_TILES = 16, SPLITS_PER_UNIT = 2 };
 
 // Work-groups per compute unit that even out the end of a launch.
 enum { GROUPS_PER_UNIT = 4 };
@@ -126,6 +127,26 @@ done:
     return status;
 }
 
+// The fewest runs of output channels that keep all compute units busy: each transforms the input anew.
+static int count_runs(const plc_lower *lower, const conv_params *p, int chunks)
+{
+    const int units = lower->device->info->compute_units, most = plc_conv_parts(p->K, OT);
+    int runs = 1;
+
+    while (runs < most && chunks * runs % units != 0 && chunks * runs < GROUPS_PER_UNIT * units)
+        runs++;
+    return runs;
+}
+
+// The sum's splits follow from the plane, the batch and the device, never from channels.
+static int count_splits(const plc_lower *lower, int tiles)
+{
+    const int least = plc_conv_within(tiles / LEAST_SPLIT_TILES, 1,
+                                      SPLITS_PER_UNIT * lower->device->info->compute_units);
+
+    return plc_conv_within(tiles / SPLIT_TILES, least, tiles);
+}
+
 static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
                             const plc_conv_buffers *buffers, double bytes)
 {
@@ -135,9 +156,8 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     char options[OPTIONS_MAX];
     const size_t scratch = fit_scratch(lower, &p);
     const int chunks = plc_conv_parts(p.n_blocks * n_tiles(&p), p.tiles);
-    const int wanted = plc_conv_parts(GROUPS_PER_UNIT * lower->device->info->compute_units, chunks);
 
-    p.k_runs = plc_conv_within(wanted, 1, plc_conv_parts(p.K, OT));
+    p.k_runs = count_runs(lower, &p, chunks);
     TRY(append_filters(lower, node, &p, flip, &filters));
     write_options(options);
     TRY(plc_launch_add(lower->list, "conv_winograd", "conv_winograd", options, &launch));
@@ -205,7 +225,7 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
     char options[OPTIONS_MAX];
     size_t scratch;
 
-    p.splits = plc_conv_within(tiles / SPLIT_TILES, 1, tiles);
+    p.splits = count_splits(lower, tiles);
     p.rows = p.P;
     scratch = fit_gradient(lower, &p);
     plc_lower_workspace(lower, (size_t)(p.K * p.C * TAPS * TAPS) * (size_t)p.splits);
