@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <base/memory.h>
 
-pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
-                                plc_buffer **out)
+pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_t bytes,
+                                  plc_buffer **out)
 {
     pleach_status status = PLEACH_OK;
     plc_buffer *buffer = NULL;
@@ -31,7 +31,21 @@ pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t 
     device->memory_bytes += bytes;
     if (device->memory_bytes > device->peak_memory_bytes)
         device->peak_memory_bytes = device->memory_bytes;
-    TRY(plc_buffer_fill(device, buffer, 0, bytes / sizeof(unsigned) * sizeof(unsigned), 0));
+    *out = buffer;
+    buffer = NULL;
+done:
+    plc_buffer_destroy(device, &buffer);
+    return status;
+}
+
+pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
+                                plc_buffer **out)
+{
+    pleach_status status = PLEACH_OK;
+    plc_buffer *buffer = NULL;
+
+    TRY(plc_buffer_allocate(device, name, bytes, &buffer));
+    TRY(plc_buffer_fill(device, buffer, 0, buffer->bytes / sizeof(unsigned) * sizeof(unsigned), 0));
     *out = buffer;
     buffer = NULL;
 done:

@@ -46,6 +46,9 @@ typedef struct plc_buffer {
 // Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed, largest allocation, what to reduce.
 pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
                                 plc_buffer **buffer);
+// The same without clearing: for memory of which everything is written before it is read.
+pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_t bytes,
+                                  plc_buffer **buffer);
 void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer);
 
 // Gives a planned buffer its memory inside `parent` at a base-aligned offset.

@@ -205,7 +205,7 @@ pleach_status plc_slabs_create(pleach_device *device, size_t total_bytes, plc_sl
     TRY(plc_alloc(device->ctx, n + 1, sizeof *slabs->items, &slabs->items));
     for (size_t begin = 0; begin < total_bytes; begin += limit) {
         const size_t bytes = total_bytes - begin < limit ? total_bytes - begin : limit;
-        TRY(plc_buffer_create(device, "activations", bytes, &slabs->items[slabs->n_items]));
+        TRY(plc_buffer_allocate(device, "activations", bytes, &slabs->items[slabs->n_items]));
         slabs->n_items++;
     }
 done:

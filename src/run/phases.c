@@ -55,14 +55,24 @@ done:
     return status;
 }
 
+// A rewrite's time begins when the steps that were enqueued before it are done.
+static pleach_status begin_rewrite(const plc_run *run, double *begin)
+{
+    const pleach_status status = plc_device_finish(run->session->device);
+
+    *begin = plc_clock_seconds();
+    return status;
+}
+
 static pleach_status compact(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
     pleach_session *session = NULL;
-    const double begin = plc_clock_seconds();
+    double begin = 0;
 
+    TRY(begin_rewrite(run, &begin));
     TRY(plc_pruner_set_masks(run->pruner, run->mask));
     TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, run->mask, &graph,
                              &edits));
@@ -108,9 +118,10 @@ static pleach_status choose_blocks(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_blocks *blocks = NULL;
     plc_block_choice *choices = NULL;
-    const double begin = plc_clock_seconds();
+    double begin = 0;
     const plc_drop_opts opts = {.n_drop = run->opts.drop, .tolerance = ACCEPTED_FALL};
 
+    TRY(begin_rewrite(run, &begin));
     TRY(plc_blocks_find(run->ctx, run->session->graph, &blocks));
     TRY(plc_alloc(run->ctx, (size_t)blocks->n_items + 1, sizeof *choices, &choices));
     TRY(plc_blocks_choose(run->session, blocks, &run->dataset->calibration, &opts, choices));
@@ -214,9 +225,10 @@ done:
 static pleach_status end_fade(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
-    const double begin = plc_clock_seconds();
+    double begin = 0;
     bool found = run->dropping && run->dropping[0];
 
+    TRY(begin_rewrite(run, &begin));
     plc_blocks_destroy(&run->fading);
     while (found)
         TRY(drop_one(run, &found));
