@@ -194,8 +194,7 @@ void pleach_device_list_destroy(pleach_device_list **list)
     *list = NULL;
 }
 
-// An emulator computes as slowly as it likes: it is taken only when it is asked for.
-static bool is_emulator(const pleach_device_info *info)
+bool plc_device_is_emulator(const pleach_device_info *info)
 {
     return strcasestr(info->name, "emulat") || strcasestr(info->platform_name, "emulat") ||
            strcasestr(info->platform_name, "oclgrind") || strcasestr(info->name, "oclgrind");
@@ -204,7 +203,7 @@ static bool is_emulator(const pleach_device_info *info)
 static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
 {
     for (int i = 0; i < list->n_items; i++)
-        if (strcmp(list->items[i].kind, kind) == 0 && (emulators || !is_emulator(&list->items[i])))
+        if (strcmp(list->items[i].kind, kind) == 0 && (emulators || !plc_device_is_emulator(&list->items[i])))
             return i;
     return -1;
 }

@@ -16,6 +16,9 @@ typedef struct plc_device_table {
 pleach_status plc_device_table_create(pleach_ctx *ctx, const plc_cl *cl, plc_device_table **table);
 void plc_device_table_destroy(plc_device_table **table);
 
+// An emulator computes as slowly as it likes: it is taken only when it is asked for.
+bool plc_device_is_emulator(const pleach_device_info *info);
+
 // The row that `choice` names (pleach_device_open says how).
 pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *table,
                                       const char *choice, int *chosen);

@@ -110,6 +110,11 @@ plc_build_counts plc_kernels_counts(const pleach_device *device)
     return device->kernels->counts;
 }
 
+const char *plc_kernels_folder(const pleach_device *device)
+{
+    return device->kernels->folder;
+}
+
 // The compiler's log as the error's text.
 static pleach_status build_error(pleach_device *device, cl_program built, const char *file,
                                  const char *options)
