@@ -7,6 +7,9 @@
 
 enum { GPU_LANES = 32, LEAST_CPU_LANES = 4, MOST_CPU_LANES = 16 };
 
+// OpenCL's largest type, long16, to which every device aligns; the least allocation of its profiles.
+enum { LARGEST_TYPE_BYTES = 128, LEAST_ALLOCATION_BYTES = 1 << 20 };
+
 // The largest power of two up to n, within the bounds of a CPU's lanes: devices may report any width.
 static int cpu_lanes(int n)
 {
@@ -26,19 +29,42 @@ pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info 
 
     *vector_lanes =
         opts->mapping == PLEACH_MAPPING_AUTO ? !is_gpu : opts->mapping == PLEACH_MAPPING_VECTOR;
-    *lanes = opts->lanes                          ? opts->lanes
-             : is_gpu && !*vector_lanes           ? GPU_LANES
-                                                  : cpu_lanes(info->vector_width_float);
+    *lanes = opts->lanes                ? opts->lanes
+             : is_gpu && !*vector_lanes ? GPU_LANES
+                                        : cpu_lanes(info->vector_width_float);
     const int most = *vector_lanes ? MOST_CPU_LANES : 64;
     if (*lanes < LEAST_CPU_LANES || *lanes > most || (*lanes & (*lanes - 1)) != 0)
         return plc_fail(ctx, PLEACH_EUSAGE,
                         "%d lanes: the %s mapping takes a power of two from %d to %d", *lanes,
                         *vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
     if (!*vector_lanes && (size_t)*lanes > info->max_work_group_size)
+        return plc_fail(
+            ctx, PLEACH_EDEVICE,
+            "%d lanes: '%s' takes work-groups of at most %zu; choose fewer with --lanes, "
+            "or --mapping vector",
+            *lanes, info->name, info->max_work_group_size);
+    return PLEACH_OK;
+}
+
+// Drivers report facts that cannot be; what can be put right is, the rest is refused.
+static pleach_status check_facts(pleach_ctx *ctx, pleach_device_info *info)
+{
+    if (info->base_alignment_bytes < 1 || info->base_alignment_bytes % (int)sizeof(float) != 0)
+        info->base_alignment_bytes = LARGEST_TYPE_BYTES;
+    if (info->compute_units < 1)
+        info->compute_units = 1;
+    if (info->max_work_group_size < 1)
+        return plc_fail(
+            ctx, PLEACH_EDEVICE,
+            "'%s' (driver %s) says that it takes work-groups of no item; choose another "
+            "device or update its driver",
+            info->name, info->driver_version);
+    if (info->max_allocation_bytes < LEAST_ALLOCATION_BYTES ||
+        info->max_allocation_bytes < (size_t)info->base_alignment_bytes)
         return plc_fail(ctx, PLEACH_EDEVICE,
-                        "%d lanes: '%s' takes work-groups of at most %zu; choose fewer with --lanes, "
-                        "or --mapping vector",
-                        *lanes, info->name, info->max_work_group_size);
+                        "'%s' (driver %s) says that it allocates at most %zu bytes at once; choose "
+                        "another device or update its driver",
+                        info->name, info->driver_version, info->max_allocation_bytes);
     return PLEACH_OK;
 }
 
@@ -65,6 +91,7 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->id = device->table->ids[row];
     device->platform = device->table->platforms[row];
     device->info = &device->table->list.items[row];
+    TRY(check_facts(ctx, device->info));
     TRY(plc_device_choose_lanes(ctx, device->info, opts, &device->lanes, &device->vector_lanes));
 
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,

@@ -10,6 +10,7 @@ typedef struct plc_device_table {
     pleach_device_list list; // first: the public list is a view of the table
     cl_device_id *ids;
     cl_platform_id *platforms;
+    int n_left_out; // platforms and devices that cannot even be asked
     size_t info_capacity, id_capacity, platform_capacity;
 } plc_device_table;
 
