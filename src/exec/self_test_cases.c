@@ -32,14 +32,15 @@ typedef struct network {
 } network;
 
 // The first layer's gradients come through the second's gradient of its input. Kernels of 3x3 behind
-// another layer are computed by Winograd's algorithm where the device uses it.
+// another layer are computed by Winograd's algorithm where the device uses it. Channels are so many that
+// every kernel has several work-groups, and the last ones are not full.
 static const network networks[] = {
     {"matrix product",
      {5, 1, 1},
      {{"linear", "first", 7, 1, true}, {"linear", "second", 10, 1, true}}},
     {"convolution",
      {2, 9, 7},
-     {{"conv", "first", 3, 3, true}, {"conv", "second", 5, 3, true}, {"flatten", "flat", 0, 0, 0}}},
+     {{"conv", "first", 6, 3, true}, {"conv", "second", 9, 3, true}, {"flatten", "flat", 0, 0, 0}}},
     {"batch norm",
      {3, 6, 5},
      {{"conv", "first", 4, 3, false},
