@@ -12,7 +12,7 @@ const char *const plc_call_names[PLC_N_CALLS] = {
 };
 
 plc_fault plc_faults;
-int plc_live_objects;
+int plc_live_objects, plc_n_calls[PLC_N_CALLS];
 char plc_launched[PLC_MAX_LAUNCHED][PLC_KERNEL_NAME_MAX];
 int plc_n_launched;
 
@@ -31,6 +31,7 @@ static cl_int planted(plc_call call)
 {
     plc_fault *f = &plc_faults;
 
+    plc_n_calls[call]++;
     if (f->at == 0)
         return CL_SUCCESS;
     if (f->lost && f->n_planted > 0)

@@ -45,6 +45,9 @@ typedef struct plc_fault {
 extern plc_fault plc_faults;
 void plc_faults_clear(void);
 
+// Calls of each function so far.
+extern int plc_n_calls[PLC_N_CALLS];
+
 // Objects made through the table and not released: contexts, queues, programs, kernels, buffers, events.
 extern int plc_live_objects;
 
