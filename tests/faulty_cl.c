@@ -86,6 +86,15 @@ static void note_released(void *object)
         return error != CL_SUCCESS ? error : name arguments;                                       \
     }
 
+// One that waits. Also when it fails nothing runs any more: a lost device has stopped, and nobody could
+// live with one that goes on reading the host's memory after that.
+#define WAIT(name, parameters, arguments)                                                          \
+    static cl_int CL_API_CALL faulty_##name parameters                                             \
+    {                                                                                              \
+        const cl_int error = planted(PLC_CALL_##name), waited = name arguments;                    \
+        return error != CL_SUCCESS ? error : waited;                                               \
+    }
+
 // One that makes an object and gives its error through the last parameter.
 #define CREATE(type, name, parameters, arguments)                                                  \
     static type CL_API_CALL faulty_##name parameters                                               \
@@ -173,13 +182,13 @@ CALL(clEnqueueFillBuffer,
      (cl_command_queue queue, cl_mem mem, const void *pattern, size_t pattern_size, size_t offset,
       size_t size, cl_uint n, const cl_event *events, cl_event *event),
      (queue, mem, pattern, pattern_size, offset, size, n, events, event))
-CALL(clWaitForEvents, (cl_uint n, const cl_event *events), (n, events))
+WAIT(clWaitForEvents, (cl_uint n, const cl_event *events), (n, events))
 CALL(clGetEventProfilingInfo,
      (cl_event event, cl_profiling_info what, size_t size, void *value, size_t *needed),
      (event, what, size, value, needed))
 RELEASE(cl_event, clReleaseEvent)
 CALL(clFlush, (cl_command_queue queue), (queue))
-CALL(clFinish, (cl_command_queue queue), (queue))
+WAIT(clFinish, (cl_command_queue queue), (queue))
 
 static cl_int CL_API_CALL faulty_clEnqueueWriteBuffer(cl_command_queue queue, cl_mem mem,
                                                       cl_bool wait, size_t offset, size_t size,
