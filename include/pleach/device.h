@@ -45,6 +45,7 @@ typedef struct pleach_device_opts {
     bool profile;          // record the time of every kernel
     const char *cache_dir; // of kernels and tuning; NULL: $XDG_CACHE_HOME/pleach; "": no cache
     int tune;              // PLEACH_TUNE_
+    bool allow_broken;     // go on with a device that fails the self-test: a warning, no error
     pleach_device_progress_fn *progress; // may be NULL
     void *user;                          // borrowed: handed to progress
 } pleach_device_opts;

@@ -24,8 +24,10 @@ typedef struct pleach_session_opts {
 
 // Compiles `graph` for `device` at `batch` images: memory planned, kernels built, launches frozen.
 // Copies the graph, borrows the device. Weights start from opts->seed (He normal).
-// Blocks while kernels build. Fails with PLEACH_ENOMEM (text: bytes needed and there),
-// PLEACH_EBUILD (compiler's log).
+// Blocks while kernels build, and where no session of this device, driver and version of the kernels
+// has passed the self-test yet, while that runs. Fails with PLEACH_ENOMEM (text: bytes needed and
+// there), PLEACH_EBUILD (compiler's log), PLEACH_EDEVICE (what the device computes wrongly; see
+// pleach_device_opts.allow_broken).
 pleach_status pleach_session_create(pleach_ctx *ctx, const pleach_graph *graph,
                                     pleach_device *device, int batch,
                                     const pleach_session_opts *opts, pleach_session **session);

@@ -18,6 +18,7 @@ typedef struct plc_cli {
     int lanes;               // --lanes
     int mapping;             // --mapping: PLEACH_MAPPING_
     const char *tune;        // --tune; NULL: PLEACH_TUNE, then fast
+    bool allow_broken;       // --allow-broken
     unsigned long long seed; // --seed
     bool seed_given;
     bool json; // --json
@@ -70,6 +71,9 @@ pleach_status plc_cli_shape(plc_cli *cli, const char *option, const char *value,
 // "unknown WHAT 'NAME'; did you mean '...'?" for a NULL-terminated or counted list. Returns PLEACH_EUSAGE.
 pleach_status plc_cli_unknown(plc_cli *cli, const char *what, const char *name,
                               const char *const *names, int n);
+
+// Device options from the global ones; fails with PLEACH_EUSAGE.
+pleach_status plc_cli_device_opts(plc_cli *cli, pleach_device_opts *opts);
 
 // Opens the chosen device and names it on stderr.
 pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **device);

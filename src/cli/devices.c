@@ -1,11 +1,26 @@
-// `pleach devices`: what there is, what each can do, which one would be used.
+// `pleach devices`: what there is, what each can do, whether it computes rightly, which would be used.
 #include <cli/cli.h>
 
 #include <stdlib.h>
+#include <base/memory.h>
 #include <device/list.h>
+#include <exec/self_test.h>
+#include <kernel/cache.h>
 #include <report/table.h>
 
-static json_t *device_to_json(const pleach_device_info *info, bool chosen)
+enum { KEY_TEST = 1, SAID_MAX = PLC_SELF_TEST_TEXT_MAX + 32 };
+
+// The list with what is known of each row.
+typedef struct listing {
+    plc_device_table *devices; // owned
+    int chosen;                // -1: none can be
+    const char *choice;        // the user's words, NULL: none
+    bool test;                 // --test
+    char (*said)[SAID_MAX];    // owned: of each device's self-test
+    int n_failed;              // of the tests that ran now
+} listing;
+
+static json_t *device_to_json(const pleach_device_info *info, bool chosen, const char *self_test)
 {
     char id[32];
 
@@ -13,7 +28,7 @@ static json_t *device_to_json(const pleach_device_info *info, bool chosen)
     return json_pack(
         "{s: s, s: b, s: s, s: s, s: s, s: s, s: s, s: s, s: s, s: i, s: i, s: i, s: I, s: I, s: "
         "I, s: I, "
-        "s: i, s: b, s: b, s: b, s: b}",
+        "s: i, s: b, s: b, s: b, s: b, s: s}",
         "id", id, "chosen", chosen, "kind", info->kind, "name", info->name, "vendor", info->vendor,
         "platform", info->platform_name, "platform_version", info->platform_version, "driver",
         info->driver_version, "opencl", info->cl_version, "compute_units", info->compute_units,
@@ -23,20 +38,21 @@ static json_t *device_to_json(const pleach_device_info *info, bool chosen)
         (json_int_t)info->local_memory_bytes, "max_work_group_size",
         (json_int_t)info->max_work_group_size, "base_alignment_bytes", info->base_alignment_bytes,
         "has_fp16", info->has_fp16, "has_fp64", info->has_fp64, "has_compiler", info->has_compiler,
-        "unified_memory", info->unified_memory);
+        "unified_memory", info->unified_memory, "self_test", self_test);
 }
 
-static pleach_status print_json(plc_cli *cli, const pleach_device_list *list, int chosen)
+static pleach_status print_json(plc_cli *cli, const listing *l)
 {
     json_t *devices = json_array();
 
-    for (int i = 0; i < list->n_items; i++)
-        json_array_append_new(devices, device_to_json(&list->items[i], i == chosen));
+    for (int i = 0; i < l->devices->list.n_items; i++)
+        json_array_append_new(
+            devices, device_to_json(&l->devices->list.items[i], i == l->chosen, l->said[i]));
     return plc_cli_print_json(
         cli, json_pack("{s: s, s: o}", "schema", "pleach.devices/1", "devices", devices));
 }
 
-static pleach_status print_table(plc_cli *cli, const pleach_device_list *list, int chosen)
+static pleach_status print_table(plc_cli *cli, const listing *l)
 {
     pleach_status status = PLEACH_OK;
     plc_table table = {0};
@@ -54,12 +70,13 @@ static pleach_status print_table(plc_cli *cli, const pleach_device_list *list, i
     plc_table_column(&table, 'r', "memory");
     plc_table_column(&table, 'r', "largest buffer");
     plc_table_column(&table, 'r', "float vector");
-    for (int i = 0; i < list->n_items; i++) {
-        const pleach_device_info *info = &list->items[i];
+    plc_table_column(&table, 'l', "self-test");
+    for (int i = 0; i < l->devices->list.n_items; i++) {
+        const pleach_device_info *info = &l->devices->list.items[i];
 
         plc_format_bytes(info->global_memory_bytes, bytes, sizeof bytes);
         plc_format_bytes(info->max_allocation_bytes, alloc, sizeof alloc);
-        TRY(plc_table_cell(cli->ctx, &table, "%s", i == chosen ? "*" : ""));
+        TRY(plc_table_cell(cli->ctx, &table, "%s", i == l->chosen ? "*" : ""));
         TRY(plc_table_cell(cli->ctx, &table, "%d:%d", info->platform, info->index));
         TRY(plc_table_cell(cli->ctx, &table, "%s", info->kind));
         TRY(plc_table_cell(cli->ctx, &table, "%s", info->name));
@@ -70,6 +87,7 @@ static pleach_status print_table(plc_cli *cli, const pleach_device_list *list, i
         TRY(plc_table_cell(cli->ctx, &table, "%s", bytes));
         TRY(plc_table_cell(cli->ctx, &table, "%s", alloc));
         TRY(plc_table_cell(cli->ctx, &table, "%d", info->vector_width_float));
+        TRY(plc_table_cell(cli->ctx, &table, "%s", l->said[i]));
     }
     TRY(plc_table_print(cli->ctx, &table, &text));
     TRY(plc_text_printf(cli->ctx, &text,
@@ -81,26 +99,121 @@ done:
     return status;
 }
 
+// What earlier runs have found on a device with the lanes that it would get.
+static pleach_status read_result(plc_cli *cli, const pleach_device_opts *opts, const char *folder,
+                                 const pleach_device_info *info, char said[SAID_MAX])
+{
+    pleach_status status = PLEACH_OK;
+    plc_self_test_result result = {0};
+    char *path = NULL;
+    int lanes = 0;
+    bool vector_lanes = false;
+
+    if (folder &&
+        plc_device_choose_lanes(cli->ctx, info, opts, &lanes, &vector_lanes) == PLEACH_OK) {
+        TRY(plc_self_test_path(cli->ctx, folder, info, lanes, vector_lanes, &path));
+        TRY(plc_self_test_read(cli->ctx, path, &result));
+    }
+    plc_self_test_describe(&result, said, SAID_MAX);
+done:
+    free(path);
+    return status;
+}
+
+// Tests a device now. One that cannot even be opened has failed as well.
+static void run_test(plc_cli *cli, const pleach_device_opts *opts, const pleach_device_info *info,
+                     listing *l, char said[SAID_MAX])
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device *device = NULL;
+    plc_self_test_result result = {0};
+    char id[32];
+
+    snprintf(id, sizeof id, "%d:%d", info->platform, info->index);
+    TRY(pleach_device_open(cli->ctx, id, opts, &device));
+    TRY(plc_self_test_run(device, &result));
+    plc_self_test_describe(&result, said, SAID_MAX);
+    for (int i = 0; i < PLC_SELF_TEST_N_PARTS; i++)
+        if (result.failed[i][0]) {
+            l->n_failed++;
+            break;
+        }
+done:
+    if (status != PLEACH_OK) {
+        snprintf(said, SAID_MAX, "failed: %s", pleach_error(cli->ctx));
+        l->n_failed++;
+    }
+    pleach_device_close(&device);
+}
+
+static pleach_status find_results(plc_cli *cli, listing *l)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_device_opts opts;
+    char *folder = NULL;
+
+    TRY(plc_cli_device_opts(cli, &opts));
+    TRY(plc_cache_folder(cli->ctx, NULL, &folder));
+    TRY(plc_alloc(cli->ctx, (size_t)l->devices->list.n_items + 1, sizeof *l->said, &l->said));
+    for (int i = 0; i < l->devices->list.n_items; i++) {
+        const pleach_device_info *info = &l->devices->list.items[i];
+        const bool wanted = l->choice ? i == l->chosen : !plc_device_is_emulator(info);
+        if (l->test && wanted)
+            run_test(cli, &opts, info, l, l->said[i]);
+        else
+            TRY(read_result(cli, &opts, folder, info, l->said[i]));
+    }
+    plc_progress_clear(&cli->progress);
+done:
+    free(folder);
+    return status;
+}
+
+static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
+{
+    listing *l = user;
+
+    (void)cli, (void)key, (void)value;
+    l->test = true;
+    return PLEACH_OK;
+}
+
 pleach_status plc_cli_devices(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
-    const plc_cli_args args = {.doc = "Lists OpenCL devices and says which one would be used."};
-    plc_device_table *devices = NULL;
-    int chosen = -1;
+    static const struct argp_option options[] = {
+        {"test", KEY_TEST, NULL, 0,
+         "run the self-test: on the device that --device names, else on all but emulators", 1},
+        {0},
+    };
+    listing l = {.chosen = -1};
+    const plc_cli_args args = {
+        .options = options,
+        .doc = "Lists OpenCL devices, says which one would be used and whether each has passed the "
+               "self-test: known answers of matrix products, convolutions, sums, gathers and "
+               "masks. A device is tested when it is first used.",
+        .option = take_option,
+        .user = &l};
 
     TRY(plc_cli_parse(cli, &args, argc, argv));
-    TRY(plc_device_table_create(cli->ctx, &plc_cl_loader, &devices));
+    l.choice = cli->device ? cli->device : getenv("PLEACH_DEVICE");
+    TRY(plc_device_table_create(cli->ctx, &plc_cl_loader, &l.devices));
     // The list is printed also when nothing can be chosen: it says what there is instead.
-    const pleach_status choice = plc_device_table_choose(
-        cli->ctx, devices, cli->device ? cli->device : getenv("PLEACH_DEVICE"), &chosen);
+    const pleach_status choice = plc_device_table_choose(cli->ctx, l.devices, l.choice, &l.chosen);
     if (choice != PLEACH_OK)
-        chosen = -1;
+        l.chosen = -1;
+    TRY(find_results(cli, &l));
     if (cli->json)
-        TRY(print_json(cli, &devices->list, chosen));
-    else if (devices->list.n_items)
-        TRY(print_table(cli, &devices->list, chosen));
-    status = choice;
+        TRY(print_json(cli, &l));
+    else if (l.devices->list.n_items)
+        TRY(print_table(cli, &l));
+    if (choice != PLEACH_OK) // says again why
+        TRY(plc_device_table_choose(cli->ctx, l.devices, l.choice, &l.chosen));
+    if (l.n_failed)
+        FAIL(cli->ctx, PLEACH_EDEVICE, "%d of the devices failed the self-test; see the list",
+             l.n_failed);
 done:
-    plc_device_table_destroy(&devices);
+    free(l.said);
+    plc_device_table_destroy(&l.devices);
     return status;
 }

@@ -14,6 +14,7 @@ enum {
     KEY_LANES,
     KEY_MAPPING,
     KEY_TUNE,
+    KEY_ALLOW_BROKEN,
     KEY_SEED,
     KEY_JSON,
     KEY_PROGRESS,
@@ -34,6 +35,8 @@ static const struct argp_option global_options[] = {
      "measure which kernels are the fastest: never, what is not known yet, everything (also "
      "PLEACH_TUNE; default fast)",
      10},
+    {"allow-broken", KEY_ALLOW_BROKEN, NULL, 0,
+     "go on with a device that fails the self-test (see `pleach devices`)", 10},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 0)", 10},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 10},
     {"progress", KEY_PROGRESS, "auto|bar|plain|none", 0, "how progress is shown on standard error",
@@ -168,6 +171,9 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         break;
     case KEY_TUNE:
         cli->tune = value;
+        break;
+    case KEY_ALLOW_BROKEN:
+        cli->allow_broken = true;
         break;
     case KEY_SEED:
         p->status = plc_cli_seed(cli, "seed", value, &cli->seed);

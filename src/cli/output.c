@@ -21,17 +21,24 @@ static pleach_status choose_tuning(plc_cli *cli, int *mode)
                            names, 3);
 }
 
+pleach_status plc_cli_device_opts(plc_cli *cli, pleach_device_opts *opts)
+{
+    *opts = (pleach_device_opts){.lanes = cli->lanes,
+                                 .mapping = cli->mapping,
+                                 .allow_broken = cli->allow_broken,
+                                 .progress = plc_progress_show_device,
+                                 .user = &cli->progress};
+    return choose_tuning(cli, &opts->tune);
+}
+
 pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **device)
 {
     pleach_status status = PLEACH_OK;
     const char *choice = cli->device ? cli->device : getenv("PLEACH_DEVICE");
-    pleach_device_opts opts = {.lanes = cli->lanes,
-                               .mapping = cli->mapping,
-                               .profile = profile,
-                               .progress = plc_progress_show_device,
-                               .user = &cli->progress};
+    pleach_device_opts opts;
 
-    TRY(choose_tuning(cli, &opts.tune));
+    TRY(plc_cli_device_opts(cli, &opts));
+    opts.profile = profile;
     TRY(pleach_device_open(cli->ctx, choice, &opts, device));
     const pleach_device_info *info = pleach_device_get_info(*device);
     plc_progress_clear(&cli->progress);

@@ -4,6 +4,16 @@
 #include <stdlib.h>
 #include <base/memory.h>
 
+static pleach_status check(pleach_device *device, cl_int error, const char *call,
+                           const plc_buffer *buffer)
+{
+    const pleach_status status = plc_cl_check(device->ctx, error, call);
+
+    return status == PLEACH_OK ? status
+                               : plc_fail_in(device->ctx, status, "buffer '%s' of %zu bytes",
+                                             buffer->name, buffer->bytes);
+}
+
 pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_t bytes,
                                   plc_buffer **out)
 {
@@ -24,9 +34,13 @@ pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_
     buffer->mem =
         device->cl->clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &error);
     if (error != CL_SUCCESS)
-        FAIL(device->ctx, PLEACH_ENOMEM,
-             "buffer '%s' of %zu bytes: %s (%zu bytes are in use on '%s'); use a smaller --batch",
-             name, bytes, plc_cl_error_name(error), device->memory_bytes, device->info->name);
+        buffer->mem = NULL;
+    status = check(device, error, "clCreateBuffer", buffer);
+    if (status != PLEACH_OK) {
+        plc_fail_in(device->ctx, status, "%zu bytes are in use on '%s'", device->memory_bytes,
+                    device->info->name);
+        goto done;
+    }
     buffer->counted = true;
     device->memory_bytes += bytes;
     if (device->memory_bytes > device->peak_memory_bytes)
@@ -75,34 +89,36 @@ pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const 
 
     buffer->mem = device->cl->clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE,
                                                 CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
-    return plc_cl_check(device->ctx, error, "clCreateSubBuffer");
+    if (error != CL_SUCCESS)
+        buffer->mem = NULL;
+    return check(device, error, "clCreateSubBuffer", buffer);
 }
 
 pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                                size_t bytes, const void *data)
 {
-    return plc_cl_check(device->ctx,
-                        device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE,
-                                                         offset_bytes, bytes, data, 0, NULL, NULL),
-                        "clEnqueueWriteBuffer");
+    return check(device,
+                 device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, offset_bytes,
+                                                  bytes, data, 0, NULL, NULL),
+                 "clEnqueueWriteBuffer", buffer);
 }
 
 pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                                      size_t bytes, const void *data, cl_event *done)
 {
-    return plc_cl_check(device->ctx,
-                        device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE,
-                                                         offset_bytes, bytes, data, 0, NULL, done),
-                        "clEnqueueWriteBuffer");
+    return check(device,
+                 device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE,
+                                                  offset_bytes, bytes, data, 0, NULL, done),
+                 "clEnqueueWriteBuffer", buffer);
 }
 
 pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, void *data)
 {
-    return plc_cl_check(device->ctx,
-                        device->cl->clEnqueueReadBuffer(device->queue, buffer->mem, CL_TRUE,
-                                                        offset_bytes, bytes, data, 0, NULL, NULL),
-                        "clEnqueueReadBuffer");
+    return check(device,
+                 device->cl->clEnqueueReadBuffer(device->queue, buffer->mem, CL_TRUE, offset_bytes,
+                                                 bytes, data, 0, NULL, NULL),
+                 "clEnqueueReadBuffer", buffer);
 }
 
 pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
@@ -110,9 +126,9 @@ pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t 
 {
     if (bytes == 0)
         return PLEACH_OK;
-    return plc_cl_check(device->ctx,
-                        device->cl->clEnqueueFillBuffer(device->queue, buffer->mem, &pattern,
-                                                        sizeof pattern, offset_bytes, bytes, 0,
-                                                        NULL, NULL),
-                        "clEnqueueFillBuffer");
+    return check(device,
+                 device->cl->clEnqueueFillBuffer(device->queue, buffer->mem, &pattern,
+                                                 sizeof pattern, offset_bytes, bytes, 0, NULL,
+                                                 NULL),
+                 "clEnqueueFillBuffer", buffer);
 }

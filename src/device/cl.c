@@ -78,5 +78,8 @@ pleach_status plc_cl_check(pleach_ctx *ctx, cl_int error, const char *call)
                         error == CL_OUT_OF_HOST_MEMORY || error == CL_OUT_OF_RESOURCES;
     return plc_fail(ctx, memory ? PLEACH_ENOMEM : PLEACH_EDEVICE, "%s failed with %s (%d)%s", call,
                     plc_cl_error_name(error), error,
-                    memory ? "; a smaller --batch needs less memory" : "");
+                    error == CL_OUT_OF_RESOURCES
+                        ? "; a smaller --batch needs less memory, or the device was lost"
+                    : memory ? "; a smaller --batch needs less memory"
+                             : "");
 }

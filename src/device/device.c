@@ -7,32 +7,64 @@
 
 enum { GPU_LANES = 32, LEAST_CPU_LANES = 4, MOST_CPU_LANES = 16 };
 
-// A CPU or FPGA work-item holds all lanes in a vector; GPU lanes are neighbours in a work-group.
-static pleach_status choose_mapping(pleach_device *device, const pleach_device_opts *opts)
-{
-    const pleach_device_info *info = device->info;
-    const bool is_gpu = strcmp(info->kind, "gpu") == 0;
-    int lanes = opts->lanes;
+// OpenCL's largest type, long16, to which every device aligns; the least allocation of its profiles.
+enum { LARGEST_TYPE_BYTES = 128, LEAST_ALLOCATION_BYTES = 1 << 20 };
 
-    device->vector_lanes =
+// The largest power of two up to n, within the bounds of a CPU's lanes: devices may report any width.
+static int cpu_lanes(int n)
+{
+    int lanes = LEAST_CPU_LANES;
+
+    while (lanes < MOST_CPU_LANES && 2 * lanes <= n)
+        lanes *= 2;
+    return lanes;
+}
+
+// A CPU or FPGA work-item holds all lanes in a vector; GPU lanes are neighbours in a work-group.
+pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info *info,
+                                      const pleach_device_opts *opts, int *lanes,
+                                      bool *vector_lanes)
+{
+    const bool is_gpu = strcmp(info->kind, "gpu") == 0;
+
+    *vector_lanes =
         opts->mapping == PLEACH_MAPPING_AUTO ? !is_gpu : opts->mapping == PLEACH_MAPPING_VECTOR;
-    if (lanes == 0) {
-        lanes = is_gpu ? GPU_LANES : info->vector_width_float;
-        if (!is_gpu)
-            lanes = lanes < LEAST_CPU_LANES  ? LEAST_CPU_LANES
-                    : lanes > MOST_CPU_LANES ? MOST_CPU_LANES
-                                             : lanes;
-    }
-    const int most = device->vector_lanes ? MOST_CPU_LANES : 64;
-    if (lanes < LEAST_CPU_LANES || lanes > most || (lanes & (lanes - 1)) != 0)
-        return plc_fail(device->ctx, PLEACH_EUSAGE,
-                        "%d lanes: the %s mapping takes a power of two from %d to %d", lanes,
-                        device->vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
-    if (!device->vector_lanes && (size_t)lanes > info->max_work_group_size)
-        return plc_fail(device->ctx, PLEACH_EDEVICE,
-                        "%d lanes: '%s' takes work-groups of at most %zu", lanes, info->name,
-                        info->max_work_group_size);
-    device->lanes = lanes;
+    *lanes = opts->lanes                ? opts->lanes
+             : is_gpu && !*vector_lanes ? GPU_LANES
+                                        : cpu_lanes(info->vector_width_float);
+    const int most = *vector_lanes ? MOST_CPU_LANES : 64;
+    if (*lanes < LEAST_CPU_LANES || *lanes > most || (*lanes & (*lanes - 1)) != 0)
+        return plc_fail(ctx, PLEACH_EUSAGE,
+                        "%d lanes: the %s mapping takes a power of two from %d to %d", *lanes,
+                        *vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
+    if (!*vector_lanes && (size_t)*lanes > info->max_work_group_size)
+        return plc_fail(
+            ctx, PLEACH_EDEVICE,
+            "%d lanes: '%s' takes work-groups of at most %zu; choose fewer with --lanes, "
+            "or --mapping vector",
+            *lanes, info->name, info->max_work_group_size);
+    return PLEACH_OK;
+}
+
+// Drivers report facts that cannot be; what can be put right is, the rest is refused.
+static pleach_status check_facts(pleach_ctx *ctx, pleach_device_info *info)
+{
+    if (info->base_alignment_bytes < 1 || info->base_alignment_bytes % (int)sizeof(float) != 0)
+        info->base_alignment_bytes = LARGEST_TYPE_BYTES;
+    if (info->compute_units < 1)
+        info->compute_units = 1;
+    if (info->max_work_group_size < 1)
+        return plc_fail(
+            ctx, PLEACH_EDEVICE,
+            "'%s' (driver %s) says that it takes work-groups of no item; choose another "
+            "device or update its driver",
+            info->name, info->driver_version);
+    if (info->max_allocation_bytes < LEAST_ALLOCATION_BYTES ||
+        info->max_allocation_bytes < (size_t)info->base_alignment_bytes)
+        return plc_fail(ctx, PLEACH_EDEVICE,
+                        "'%s' (driver %s) says that it allocates at most %zu bytes at once; choose "
+                        "another device or update its driver",
+                        info->name, info->driver_version, info->max_allocation_bytes);
     return PLEACH_OK;
 }
 
@@ -51,6 +83,7 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->ctx = ctx;
     device->cl = cl;
     device->profile = opts->profile;
+    device->allow_broken = opts->allow_broken;
     device->progress = opts->progress;
     device->progress_user = opts->user;
     TRY(plc_device_table_create(ctx, cl, &device->table));
@@ -58,7 +91,8 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->id = device->table->ids[row];
     device->platform = device->table->platforms[row];
     device->info = &device->table->list.items[row];
-    TRY(choose_mapping(device, opts));
+    TRY(check_facts(ctx, device->info));
+    TRY(plc_device_choose_lanes(ctx, device->info, opts, &device->lanes, &device->vector_lanes));
 
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)device->platform, 0};
@@ -130,4 +164,18 @@ pleach_status plc_device_wait(pleach_device *device, cl_event *event)
     device->cl->clReleaseEvent(*event);
     *event = NULL;
     return status;
+}
+
+void plc_device_settle(pleach_device *device)
+{
+    (void)device->cl->clFinish(device->queue);
+}
+
+void plc_device_drop_event(pleach_device *device, cl_event *event)
+{
+    if (*event == NULL)
+        return;
+    (void)device->cl->clWaitForEvents(1, event);
+    device->cl->clReleaseEvent(*event);
+    *event = NULL;
 }

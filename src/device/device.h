@@ -20,12 +20,20 @@ struct pleach_device {
     int lanes;                // L of the layout [N/L][C][H][W][L]
     bool vector_lanes;        // a work-item holds all lanes
     bool profile;
+    bool allow_broken;        // goes on when the self-test fails
+    unsigned tested;          // a bit per part of the self-test that is settled (exec/self_test.h)
     size_t memory_bytes, peak_memory_bytes;
     pleach_device_progress_fn *progress; // may be NULL
     void *progress_user;                 // borrowed
     struct plc_kernels *kernels;         // owned: src/kernel
     struct plc_tuner *tuner;             // owned: src/kernel
 };
+
+// Lanes and mapping that a device gets with `opts`: as they say, else as its facts suggest. Fails with
+// PLEACH_EUSAGE where opts ask for what the mapping has not, PLEACH_EDEVICE for what the device has not.
+pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info *info,
+                                      const pleach_device_opts *opts, int *lanes,
+                                      bool *vector_lanes);
 
 // Opens and closes all but the kernels, which src/kernel adds: pleach_device_open is there.
 pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
@@ -70,5 +78,10 @@ pleach_status plc_device_flush(pleach_device *device);
 pleach_status plc_device_finish(pleach_device *device);
 pleach_status plc_device_wait(pleach_device *device,
                               cl_event *event); // releases it; *event may be NULL
+
+// The same for cleaning up: failures are those of a device that is lost, and the text of the error that
+// led here stays.
+void plc_device_settle(pleach_device *device);
+void plc_device_drop_event(pleach_device *device, cl_event *event);
 
 #endif

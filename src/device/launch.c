@@ -33,6 +33,7 @@ pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, co
     TRY(plc_alloc(list->device->ctx, 1, sizeof *launch, &launch));
     launch->label = label;
     launch->kernel = kernel;
+    launch->most_items = list->device->info->max_work_group_size;
     list->items[list->n_items++] = launch;
     *out = launch;
 done:
@@ -96,9 +97,8 @@ static pleach_status set_arg(plc_launch_list *list, const plc_launch *launch, in
 
     if (error == CL_SUCCESS)
         return PLEACH_OK;
-    plc_cl_check(list->device->ctx, error, "clSetKernelArg");
-    return plc_fail_in(list->device->ctx, PLEACH_EDEVICE, "kernel '%s', argument %d", launch->label,
-                       index);
+    const pleach_status failed = plc_cl_check(list->device->ctx, error, "clSetKernelArg");
+    return plc_fail_in(list->device->ctx, failed, "kernel '%s', argument %d", launch->label, index);
 }
 
 pleach_status plc_launch_list_freeze(plc_launch_list *list)
@@ -136,6 +136,8 @@ static pleach_status add_profile(pleach_device *device, plc_launch *launch, cl_e
     launch->n_runs++;
 done:
     device->cl->clReleaseEvent(event);
+    if (status != PLEACH_OK)
+        plc_fail_in(device->ctx, status, "kernel '%s', its time", launch->label);
     return status;
 }
 
@@ -148,9 +150,11 @@ pleach_status plc_launch_run(pleach_device *device, plc_launch *launch)
                                            launch->local, 0, NULL, device->profile ? &event : NULL);
 
     if (error != CL_SUCCESS) {
-        plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");
-        return plc_fail_in(device->ctx, PLEACH_EDEVICE, "kernel '%s' of %zux%zux%zu items",
-                           launch->label, launch->global[0], launch->global[1], launch->global[2]);
+        const pleach_status failed = plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");
+        return plc_fail_in(device->ctx, failed,
+                           "kernel '%s' of %zux%zux%zu items in groups of %zux%zux%zu",
+                           launch->label, launch->global[0], launch->global[1], launch->global[2],
+                           launch->local[0], launch->local[1], launch->local[2]);
     }
     if (event)
         TRY(add_profile(device, launch, event));

@@ -19,6 +19,7 @@ typedef struct plc_launch {
     cl_kernel kernel;               // owned
     cl_program program;             // borrowed: the kernel's, NULL when src/kernel did not make it
     size_t global[3], local[3];
+    size_t most_items; // that a work-group of the device may have
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
     double flops, bytes; // of one launch: what the layer's definition takes, what it moves

@@ -101,6 +101,30 @@ done:
     return status;
 }
 
+static void free_info(pleach_device_info *info)
+{
+    free((void *)info->platform_name);
+    free((void *)info->platform_version);
+    free((void *)info->name);
+    free((void *)info->vendor);
+    free((void *)info->driver_version);
+    free((void *)info->cl_version);
+    *info = (pleach_device_info){0};
+}
+
+// One broken driver must not hide the devices of all others.
+static void leave_out(pleach_ctx *ctx, plc_device_table *table, const char *what, int platform,
+                      int device)
+{
+    table->n_left_out++;
+    if (device < 0)
+        plc_log(ctx, PLEACH_LOG_WARNING, "%s %d is left out: %s", what, platform,
+                pleach_error(ctx));
+    else
+        plc_log(ctx, PLEACH_LOG_WARNING, "%s %d:%d is left out: %s", what, platform, device,
+                pleach_error(ctx));
+}
+
 static pleach_status append_platform(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
                                      int platform_index, plc_device_table *table)
 {
@@ -126,7 +150,11 @@ static pleach_status append_platform(pleach_ctx *ctx, const plc_cl *cl, cl_platf
         table->list.n_items++;
         info->platform = platform_index;
         info->index = (int)i;
-        TRY(read_info(ctx, cl, platform, devices[i], info));
+        if (read_info(ctx, cl, platform, devices[i], info) != PLEACH_OK) {
+            leave_out(ctx, table, "device", platform_index, (int)i);
+            free_info(info);
+            table->list.n_items--;
+        }
     }
 done:
     return status;
@@ -149,7 +177,13 @@ pleach_status plc_device_table_create(pleach_ctx *ctx, const plc_cl *cl, plc_dev
     if (n_platforms > MAX_PLATFORMS)
         n_platforms = MAX_PLATFORMS;
     for (cl_uint i = 0; i < n_platforms; i++)
-        TRY(append_platform(ctx, cl, platforms[i], (int)i, table));
+        if (append_platform(ctx, cl, platforms[i], (int)i, table) != PLEACH_OK)
+            leave_out(ctx, table, "platform", (int)i, -1);
+    if (table->list.n_items == 0 && table->n_left_out > 0)
+        status = plc_fail_in(ctx, PLEACH_EDEVICE,
+                             "no OpenCL device can be used, %d left out, the last because",
+                             table->n_left_out);
+    TRY(status);
     *out = table;
     table = NULL;
 done:
@@ -161,15 +195,8 @@ void plc_device_table_destroy(plc_device_table **table)
 {
     if (*table == NULL)
         return;
-    for (int i = 0; i < (*table)->list.n_items; i++) {
-        pleach_device_info *info = &(*table)->list.items[i];
-        free((void *)info->platform_name);
-        free((void *)info->platform_version);
-        free((void *)info->name);
-        free((void *)info->vendor);
-        free((void *)info->driver_version);
-        free((void *)info->cl_version);
-    }
+    for (int i = 0; i < (*table)->list.n_items; i++)
+        free_info(&(*table)->list.items[i]);
     free((*table)->list.items);
     free((*table)->ids);
     free((*table)->platforms);
@@ -194,8 +221,7 @@ void pleach_device_list_destroy(pleach_device_list **list)
     *list = NULL;
 }
 
-// An emulator computes as slowly as it likes: it is taken only when it is asked for.
-static bool is_emulator(const pleach_device_info *info)
+bool plc_device_is_emulator(const pleach_device_info *info)
 {
     return strcasestr(info->name, "emulat") || strcasestr(info->platform_name, "emulat") ||
            strcasestr(info->platform_name, "oclgrind") || strcasestr(info->name, "oclgrind");
@@ -204,7 +230,8 @@ static bool is_emulator(const pleach_device_info *info)
 static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
 {
     for (int i = 0; i < list->n_items; i++)
-        if (strcmp(list->items[i].kind, kind) == 0 && (emulators || !is_emulator(&list->items[i])))
+        if (strcmp(list->items[i].kind, kind) == 0 &&
+            (emulators || !plc_device_is_emulator(&list->items[i])))
             return i;
     return -1;
 }

@@ -27,6 +27,8 @@ pleach_status plc_session_upload(pleach_session *s, const unsigned char *images,
                                    NULL));
     TRY(plc_buffer_write_async(s->device, s->images, 0, (size_t)n * image, images, done));
 done:
+    if (status != PLEACH_OK)
+        plc_device_settle(s->device); // the caller may free what the first copy still reads
     return status;
 }
 
@@ -154,6 +156,6 @@ pleach_status pleach_session_predict(pleach_session *s, const unsigned char *ima
     TRY(plc_launch_list_run(&s->infer));
     TRY(plc_session_read_logits(s, false, n, logits));
 done:
-    plc_device_wait(s->device, &done_event);
+    plc_device_drop_event(s->device, &done_event);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <base/memory.h>
 #include <exec/first_runs.h>
 #include <exec/lowering.h>
+#include <exec/self_test.h>
 #include <kernel/tuner.h>
 
 static pleach_status copy_floats(pleach_ctx *ctx, const float *from, int n, float fallback,
@@ -95,6 +96,25 @@ pleach_status pleach_session_create(pleach_ctx *ctx, const pleach_graph *graph,
                                     const pleach_session_opts *opts, pleach_session **session)
 {
     pleach_status status = PLEACH_OK;
+    pleach_session *s = NULL;
+
+    // Tested after the session is made: by then nearly all that the test needs is compiled.
+    TRY(plc_session_create_untested(ctx, graph, device, batch, opts, &s));
+    TRY(plc_self_test_require(device, s->opts.inference_only ? PLC_SELF_TEST_INFERENCE
+                                                             : PLC_SELF_TEST_TRAINING));
+    *session = s;
+    s = NULL;
+done:
+    pleach_session_destroy(&s);
+    return status;
+}
+
+pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *graph,
+                                          pleach_device *device, int batch,
+                                          const pleach_session_opts *opts,
+                                          pleach_session **session)
+{
+    pleach_status status = PLEACH_OK;
     const pleach_session_opts defaults = {0};
     pleach_session *s = NULL;
 
@@ -140,7 +160,7 @@ void pleach_session_destroy(pleach_session **session)
 
     if (s == NULL)
         return;
-    (void)plc_device_finish(s->device); // nothing may still use what goes
+    plc_device_settle(s->device); // nothing may still use what goes
     plc_launch_list_finish(&s->input_train);
     plc_launch_list_finish(&s->input_infer);
     plc_launch_list_finish(&s->train);

@@ -50,6 +50,12 @@ struct pleach_session {
     size_t activation_bytes;
 };
 
+// pleach_session_create without the self-test of the device, which uses it.
+pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *graph,
+                                          pleach_device *device, int batch,
+                                          const pleach_session_opts *opts,
+                                          pleach_session **session);
+
 // Copies a batch to the device: n images and labels (labels may be NULL). Returns at once; host memory
 // must stay until *done.
 pleach_status plc_session_upload(pleach_session *session, const unsigned char *images,

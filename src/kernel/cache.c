@@ -10,6 +10,10 @@
 
 enum { MAX_BINARY_BYTES = 256 << 20 };
 
+// An entry is a line with the binary's hash, then the binary: a driver need not survive a damaged one.
+#define HEADING "pleach binary 1 "
+enum { HEADING_BYTES = sizeof HEADING - 1 + PLC_HASH_HEX_SIZE };
+
 pleach_status plc_cache_folder(pleach_ctx *ctx, const char *wanted, char **folder)
 {
     pleach_status status = PLEACH_OK;
@@ -73,22 +77,48 @@ static pleach_status entry_path(pleach_ctx *ctx, const char *folder, const char 
     return plc_path_join(ctx, folder, name, path);
 }
 
+static void write_heading(const unsigned char *binary, size_t bytes,
+                          char heading[HEADING_BYTES + 1])
+{
+    char hex[PLC_HASH_HEX_SIZE];
+
+    plc_hash_hex(binary, bytes, hex);
+    snprintf(heading, HEADING_BYTES + 1, "%s%s\n", HEADING, hex);
+}
+
+// The binary inside an entry; NULL when the entry is not whole.
+static const unsigned char *find_binary(const char *entry, size_t bytes, size_t *binary_bytes)
+{
+    char heading[HEADING_BYTES + 1];
+
+    if (bytes <= HEADING_BYTES)
+        return NULL;
+    const unsigned char *binary = (const unsigned char *)entry + HEADING_BYTES;
+    *binary_bytes = bytes - HEADING_BYTES;
+    write_heading(binary, *binary_bytes, heading);
+    return memcmp(entry, heading, HEADING_BYTES) == 0 ? binary : NULL;
+}
+
 pleach_status plc_cache_load(pleach_device *device, const char *folder, const char *key,
                              const char *options, cl_program *program)
 {
     pleach_status status = PLEACH_OK;
-    char *path = NULL, *binary = NULL;
-    size_t bytes = 0;
+    char *path = NULL, *entry = NULL;
+    size_t entry_bytes = 0, bytes = 0;
     cl_int error = CL_SUCCESS, binary_status = CL_SUCCESS;
 
     *program = NULL;
     TRY(entry_path(device->ctx, folder, key, &path));
     if (!plc_file_exists(path) ||
-        plc_file_read(device->ctx, path, MAX_BINARY_BYTES, &binary, &bytes) != PLEACH_OK)
+        plc_file_read(device->ctx, path, MAX_BINARY_BYTES, &entry, &entry_bytes) != PLEACH_OK)
         goto done;
+    const unsigned char *binary = find_binary(entry, entry_bytes, &bytes);
+    if (binary == NULL) {
+        plc_log(device->ctx, PLEACH_LOG_DEBUG, "cached binary %s is damaged: rebuilding", path);
+        goto done;
+    }
     *program = device->cl->clCreateProgramWithBinary(device->context, 1, &device->id, &bytes,
-                                                     (const unsigned char **)&binary,
-                                                     &binary_status, &error);
+                                                     &binary, &binary_status, &error);
     if (error == CL_SUCCESS && binary_status == CL_SUCCESS)
         error = device->cl->clBuildProgram(*program, 1, &device->id, options, NULL, NULL);
     if (error != CL_SUCCESS || binary_status != CL_SUCCESS) {
@@ -99,7 +129,7 @@ pleach_status plc_cache_load(pleach_device *device, const char *folder, const ch
         *program = NULL;
     }
 done:
-    free(binary);
+    free(entry);
     free(path);
     return status;
 }
@@ -109,7 +139,8 @@ void plc_cache_store(pleach_device *device, const char *folder, const char *key,
     pleach_status status = PLEACH_OK;
     size_t bytes = 0;
     unsigned char *binary = NULL;
-    char *path = NULL;
+    char *path = NULL, heading[HEADING_BYTES + 1];
+    plc_file file = {0};
 
     CL_TRY(device->ctx, device->cl,
            clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL));
@@ -119,8 +150,13 @@ void plc_cache_store(pleach_device *device, const char *folder, const char *key,
     CL_TRY(device->ctx, device->cl,
            clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL));
     TRY(entry_path(device->ctx, folder, key, &path));
-    TRY(plc_file_write_all(device->ctx, path, binary, bytes));
+    write_heading(binary, bytes, heading);
+    TRY(plc_file_open_atomic(device->ctx, path, &file));
+    TRY(plc_file_write(device->ctx, &file, heading, HEADING_BYTES));
+    TRY(plc_file_write(device->ctx, &file, binary, bytes));
+    TRY(plc_file_commit(device->ctx, &file));
 done:
+    plc_file_close(&file);
     if (status != PLEACH_OK)
         plc_log(device->ctx, PLEACH_LOG_WARNING, "kernel binary is not cached: %s",
                 pleach_error(device->ctx));

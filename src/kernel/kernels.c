@@ -110,6 +110,11 @@ plc_build_counts plc_kernels_counts(const pleach_device *device)
     return device->kernels->counts;
 }
 
+const char *plc_kernels_folder(const pleach_device *device)
+{
+    return device->kernels->folder;
+}
+
 // The compiler's log as the error's text.
 static pleach_status build_error(pleach_device *device, cl_program built, const char *file,
                                  const char *options)
@@ -123,11 +128,19 @@ static pleach_status build_error(pleach_device *device, cl_program built, const 
     TRY(plc_alloc(device->ctx, bytes + 1, 1, &log));
     CL_TRY(device->ctx, device->cl,
            clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL));
-    status = plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
-                      device->info->name, options, log);
 done:
+    status = plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
+                      device->info->name, options, log && *log ? log : "its compiler leaves no log");
     free(log);
     return status;
+}
+
+static pleach_status check_build(pleach_device *device, cl_int error, const char *call,
+                                 const char *file)
+{
+    const pleach_status status = plc_cl_check(device->ctx, error, call);
+
+    return status == PLEACH_OK ? status : plc_fail_in(device->ctx, status, "%s", file);
 }
 
 static pleach_status build(plc_kernels *kernels, const char *file, const char *options,
@@ -156,11 +169,11 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     plc_device_tell(device, "building programs", kernels->counts.n_compiled + 1, 0);
     built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
                                                   &error);
-    TRY(plc_cl_check(device->ctx, error, "clCreateProgramWithSource"));
+    TRY(check_build(device, error, "clCreateProgramWithSource", name));
     error = device->cl->clBuildProgram(built, 1, &device->id, all_options, NULL, NULL);
     if (error == CL_BUILD_PROGRAM_FAILURE)
         TRY(build_error(device, built, name, all_options));
-    TRY(plc_cl_check(device->ctx, error, "clBuildProgram"));
+    TRY(check_build(device, error, "clBuildProgram", name));
     kernels->counts.n_compiled++;
     if (kernels->cache_folder)
         plc_cache_store(device, kernels->cache_folder, key, built);
@@ -217,9 +230,14 @@ pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char
 
     TRY(get_program(device->kernels, file, options, &built));
     object = device->cl->clCreateKernel(built, kernel, &error);
-    if (error != CL_SUCCESS)
+    if (error == CL_INVALID_KERNEL_NAME)
         FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
              plc_cl_error_name(error));
+    status = plc_cl_check(device->ctx, error, "clCreateKernel");
+    if (status != PLEACH_OK) {
+        plc_fail_in(device->ctx, status, "kernel '%s' of %s.cl", kernel, file);
+        goto done;
+    }
     TRY(plc_launch_list_append(list, object, kernel, launch));
     (*launch)->program = built;
 done:
@@ -260,9 +278,10 @@ void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x
 
 void plc_launch_items(plc_launch *launch, size_t n)
 {
-    const size_t groups = (n + ITEMS_PER_GROUP - 1) / ITEMS_PER_GROUP;
+    const size_t items = launch->most_items < ITEMS_PER_GROUP ? launch->most_items : ITEMS_PER_GROUP;
+    const size_t groups = (n + items - 1) / items;
 
-    launch->global[0] = (groups ? groups : 1) * ITEMS_PER_GROUP;
-    launch->local[0] = ITEMS_PER_GROUP;
+    launch->global[0] = (groups ? groups : 1) * items;
+    launch->local[0] = items;
     launch->global[1] = launch->global[2] = launch->local[1] = launch->local[2] = 1;
 }

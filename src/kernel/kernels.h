@@ -22,6 +22,9 @@ typedef struct plc_build_counts {
 
 plc_build_counts plc_kernels_counts(const pleach_device *device);
 
+// The cache's folder; NULL: nothing is kept.
+const char *plc_kernels_folder(const pleach_device *device);
+
 // Appends a launch of a new kernel object of program `file` ("conv": cl/conv.cl) built with `options`
 // ("-DOT=4 -DPT=4"). LANES and LANES_IN_VECTOR are added. A program is built once per options, then
 // comes from the cache. `kernel` is a static string.

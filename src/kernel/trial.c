@@ -84,7 +84,7 @@ done:
 
 static void trial_finish(trial *t)
 {
-    (void)plc_device_finish(t->device); // nothing may still use what goes
+    plc_device_settle(t->device); // nothing may still use what goes
     for (int i = 0; i < t->problem->n_candidates; i++) {
         plc_launch_list_finish(&t->candidates[i].list);
         free(t->candidates[i].rejected);

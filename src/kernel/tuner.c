@@ -31,6 +31,7 @@ struct plc_tuner {
     char *path;                  // owned, NULL: no file
     plc_tuning known[N_SOURCES]; // FROM_DEFAULT stays empty
     char mapping[PLC_FORMAT_MAX];
+    bool paused;
     double seconds_left;
     int n_measured;  // in this session
     question *asked; // owned
@@ -122,6 +123,8 @@ static int look_up(const plc_tuner *t, source from, const plc_tune_problem *prob
 
 static bool may_measure(const plc_tuner *t, const plc_tune_problem *problem, bool known)
 {
+    if (t->paused)
+        return false;
     if (t->mode == PLEACH_TUNE_FULL)
         return true;
     return t->mode == PLEACH_TUNE_FAST && !known && !problem->changes_bits && t->seconds_left > 0.0;
@@ -196,15 +199,23 @@ pleach_status plc_tuner_choose(pleach_device *device, const plc_tune_problem *pr
     while (found[from] < 0)
         from--;
     *chosen = found[from];
-    TRY(note_answer(t, problem, from, *chosen));
+    if (!t->paused)
+        TRY(note_answer(t, problem, from, *chosen));
 done:
     return status;
+}
+
+void plc_tuner_pause(plc_tuner *tuner, bool paused)
+{
+    tuner->paused = paused;
 }
 
 void plc_tuner_end_session(pleach_device *device)
 {
     plc_tuner *t = device->tuner;
 
+    if (t->paused)
+        return;
     if (t->n_measured > 0 && t->path &&
         plc_tuning_write(device, t->path, &t->known[FROM_MEASURED]) != PLEACH_OK)
         plc_log(device->ctx, PLEACH_LOG_WARNING, "tuning is not kept: %s",

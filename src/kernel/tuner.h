@@ -62,6 +62,10 @@ pleach_status plc_tuner_choose(pleach_device *device, const plc_tune_problem *pr
 // be written is a warning) and renews the time for PLEACH_TUNE_FAST.
 void plc_tuner_end_session(pleach_device *device);
 
+// While paused, answers come from what is known, nothing is measured, and questions are not noted: for
+// sessions that are not the user's.
+void plc_tuner_pause(plc_tuner *tuner, bool paused);
+
 // A class for sizes up to the next power of two; n >= 1.
 int plc_tune_round(int n);
 

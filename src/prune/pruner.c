@@ -6,6 +6,8 @@
 #include <base/memory.h>
 #include <base/random.h>
 #include <base/text.h>
+#include <exec/self_test.h>
+#include <ops/arena_launch.h>
 #include <prune/slices.h>
 
 static const struct {
@@ -140,14 +142,9 @@ done:
 static pleach_status add_mask(plc_pruner *p)
 {
     pleach_status status = PLEACH_OK;
-    plc_launch *launch = NULL;
 
-    TRY(plc_launch_add(&p->mask_list, "prune", "mask_scatter", "", &launch));
-    plc_launch_arg_buffer(launch, p->kept);
-    plc_launch_arg_buffer(launch, p->class_of);
-    plc_launch_arg_buffer(launch, p->session->masks);
-    plc_launch_arg_int(launch, p->session->n_mask_floats);
-    plc_launch_items(launch, (size_t)p->session->n_mask_floats);
+    TRY(plc_append_mask_scatter(&p->mask_list, p->kept, p->class_of, p->session->masks,
+                                p->session->n_mask_floats));
     TRY(plc_launch_list_freeze(&p->mask_list));
 done:
     return status;
@@ -201,6 +198,7 @@ pleach_status plc_pruner_create(pleach_session *session, const plc_channels *cha
     plc_launch_list *lists[] = {&p->score_list, &p->mask_list, &p->zero_weights, &p->zero_moments};
     for (int i = 0; i < 4; i++)
         plc_launch_list_init(lists[i], device);
+    TRY(plc_self_test_require(device, PLC_SELF_TEST_REWRITE));
     if (scores_table[score].slices)
         TRY(upload_slices(p, channels, scores_table[score].slices, score == PLC_SCORE_BN,
                           &p->scored));
@@ -224,7 +222,7 @@ void plc_pruner_destroy(plc_pruner **pruner)
     if (p == NULL)
         return;
     pleach_device *device = p->session->device;
-    (void)plc_device_finish(device); // nothing may still use what goes
+    plc_device_settle(device); // nothing may still use what goes
     plc_launch_list_finish(&p->score_list);
     plc_launch_list_finish(&p->mask_list);
     plc_launch_list_finish(&p->zero_weights);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <exec/self_test.h>
+#include <ops/arena_launch.h>
 
 typedef struct apply {
     pleach_session *old, *new;
@@ -48,31 +50,23 @@ static int offset_of(const pleach_session *session, int node, const char *param)
 static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept, plc_buffer *from,
                                 plc_buffer *to)
 {
-    pleach_status status = PLEACH_OK;
     const plc_param *param = &a->new->graph->nodes[edit->node].params[edit->param];
     const plc_param *source = &a->old->graph->nodes[edit->from_node].params[edit->from_param];
-    const int n1 = param->n_dims > 1 ? param->dims[1] : 1;
-    const int depth = source->n_dims > 1 ? source->dims[1] : 1;
-    const int tail = param->n_dims == 4 ? param->dims[2] * param->dims[3] : 1;
-    const int values[] = {a->old->layout->offsets[edit->from_node][edit->from_param],
-                          a->new->layout->offsets[edit->node][edit->param],
-                          param->dims[0],
-                          n1,
-                          tail,
-                          depth,
-                          kept[0],
-                          kept[1]};
-    plc_launch *launch = NULL;
+    const plc_gather gather = {
+        .from_arena = from,
+        .to_arena = to,
+        .kept = a->kept,
+        .from = a->old->layout->offsets[edit->from_node][edit->from_param],
+        .to = a->new->layout->offsets[edit->node][edit->param],
+        .n0 = param->dims[0],
+        .n1 = param->n_dims > 1 ? param->dims[1] : 1,
+        .tail = param->n_dims == 4 ? param->dims[2] * param->dims[3] : 1,
+        .depth = source->n_dims > 1 ? source->dims[1] : 1,
+        .kept0 = kept[0],
+        .kept1 = kept[1],
+    };
 
-    TRY(plc_launch_add(&a->list, "rewrite", "gather_oihw", "", &launch));
-    plc_launch_arg_buffer(launch, from);
-    plc_launch_arg_buffer(launch, to);
-    plc_launch_arg_buffer(launch, a->kept);
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        plc_launch_arg_int(launch, values[i]);
-    plc_launch_items(launch, (size_t)param->dims[0] * (size_t)n1 * (size_t)tail);
-done:
-    return status;
+    return plc_append_gather(&a->list, &gather);
 }
 
 static pleach_status add_fold(apply *a, const plc_edit *edit)
@@ -128,6 +122,7 @@ pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const 
     apply a = {.old = old, .new = new};
 
     plc_launch_list_init(&a.list, new->device);
+    TRY(plc_self_test_require(new->device, PLC_SELF_TEST_REWRITE));
     TRY(upload_lists(&a, edits));
     for (int i = 0; i < edits->n_items; i++)
         TRY(add_edit(&a, &edits->items[i], &a.offsets[2 * i]));

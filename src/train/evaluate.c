@@ -15,9 +15,10 @@ static pleach_status for_each_batch(pleach_session *session, const plc_split *sp
         cl_event uploaded = NULL;
         TRY(plc_session_upload(session, batch.images, batch.labels, batch.n, &uploaded));
         status = run(session, i, batch.n);
-        const pleach_status waited = plc_device_wait(session->device, &uploaded);
+        if (status == PLEACH_OK)
+            status = plc_device_wait(session->device, &uploaded);
+        plc_device_drop_event(session->device, &uploaded);
         TRY(status);
-        TRY(waited);
         plc_loader_release(loader);
     }
     TRY(plc_device_finish(session->device));

@@ -82,7 +82,8 @@ void plc_trainer_destroy(plc_trainer **trainer)
 
     if (t == NULL)
         return;
-    release_all(t);
+    for (int i = 0; i <= STEPS_AHEAD; i++)
+        plc_device_drop_event(t->session->device, &t->uploads[i]);
     plc_loader_destroy(&t->loader);
     free(t);
     *trainer = NULL;

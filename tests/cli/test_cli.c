@@ -124,10 +124,33 @@ static void devices_are_listed_as_json_and_one_is_chosen(void **state)
     if (call("devices --json") == 4)
         skip(); // no device on this machine: said so, and the list is empty
     root = parsed_output("pleach.devices/1");
-    json_array_foreach(json_object_get(root, "devices"), i, device) n_chosen +=
-        json_is_true(json_object_get(device, "chosen"));
+    json_array_foreach(json_object_get(root, "devices"), i, device)
+    {
+        n_chosen += json_is_true(json_object_get(device, "chosen"));
+        assert_non_null(json_string_value(json_object_get(device, "self_test")));
+    }
     assert_int_equal(n_chosen, 1);
     json_decref(root);
+}
+
+static void devices_are_tested_when_asked_and_the_result_is_remembered(void **state)
+{
+    char words[64];
+
+    (void)state;
+    if (call("devices --json") == 4)
+        skip();                                        // no device on this machine
+    snprintf(words, sizeof words, "%s/cache", folder); // nothing is known there
+    setenv("XDG_CACHE_HOME", words, 1);
+    assert_int_equal(call("devices"), 0);
+    assert_non_null(strstr(out, "not run yet"));
+    assert_int_equal(call("devices --test"), 0);
+    assert_null(strstr(out, "failed"));
+    assert_int_equal(call("devices"), 0);
+    assert_non_null(strstr(out, "passed"));
+    assert_int_equal(call("devices --lanes 8"), 0); // another layout is another question
+    assert_non_null(strstr(out, "not run yet"));
+    unsetenv("XDG_CACHE_HOME");
 }
 
 static void global_options_stand_before_or_after_the_command(void **state)
@@ -150,6 +173,7 @@ int main(void)
         cmocka_unit_test(every_command_has_help_on_stdout),
         cmocka_unit_test(inspect_counts_resnet20_without_a_device),
         cmocka_unit_test(devices_are_listed_as_json_and_one_is_chosen),
+        cmocka_unit_test(devices_are_tested_when_asked_and_the_result_is_remembered),
         cmocka_unit_test(global_options_stand_before_or_after_the_command),
     };
 

@@ -266,7 +266,8 @@ done:
 static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes, int mapping)
 {
     pleach_status status = PLEACH_OK;
-    const pleach_device_opts opts = {.lanes = lanes, .mapping = mapping, .cache_dir = ""};
+    const pleach_device_opts opts = {
+        .lanes = lanes, .mapping = mapping, .cache_dir = "", .allow_broken = true};
     pleach_device *device = NULL;
     plc_peaks peaks = {0};
 

@@ -1,0 +1,121 @@
+// Which parts have passed, running those that have not, and what to say of a device that fails.
+#include <exec/self_test.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/clock.h>
+#include <exec/self_test_cases.h>
+#include <kernel/tuner.h>
+
+// A part that training needs is proven together with inference: the same networks compute both.
+static bool covers(plc_self_test_part run, plc_self_test_part part)
+{
+    return run == part || (run == PLC_SELF_TEST_TRAINING && part == PLC_SELF_TEST_INFERENCE);
+}
+
+static pleach_status find_path(pleach_device *device, char **path)
+{
+    const char *folder = plc_kernels_folder(device);
+
+    *path = NULL;
+    return folder ? plc_self_test_path(device->ctx, folder, device->info, device->lanes,
+                                       device->vector_lanes, path)
+                  : PLEACH_OK;
+}
+
+// Its networks are not the user's: their progress is not told and what they ask the tuner not measured.
+static pleach_status run_part(pleach_device *device, plc_self_test_part part,
+                              plc_self_test_result *result)
+{
+    pleach_status status = PLEACH_OK;
+    char wrong[PLC_SELF_TEST_TEXT_MAX] = "";
+    pleach_device_progress_fn *progress = device->progress;
+    const double started = plc_clock_seconds();
+
+    plc_device_tell(device, "testing the device", (int)part + 1,
+                    PLC_SELF_TEST_N_PARTS);
+    device->progress = NULL;
+    plc_tuner_pause(device->tuner, true);
+    status = part == PLC_SELF_TEST_REWRITE
+                 ? plc_self_test_arenas(device, wrong)
+                 : plc_self_test_networks(device, part == PLC_SELF_TEST_TRAINING, wrong);
+    plc_tuner_pause(device->tuner, false);
+    device->progress = progress;
+    plc_device_tell(device, NULL, 0, 0);
+    if (status != PLEACH_OK)
+        return plc_fail_in(device->ctx, status, "self-test of '%s'", device->info->name);
+    for (int i = 0; i < PLC_SELF_TEST_N_PARTS; i++)
+        if (covers(part, (plc_self_test_part)i)) {
+            result->passed[i] = !wrong[0];
+            memcpy(result->failed[i], wrong, sizeof wrong);
+        }
+    plc_log(device->ctx, PLEACH_LOG_DEBUG, "self-test, %s: %s after %.3f s",
+            plc_self_test_part_name(part), wrong[0] ? wrong : "passed",
+            plc_clock_seconds() - started);
+    return status;
+}
+
+static void keep(pleach_device *device, const char *path, const plc_self_test_result *result)
+{
+    if (path && plc_self_test_write(device->ctx, path, result) != PLEACH_OK)
+        plc_log(device->ctx, PLEACH_LOG_WARNING, "the self-test's result is not kept: %s",
+                pleach_error(device->ctx));
+}
+
+static pleach_status refuse(pleach_device *device, const char *wrong)
+{
+    const pleach_device_info *info = device->info;
+
+    return plc_fail(
+        device->ctx, PLEACH_EDEVICE,
+        "'%s' (%s, driver %s) computes wrongly: %s; update its driver or choose another "
+        "device (`pleach devices`); --allow-broken goes on all the same",
+        info->name, info->platform_name, info->driver_version, wrong);
+}
+
+pleach_status plc_self_test_require(pleach_device *device, plc_self_test_part part)
+{
+    pleach_status status = PLEACH_OK;
+    plc_self_test_result result = {0};
+    char *path = NULL;
+
+    if (device->tested & 1u << part)
+        return PLEACH_OK;
+    TRY(find_path(device, &path));
+    if (path)
+        TRY(plc_self_test_read(device->ctx, path, &result));
+    if (!result.passed[part]) {
+        status = run_part(device, part, &result);
+        if (status == PLEACH_OK) {
+            keep(device, path, &result);
+            if (result.failed[part][0])
+                status = refuse(device, result.failed[part]);
+        }
+        if (status != PLEACH_OK && status != PLEACH_ENOMEM && device->allow_broken) {
+            plc_log(device->ctx, PLEACH_LOG_WARNING, "%s", pleach_error(device->ctx));
+            status = PLEACH_OK;
+        }
+        TRY(status);
+    }
+    for (int i = 0; i < PLC_SELF_TEST_N_PARTS; i++)
+        if (covers(part, (plc_self_test_part)i))
+            device->tested |= 1u << i;
+done:
+    free(path);
+    return status;
+}
+
+pleach_status plc_self_test_run(pleach_device *device, plc_self_test_result *result)
+{
+    pleach_status status = PLEACH_OK;
+    char *path = NULL;
+
+    *result = (plc_self_test_result){0};
+    TRY(find_path(device, &path));
+    TRY(run_part(device, PLC_SELF_TEST_TRAINING, result));
+    TRY(run_part(device, PLC_SELF_TEST_REWRITE, result));
+    keep(device, path, result);
+done:
+    free(path);
+    return status;
+}

@@ -1,0 +1,17 @@
+// What the self-test computes on a device, and the comparison with what it should be.
+#ifndef PLC_EXEC_SELF_TEST_CASES_H
+#define PLC_EXEC_SELF_TEST_CASES_H
+
+#include <exec/self_test_file.h>
+
+// Each runs on the device and waits. `wrong` is "" when all values are as expected, else it names what
+// was computed, the first value that differs, what it is and should be. Failures are those of calls.
+
+// Networks in inference, in training also one step of it: logits, loss, gradients, running statistics.
+pleach_status plc_self_test_networks(pleach_device *device, bool training,
+                                     char wrong[PLC_SELF_TEST_TEXT_MAX]);
+
+// A gather of filters and channels, and masks from classes.
+pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX]);
+
+#endif
