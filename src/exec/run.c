@@ -125,6 +125,7 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
 {
     pleach_status status = PLEACH_OK;
     const int lanes = s->device->lanes;
+    const bool channel_lanes = !training && s->channel_lanes;
     const plc_tensor view =
         (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
     float *block = NULL;
@@ -134,7 +135,9 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
     for (int i = 0; i < n; i++)
         for (int k = 0; k < view.shape.c; k++)
             logits[i * view.shape.c + k] =
-                block[(i / lanes * view.planes + view.first + k) * lanes + i % lanes];
+                channel_lanes
+                    ? block[i * view.planes + view.first + k]
+                    : block[(i / lanes * view.planes + view.first + k) * lanes + i % lanes];
 done:
     free(block);
     return status;

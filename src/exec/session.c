@@ -150,7 +150,7 @@ void pleach_session_destroy(pleach_session **session)
     plc_buffer **buffers[] = {&s->weights,      &s->grads,   &s->moments[0], &s->moments[1],
                               &s->masks,        &s->gates,   &s->images,     &s->labels,
                               &s->mean_std,     &s->metrics, &s->workspace,  &s->scratch_train,
-                              &s->scratch_infer};
+                              &s->scratch_infer, &s->lane_logits};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

@@ -3,6 +3,7 @@
 #include <ops/ops.h>
 
 #include <pool_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/tensor_launch.h>
 
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
@@ -166,6 +167,7 @@ const struct op op_max_pool = {
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = max_forward,
+    .forward_channel_lanes = plc_channel_max_pool_forward,
     .backward = max_backward,
 };
 
@@ -177,6 +179,7 @@ const struct op op_avg_pool = {
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = avg_forward,
+    .forward_channel_lanes = plc_channel_avg_pool_forward,
     .backward = avg_backward,
 };
 
@@ -187,5 +190,6 @@ const struct op op_global_avg_pool = {
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = global_forward,
+    .forward_channel_lanes = plc_channel_global_avg_pool_forward,
     .backward = global_backward,
 };
