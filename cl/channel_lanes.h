@@ -19,6 +19,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+// Vectors at any address, where a float may stand. PoCL turns vload and vstore into one access for
+// loads only; a store would become four.
+#define UNALIGNED __attribute__((aligned(4)))
+typedef real_t UNALIGNED real_any_t;
+typedef float8 UNALIGNED float8_any_t;
+typedef float4 UNALIGNED float4_any_t;
+typedef float2 UNALIGNED float2_any_t;
+
 // LANES floats from any address, of the address space of `from`.
 #define load_channels(from) VECTOR_OF(vload, LANES)(0, from)
 
@@ -29,13 +37,13 @@
 INLINE void store_channels(__global float *to, real_t v, int n)
 {
     if (n >= LANES) {
-        VECTOR_OF(vstore, LANES)(v, 0, to);
+        *(__global real_any_t *)to = v;
         return;
     }
 #if LANES == 16
     float8 v8 = v.lo;
     if (n & 8) {
-        vstore8(v8, 0, to);
+        *(__global float8_any_t *)to = v8;
         to += 8;
         v8 = v.hi;
     }
@@ -45,7 +53,7 @@ INLINE void store_channels(__global float *to, real_t v, int n)
 #if LANES >= 8
     float4 v4 = v8.lo;
     if (n & 4) {
-        vstore4(v4, 0, to);
+        *(__global float4_any_t *)to = v4;
         to += 4;
         v4 = v8.hi;
     }
@@ -54,7 +62,7 @@ INLINE void store_channels(__global float *to, real_t v, int n)
 #endif
     float2 v2 = v4.lo;
     if (n & 2) {
-        vstore2(v2, 0, to);
+        *(__global float2_any_t *)to = v2;
         to += 2;
         v2 = v4.hi;
     }

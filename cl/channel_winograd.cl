@@ -44,7 +44,7 @@ GROUP __kernel void channel_winograd_filters(__global const float *restrict w,
         for (int i = 0; i < WINOGRAD_IN; i++)
             winograd_filter(rows + i * WINOGRAD_TAPS, 1, points + i * WINOGRAD_IN, 1);
         for (int f = 0; f < WINOGRAD_POINTS; f++)
-            VECTOR_OF(vstore, LANES)(points[f], 0, u + ((f * p.C + c) * block.y + v) * LANES);
+            *(__global real_any_t *)(u + ((f * p.C + c) * block.y + v) * LANES) = points[f];
     }
 }
 
@@ -102,7 +102,7 @@ INLINE void input_tile(const bool inside, __global const float *restrict x, int 
         winograd_input(columns + i * WINOGRAD_IN, 1, t, 1);
 #pragma unroll
         for (int j = 0; j < WINOGRAD_IN; j++)
-            VECTOR_OF(vstore, LANES)(t[j], 0, v + (i * WINOGRAD_IN + j) * v_step);
+            *(__local real_any_t *)(v + (i * WINOGRAD_IN + j) * v_step) = t[j];
     }
 }
 
@@ -143,7 +143,7 @@ typedef struct {
         acc[v][i] = load_channels(m + ((i)*n_vectors + (v)) * LANES);
 #define STORE(v, i)                                                                                \
     if (v < n_vectors && i < n_pixels)                                                             \
-        VECTOR_OF(vstore, LANES)(acc[v][i], 0, m + ((i)*n_vectors + (v)) * LANES);
+        *(__local real_any_t *)(m + ((i)*n_vectors + (v)) * LANES) = acc[v][i];
 #define RESUME_VECTOR(v) EACH_PIXEL(RESUME, v)
 #define STORE_VECTOR(v) EACH_PIXEL(STORE, v)
 
@@ -165,35 +165,42 @@ INLINE void product(const int n_pixels, const int n_vectors, const __local float
     EACH_VECTOR(STORE_VECTOR)
 }
 
-#define PRODUCT(n_pixels)                                                                          \
+// The same at all 36 points.
+INLINE void points(const int n_pixels, const int n_vectors, const __local float *v,
+                   __global const float *restrict u, __local float *m, const pass_t *pass)
+{
+    for (int f = 0; f < WINOGRAD_POINTS; f++) {
+        product(n_pixels, n_vectors, v, u, m, pass);
+        v += pass->v_step;
+        m += pass->m_step;
+        u += pass->u_step;
+    }
+}
+
+#define POINTS(n_pixels)                                                                           \
     case n_pixels:                                                                                 \
-        product(n_pixels, n_vectors, v + run.x * pass->width, u, m + run.x * n_vectors * LANES,    \
-                pass);                                                                             \
+        points(n_pixels, n_vectors, v + run.x * pass->width, u, m + run.x * n_vectors * LANES,     \
+               pass);                                                                              \
         break;
 
-// The 36 products of a block of n_vectors vectors with all tiles of the chunk.
+// The products of a block of n_vectors vectors with all tiles of the chunk.
 INLINE void products(const int n_vectors, const __local float *v, __global const float *restrict u,
                      __local float *m, const pass_t *pass)
 {
     const int n_runs = parts_of(pass->tiles, PT);
 
-    for (int f = 0; f < WINOGRAD_POINTS; f++) {
-        for (int i = 0; i < n_runs; i++) {
-            const int2 run = run_of(pass->tiles, n_runs, i);
-            switch (run.y) {
-                PRODUCT(1)
-                PRODUCT(2)
-                PRODUCT(3)
-                PRODUCT(4)
-                PRODUCT(5)
-                PRODUCT(6)
-                PRODUCT(7)
-                PRODUCT(8)
-            }
+    for (int i = 0; i < n_runs; i++) {
+        const int2 run = run_of(pass->tiles, n_runs, i);
+        switch (run.y) {
+            POINTS(1)
+            POINTS(2)
+            POINTS(3)
+            POINTS(4)
+            POINTS(5)
+            POINTS(6)
+            POINTS(7)
+            POINTS(8)
         }
-        v += pass->v_step;
-        m += pass->m_step;
-        u += pass->u_step;
     }
 }
 
