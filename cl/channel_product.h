@@ -5,8 +5,7 @@
 // one. Packed filters lie as [group][block][tap][C][vectors of the block][LANES], padded with zeros,
 // so that a work-group reads them in one stream.
 //
-// Compiled in: LANES; the tile of KT vectors x up to 8 pixels. SOURCE is the address space of what
-// is multiplied with the filters; who includes this defines it.
+// Compiled in: LANES; the tile of KT vectors x up to 8 pixels.
 #ifndef PLEACH_CHANNEL_PRODUCT_H
 #define PLEACH_CHANNEL_PRODUCT_H
 
@@ -48,17 +47,21 @@ static inline int2 block_of(const conv_params *p, int block)
         acc[v][i] = fma(values[i], factors[v], acc[v][i]);
 #define ADD_VECTOR(v) EACH_PIXEL(ADD, v)
 
-// acc[v][i] += sum over c < n of x[i][c] * u[c][v], one fma() after the other.
-INLINE void add_product(const int n_pixels, const int n_vectors, real_t acc[KT_MAX][PT],
-                        const SOURCE float *const *x, __global const float *u, int n)
-{
-    for (int c = 0; c < n; c++, u += n_vectors * LANES) {
-        real_t factors[KT_MAX], values[PT];
-        EACH_VECTOR(LOAD_FACTOR)
-        EACH_PIXEL(SPREAD, 0)
-        EACH_VECTOR(ADD_VECTOR)
+// acc[v][i] += sum over c < n of x[i][c] * u[c][v], one fma() after the other; x lies in an address
+// space that OpenCL C 1.2 wants named.
+#define ADD_PRODUCT(name, SPACE)                                                                   \
+    INLINE void name(const int n_pixels, const int n_vectors, real_t acc[KT_MAX][PT],              \
+                     const SPACE float *const *x, __global const float *u, int n)                  \
+    {                                                                                              \
+        for (int c = 0; c < n; c++, u += n_vectors * LANES) {                                      \
+            real_t factors[KT_MAX], values[PT];                                                    \
+            EACH_VECTOR(LOAD_FACTOR)                                                               \
+            EACH_PIXEL(SPREAD, 0)                                                                  \
+            EACH_VECTOR(ADD_VECTOR)                                                                \
+        }                                                                                          \
     }
-}
+ADD_PRODUCT(add_global_product, __global)
+ADD_PRODUCT(add_local_product, __local)
 
 // What happens to sums before they are stored: relu(scale * sum + shift + add), where scale and shift
 // hold batch norm, bias and mask (channel_coefficients).

@@ -3,9 +3,11 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <base/memory.h>
 #include <graph/op.h>
 #include <ops/channel_lanes.h>
+#include <ops/channel_network.h>
 
 pleach_status plc_plan_buffer(pleach_ctx *ctx, const char *name, plc_buffer **buffer)
 {
@@ -264,4 +266,19 @@ done:
     free(lifetimes[0]);
     free(lifetimes[1]);
     return status;
+}
+
+pleach_status plc_session_join_inference(pleach_session *s)
+{
+    const plc_channel_memory memory = {
+        .slab = s->slabs.n_items > 0 ? s->slabs.items[0] : NULL,
+        .input = s->infer_values.items[0].buffer,
+        .logits = s->infer_values.items[s->graph->n_nodes - 1].buffer,
+        .prepared = s->scratch_infer,
+    };
+
+    if (!s->channel_lanes || strcmp(s->device->info->kind, "cpu") != 0)
+        return PLEACH_OK;
+    return plc_channel_network_join(&s->infer, &memory, &s->infer_network, &s->network_launches,
+                                    &s->network_state);
 }
