@@ -11,8 +11,8 @@
 #include <conv_params.h>
 #include <ops/lower.h>
 
-// Whether inference of `n_images` at once should be on channel lanes: there are few of them, the device
-// maps lanes to vectors, and every operator knows how. Says the same of a network and its pruned one.
+// Whether inference of `n_images` at once should be on channel lanes: they leave batch lanes empty, the
+// device maps lanes to vectors, and every operator knows how. Says the same of a network and its pruned one.
 bool plc_channel_lanes_suit(const pleach_device *device, const pleach_graph *graph, int n_images);
 
 // Operators' forward_channel_lanes.
