@@ -23,9 +23,25 @@ static inline origin_t origin_of(int pixel, const conv_params *p)
                       (in_image - row * p->Q) * p->stride_w - p->pad_w};
 }
 
+// The same for the pixel after that of `origin`: divisions would cost as much as a tile of few taps.
+static inline origin_t next_origin(origin_t origin, const conv_params *p)
+{
+    origin.column += p->stride_w;
+    if (origin.column == p->Q * p->stride_w - p->pad_w) {
+        origin.column = -p->pad_w;
+        origin.row += p->stride_h;
+    }
+    if (origin.row == p->P * p->stride_h - p->pad_h) {
+        origin.row = -p->pad_h;
+        origin.image += p->H * p->W;
+    }
+    return origin;
+}
+
 #define FIND_ORIGIN(v, i)                                                                                 \
     if (i < n_pixels) {                                                                            \
-        origins[i] = origin_of(pixel + i, p);                                                      \
+        origins[i] = next;                                                                         \
+        next = next_origin(next, p);                                                               \
         whole = whole && origins[i].column >= 0 && origins[i].column + p->S <= p->W;               \
     }
 #define AIM_TAP(v, i)                                                                                  \
@@ -51,6 +67,7 @@ INLINE void tile(const int n_pixels, const int n_vectors, int pixel,
     real_t acc[KT_MAX][PT];
     origin_t origins[PT];
     __global const float *at[PT];
+    origin_t next = origin_of(pixel, p);
     // Where x has no other channels, the taps of a kernel row lie side by side.
     int whole = p->x_planes == p->C && p->dilation_w == 1;
 
