@@ -22,7 +22,9 @@ pleach_status plc_channel_conv_prepare(plc_lower *lower, int node, conv_params *
                                        const plc_conv_buffers *buffers, int taps,
                                        size_t spare_floats);
 
-// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), where plc_winograd_suits says so.
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3). Whether it suits follows from the batch and from
+// what no pruning changes.
+bool plc_channel_winograd_suits(const plc_lower *lower, int node);
 pleach_status plc_channel_winograd_forward(plc_lower *lower, int node, conv_params p,
                                            const plc_conv_buffers *buffers, double bytes);
 

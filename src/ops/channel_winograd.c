@@ -6,12 +6,24 @@
 // Outputs of a Winograd tile along an axis, products; most tiles of a work-group.
 enum { TILE = 4, POINTS = 36, CHUNK = 8 };
 
+// Transformed filters are four times as large and each is used once per Winograd tile: with fewer tiles than
+// these reading them takes longer than the direct kernel.
+enum { TILES_MIN = 4 };
+
 // Floats of a cache line: matrices in scratch lie an odd number of lines apart.
 enum { LINE_FLOATS = 16 };
 
 static int n_tiles(const conv_params *p)
 {
     return p->n_images * plc_conv_parts(p->P, TILE) * plc_conv_parts(p->Q, TILE);
+}
+
+bool plc_channel_winograd_suits(const plc_lower *lower, int node)
+{
+    const plc_shape y = lower->graph->nodes[node].shape;
+    const int tiles = lower->n_images * plc_conv_parts(y.h, TILE) * plc_conv_parts(y.w, TILE);
+
+    return tiles >= TILES_MIN && plc_winograd_suits(lower, node);
 }
 
 static size_t scratch_bytes(int floats)
