@@ -7,7 +7,8 @@
 //
 // No worker waits for a group that nobody has begun: a launch's groups are all taken before anybody
 // waits, by workers that run. So it ends with any number of workers at a time, even if the device
-// runs one after the other. It needs stores of one work-group to be seen by another after an atomic
+// runs one after the other. A worker that has waited for long leaves: other programs then hold the
+// processor that somebody needs, and those who are waited for do the rest. It needs stores of one work-group to be seen by another after an atomic
 // operation in both, which OpenCL C 1.2 does not promise and CPUs do.
 #include "channel_conv.h"
 #include "channel_map.h"
@@ -16,6 +17,10 @@
 #include "channel_winograd.h"
 
 #pragma OPENCL FP_CONTRACT OFF
+
+// Looks at the progress before a worker leaves: about a millisecond, a good part of the time that an
+// operating system gives to another program, longer than a group should take.
+enum { POLLS_MAX = 1 << 20 };
 
 typedef struct {
     __global float *slab, *input, *logits, *prepared;
@@ -86,8 +91,10 @@ GROUP __kernel void channel_network(__global float *slab, __global float *input,
         if (state[CHANNEL_N_DONE] < end) {
             for (int j = 0; j < n_workers; j++)
                 run_share(&memory, &launches[i], state, n_workers, (worker + j) % n_workers);
-            while (state[CHANNEL_N_DONE] < end)
+            for (int j = 0; j < POLLS_MAX && state[CHANNEL_N_DONE] < end; j++)
                 ;
+            if (state[CHANNEL_N_DONE] < end)
+                break;
         }
         atomic_add(&state[CHANNEL_N_DONE], 0); // orders what follows behind what others stored
     }
