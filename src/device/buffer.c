@@ -87,6 +87,8 @@ pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const 
     cl_int error = CL_SUCCESS;
     const cl_buffer_region region = {offset_bytes, buffer->bytes};
 
+    buffer->parent = parent;
+    buffer->offset_bytes = offset_bytes;
     buffer->mem = device->cl->clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE,
                                                 CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     if (error != CL_SUCCESS)

@@ -49,6 +49,8 @@ typedef struct plc_buffer {
     size_t bytes;
     cl_mem mem;
     bool counted; // owns its memory (a sub-buffer does not)
+    const struct plc_buffer *parent; // borrowed: whose part it is, NULL for a buffer of its own
+    size_t offset_bytes;             // where it begins in its parent
 } plc_buffer;
 
 // Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed, largest allocation, what to reduce.

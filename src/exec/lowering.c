@@ -3,8 +3,11 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <base/memory.h>
 #include <graph/op.h>
+#include <ops/channel_lanes.h>
+#include <ops/channel_network.h>
 
 pleach_status plc_plan_buffer(pleach_ctx *ctx, const char *name, plc_buffer **buffer)
 {
@@ -44,6 +47,7 @@ static pleach_status lower_init(pleach_session *s, bool training, plc_values *va
         .n_images = s->batch,
         .n_blocks = s->n_blocks,
         .training = training,
+        .channel_lanes = !training && s->channel_lanes,
         .mask_gradients = s->opts.mask_gradients,
         .list = training ? &s->train : &s->infer,
         .prepare = &s->prepare,
@@ -106,7 +110,9 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
         const plc_step *step = &steps->items[backward ? steps->n_items - 1 - i : i];
         const struct op *op = lower->graph->nodes[step->node].op;
         pleach_status (*launch)(plc_lower *, const plc_step *) =
-            backward ? op->backward : op->forward;
+            backward                ? op->backward
+            : lower->channel_lanes ? op->forward_channel_lanes
+                                   : op->forward;
         const int n_before = lower->list->n_items;
 
         if (launch)
@@ -146,8 +152,8 @@ pleach_status plc_session_lower_training(pleach_session *s)
     plc_lower lower = {0};
 
     TRY(plc_steps_create(s->ctx, s->graph, true, &steps));
-    TRY(plc_values_create(s->ctx, s->graph, &steps, "value", lanes_bytes(s), &s->train_values));
-    TRY(plc_values_create(s->ctx, s->graph, &steps, "gradient", lanes_bytes(s), &s->train_grads));
+    TRY(plc_values_create(s->ctx, s->graph, &steps, "value", lanes_bytes(s), 0, &s->train_values));
+    TRY(plc_values_create(s->ctx, s->graph, &steps, "gradient", lanes_bytes(s), 0, &s->train_grads));
     s->train_grads.items[0].buffer = NULL; // nothing needs the images' gradient
     TRY(realize_ends(s, &s->train_values));
     TRY(plc_plan_buffer(s->ctx, "scratch", &s->scratch_train));
@@ -172,6 +178,34 @@ done:
     return status;
 }
 
+static pleach_status create_infer_values(pleach_session *s, const plc_steps *steps)
+{
+    if (s->channel_lanes)
+        return plc_values_create(s->ctx, s->graph, steps, "value",
+                                 (size_t)s->batch * sizeof(float),
+                                 (size_t)s->device->lanes * sizeof(float), &s->infer_values);
+    return plc_values_create(s->ctx, s->graph, steps, "value", lanes_bytes(s), 0, &s->infer_values);
+}
+
+// The loss reads logits on batch lanes.
+static pleach_status lower_infer_loss(pleach_session *s, plc_lower *lower)
+{
+    pleach_status status = PLEACH_OK;
+    const int node = s->graph->n_nodes - 1;
+    const plc_tensor logits = lower->values[node];
+
+    if (s->channel_lanes) {
+        TRY(plc_buffer_create(s->device, "logits", lanes_bytes(s) * (size_t)logits.shape.c,
+                              &s->lane_logits));
+        lower->values[node] = (plc_tensor){s->lane_logits, logits.shape.c, 0, logits.shape};
+        TRY(plc_channel_logits(lower, logits, s->lane_logits));
+    }
+    TRY(plc_loss_lower(lower, node, s->labels, s->metrics, 0.0f, &s->loss_infer));
+done:
+    lower->values[node] = logits;
+    return status;
+}
+
 pleach_status plc_session_lower_inference(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
@@ -179,17 +213,21 @@ pleach_status plc_session_lower_inference(pleach_session *s)
     plc_lower lower = {0};
 
     TRY(plc_steps_create(s->ctx, s->graph, false, &steps));
-    TRY(plc_values_create(s->ctx, s->graph, &steps, "value", lanes_bytes(s), &s->infer_values));
+    s->channel_lanes = plc_channel_lanes_suit(s->device, s->graph, s->batch);
+    TRY(create_infer_values(s, &steps));
     TRY(realize_ends(s, &s->infer_values));
     TRY(plc_plan_buffer(s->ctx, "coefficients", &s->scratch_infer));
     TRY(lower_init(s, false, &s->infer_values, &lower));
     lower.list = &s->input_infer;
-    TRY(plc_augment_lower(&lower, s->images, s->mean_std, &(plc_augment_opts){.training = false},
-                          &s->augment_infer));
+    if (s->channel_lanes)
+        TRY(plc_channel_images(&lower, s->images, s->mean_std));
+    else
+        TRY(plc_augment_lower(&lower, s->images, s->mean_std,
+                              &(plc_augment_opts){.training = false}, &s->augment_infer));
     lower.list = &s->infer;
     TRY(lower_steps(&lower, &steps, false));
     lower.list = &s->infer_loss;
-    TRY(plc_loss_lower(&lower, s->graph->n_nodes - 1, s->labels, s->metrics, 0.0f, &s->loss_infer));
+    TRY(lower_infer_loss(s, &lower));
     TRY(realize_buffer(s->device, s->scratch_infer, lower.scratch_floats * sizeof(float)));
     if (lower.workspace_floats * sizeof(float) > s->workspace->bytes)
         s->workspace->bytes = lower.workspace_floats * sizeof(float);
@@ -247,4 +285,19 @@ done:
     free(lifetimes[0]);
     free(lifetimes[1]);
     return status;
+}
+
+pleach_status plc_session_join_inference(pleach_session *s)
+{
+    const plc_channel_memory memory = {
+        .slab = s->slabs.n_items > 0 ? s->slabs.items[0] : NULL,
+        .input = s->infer_values.items[0].buffer,
+        .logits = s->infer_values.items[s->graph->n_nodes - 1].buffer,
+        .prepared = s->scratch_infer,
+    };
+
+    if (!s->channel_lanes || strcmp(s->device->info->kind, "cpu") != 0)
+        return PLEACH_OK;
+    return plc_channel_network_join(&s->infer, &memory, &s->infer_network, &s->network_launches,
+                                    &s->network_state);
 }

@@ -16,4 +16,8 @@ pleach_status plc_session_lower_inference(pleach_session *s);
 // same time. Fails with PLEACH_ENOMEM: text gives bytes needed, bytes there and what fits.
 pleach_status plc_session_plan_memory(pleach_session *s);
 
+// Joins the launches of an inference on channel lanes into one, where the device is a CPU and all of
+// them can be. Memory is planned.
+pleach_status plc_session_join_inference(pleach_session *s);
+
 #endif

@@ -33,7 +33,7 @@ static int first_channel(const pleach_graph *graph, int concat, int input)
 }
 
 static pleach_status make_root(pleach_ctx *ctx, const pleach_graph *graph, int node,
-                               const char *name, size_t lanes_bytes, plc_values *values)
+                               const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
 {
     pleach_status status = PLEACH_OK;
     const plc_shape shape = graph->nodes[node].shape;
@@ -41,7 +41,7 @@ static pleach_status make_root(pleach_ctx *ctx, const pleach_graph *graph, int n
     TRY(plc_alloc(ctx, 1, sizeof(plc_buffer), &values->buffers[node]));
     values->buffers[node]->name = name;
     values->buffers[node]->bytes =
-        (size_t)shape.c * (size_t)shape.h * (size_t)shape.w * lanes_bytes;
+        (size_t)shape.c * (size_t)shape.h * (size_t)shape.w * float_bytes + spare_bytes;
     values->items[node] = (plc_tensor){values->buffers[node], shape.c, 0, shape};
     values->roots[node] = node;
 done:
@@ -50,12 +50,12 @@ done:
 
 // Consumers come later in the order, so concats are placed before what they contain.
 static pleach_status place_value(pleach_ctx *ctx, const pleach_graph *graph, const plc_steps *steps,
-                                 int node, const char *name, size_t lanes_bytes, plc_values *values)
+                                 int node, const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
 {
     const int inside = container(graph, steps, node);
 
     if (inside == PLC_NO_NODE)
-        return make_root(ctx, graph, node, name, lanes_bytes, values);
+        return make_root(ctx, graph, node, name, float_bytes, spare_bytes, values);
     values->items[node] = values->items[inside];
     values->items[node].first += first_channel(graph, inside, node);
     values->items[node].shape = graph->nodes[node].shape;
@@ -77,7 +77,7 @@ static void place_flatten(const pleach_graph *graph, int node, plc_values *value
 }
 
 pleach_status plc_values_create(pleach_ctx *ctx, const pleach_graph *graph, const plc_steps *steps,
-                                const char *name, size_t lanes_bytes, plc_values *values)
+                                const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)graph->n_nodes;
@@ -88,7 +88,7 @@ pleach_status plc_values_create(pleach_ctx *ctx, const pleach_graph *graph, cons
     TRY(plc_alloc(ctx, n, sizeof *values->buffers, &values->buffers));
     for (int node = graph->n_nodes - 1; node >= 0; node--)
         if (steps->has_value[node] && !plc_graph_is(graph, node, "flatten"))
-            TRY(place_value(ctx, graph, steps, node, name, lanes_bytes, values));
+            TRY(place_value(ctx, graph, steps, node, name, float_bytes, spare_bytes, values));
     for (int node = 0; node < graph->n_nodes; node++)
         if (plc_graph_is(graph, node, "flatten"))
             place_flatten(graph, node, values);

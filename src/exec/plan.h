@@ -6,7 +6,8 @@
 
 // Gives every node a root: concat inputs are channel ranges of the concat's buffer, flatten is its
 // input's buffer seen as {C*H*W, 1, 1}. values[node] is the view with a planned buffer of its root,
-// made once per root (owned by the caller through `buffers`). Without a value (steps): no buffer.
+// made once per root (owned by the caller through `buffers`): `float_bytes` for each float of an
+// image, and `spare_bytes` behind its end. Without a value (steps): no buffer.
 typedef struct plc_values {
     plc_tensor *items;    // owned, per node
     int *roots;           // owned, per node: the node whose buffer it is
@@ -15,7 +16,8 @@ typedef struct plc_values {
 } plc_values;
 
 pleach_status plc_values_create(pleach_ctx *ctx, const pleach_graph *graph, const plc_steps *steps,
-                                const char *name, size_t lanes_bytes, plc_values *values);
+                                const char *name, size_t float_bytes, size_t spare_bytes,
+                                plc_values *values);
 void plc_values_finish(pleach_device *device, plc_values *values);
 
 // Device memory in slabs no larger than one allocation may be.

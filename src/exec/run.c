@@ -72,6 +72,14 @@ done:
     return status;
 }
 
+// A profile shows the launches one by one.
+static pleach_status run_inference(pleach_session *s)
+{
+    const bool joined = s->infer_network.n_items > 0 && !s->device->profile;
+
+    return plc_launch_list_run(joined ? &s->infer_network : &s->infer);
+}
+
 pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
 {
     pleach_status status = PLEACH_OK;
@@ -83,7 +91,7 @@ pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
     TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.valid_arg,
                               &n_valid));
     TRY(plc_launch_list_run(&s->input_infer));
-    TRY(plc_launch_list_run(&s->infer));
+    TRY(run_inference(s));
     TRY(plc_launch_list_run(&s->infer_loss));
 done:
     return status;
@@ -94,7 +102,7 @@ pleach_status plc_session_infer_only(pleach_session *s)
     pleach_status status = PLEACH_OK;
 
     TRY(prepare(s));
-    TRY(plc_launch_list_run(&s->infer));
+    TRY(run_inference(s));
 done:
     return status;
 }
@@ -127,6 +135,7 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
 {
     pleach_status status = PLEACH_OK;
     const int lanes = s->device->lanes;
+    const bool channel_lanes = !training && s->channel_lanes;
     const plc_tensor view =
         (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
     float *block = NULL;
@@ -136,7 +145,9 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
     for (int i = 0; i < n; i++)
         for (int k = 0; k < view.shape.c; k++)
             logits[i * view.shape.c + k] =
-                block[(i / lanes * view.planes + view.first + k) * lanes + i % lanes];
+                channel_lanes
+                    ? block[i * view.planes + view.first + k]
+                    : block[(i / lanes * view.planes + view.first + k) * lanes + i % lanes];
 done:
     free(block);
     return status;
@@ -153,7 +164,7 @@ pleach_status pleach_session_predict(pleach_session *s, const unsigned char *ima
     TRY(plc_session_upload(s, images, NULL, n, &done_event));
     TRY(prepare(s));
     TRY(plc_launch_list_run(&s->input_infer));
-    TRY(plc_launch_list_run(&s->infer));
+    TRY(run_inference(s));
     TRY(plc_session_read_logits(s, false, n, logits));
 done:
     plc_device_drop_event(s->device, &done_event);

@@ -73,6 +73,7 @@ static pleach_status freeze(pleach_session *s)
     TRY(plc_launch_list_freeze(&s->train));
     TRY(plc_launch_list_freeze(&s->prepare));
     TRY(plc_launch_list_freeze(&s->infer));
+    TRY(plc_launch_list_freeze(&s->infer_network));
     TRY(plc_launch_list_freeze(&s->infer_loss));
 done:
     return status;
@@ -130,7 +131,8 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
     const float *mean = s->opts.mean, *std = s->opts.std;
     s->opts.mean = s->opts.std = NULL;
     plc_launch_list *lists[] = {&s->input_train, &s->input_infer, &s->train,
-                                &s->prepare,     &s->infer,       &s->infer_loss};
+                                &s->prepare,     &s->infer,       &s->infer_network,
+                                &s->infer_loss};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         plc_launch_list_init(lists[i], device);
     TRY(plc_graph_copy(ctx, graph, &s->graph));
@@ -143,6 +145,7 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
         TRY(plc_session_lower_training(s));
     TRY(plc_session_lower_inference(s));
     TRY(plc_session_plan_memory(s));
+    TRY(plc_session_join_inference(s));
     TRY(freeze(s));
     plc_tuner_end_session(device);
     TRY(plc_session_first_runs(s));
@@ -166,6 +169,7 @@ void pleach_session_destroy(pleach_session **session)
     plc_launch_list_finish(&s->train);
     plc_launch_list_finish(&s->prepare);
     plc_launch_list_finish(&s->infer);
+    plc_launch_list_finish(&s->infer_network);
     plc_launch_list_finish(&s->infer_loss);
     plc_values_finish(s->device, &s->train_values);
     plc_values_finish(s->device, &s->train_grads);
@@ -177,7 +181,8 @@ void pleach_session_destroy(pleach_session **session)
     plc_buffer **buffers[] = {&s->weights,      &s->grads,   &s->moments[0], &s->moments[1],
                               &s->masks,        &s->gates,   &s->images,     &s->labels,
                               &s->mean_std,     &s->metrics, &s->workspace,  &s->scratch_train,
-                              &s->scratch_infer};
+                              &s->scratch_infer, &s->lane_logits,
+                              &s->network_launches, &s->network_state};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

@@ -20,6 +20,7 @@ struct pleach_session {
     plc_params_layout *layout; // owned
     pleach_session_opts opts;  // mean and std owned
     int batch, n_blocks;
+    bool channel_lanes; // inference is on channel lanes (ops/channel_lanes.h)
 
     // Arenas: the same offsets in all of them.
     plc_buffer *weights, *grads;
@@ -33,6 +34,7 @@ struct pleach_session {
     // Data of the current batch.
     plc_buffer *images, *labels; // uint8 [batch][C][H][W], int32 [batch]
     plc_buffer *mean_std;        // floats: C means, C deviations
+    plc_buffer *lane_logits;     // for the loss of an inference on channel lanes
     plc_buffer *metrics;         // PLC_METRIC_SLOTS triples {loss sum, correct, images}
 
     plc_values train_values, train_grads, infer_values;
@@ -43,6 +45,8 @@ struct pleach_session {
     int n_forward;                            // launches of `train` that are the forward pass
     plc_launch_list prepare;                  // inference: coefficients from running statistics
     plc_launch_list infer;                    // forward
+    plc_launch_list infer_network;            // `infer` as one launch (ops/channel_network.h), or empty
+    plc_buffer *network_launches, *network_state;
     plc_launch_list infer_loss;
     plc_augment augment_train, augment_infer;
     plc_loss loss_train, loss_infer;

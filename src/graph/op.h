@@ -43,6 +43,9 @@ struct op {
     void (*describe)(const pleach_graph *graph, const plc_node *node, char *text, size_t size);
     // Append the launches of one step (ops/lower.h). NULL: a view, nothing to do.
     pleach_status (*forward)(struct plc_lower *lower, const struct plc_step *step);
+    // As forward, in inference on channel lanes (ops/channel_lanes.h). NULL: unknown; sessions of graphs
+    // that need it stay on batch lanes.
+    pleach_status (*forward_channel_lanes)(struct plc_lower *lower, const struct plc_step *step);
     pleach_status (*backward)(struct plc_lower *lower, const struct plc_step *step);
 };
 

@@ -61,5 +61,6 @@ const struct op op_add = {
     .channels = channels,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
+    .forward_channel_lanes = forward,
     .backward = backward,
 };

@@ -2,6 +2,7 @@
 #include <ops/batch_norm.h>
 
 #include <batch_norm_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
@@ -347,5 +348,6 @@ const struct op op_batch_norm = {
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
+    .forward_channel_lanes = plc_channel_batch_norm_forward,
     .backward = backward,
 };

@@ -88,5 +88,6 @@ const struct op op_concat = {
     .shape = shape,
     .channels = channels,
     .forward = forward,
+    .forward_channel_lanes = forward,
     .backward = backward,
 };

@@ -3,6 +3,7 @@
 #include <ops/conv.h>
 
 #include <ops/batch_norm.h>
+#include <ops/channel_lanes.h>
 #include <ops/conv_launch.h>
 #include <ops/mask.h>
 #include <ops/ops.h>
@@ -84,7 +85,7 @@ static int or_one(int n)
 }
 
 // Of a linear layer as well: there all attributes but its features are zero.
-static conv_params make_params(const plc_lower *lower, int node)
+conv_params plc_conv_make_params(const plc_lower *lower, int node)
 {
     const plc_node *n = &lower->graph->nodes[node];
     const plc_attrs *a = &n->attrs;
@@ -167,10 +168,8 @@ int plc_conv_within(int n, int low, int high)
     return n < low ? low : n > high ? high : n;
 }
 
-// Sets flags, and the buffers of scales (or masks) and shifts; one that is not read is that of the
-// weights.
-static pleach_status set_epilogue(plc_lower *lower, const plc_step *step, conv_params *p,
-                                  plc_buffer **scale, plc_buffer **shift)
+pleach_status plc_conv_set_epilogue(plc_lower *lower, const plc_step *step, conv_params *p,
+                                    plc_buffer **scale, plc_buffer **shift)
 {
     pleach_status status = PLEACH_OK;
     const int mask = plc_lower_mask(lower, step->node);
@@ -197,7 +196,7 @@ done:
 pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    conv_params p = make_params(lower, step->node);
+    conv_params p = plc_conv_make_params(lower, step->node);
     const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
     const plc_tensor y = plc_lower_value(lower, step->output);
     const bool has_add = step->add != PLC_NO_NODE;
@@ -210,7 +209,7 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     p.add_planes = add.planes;
     p.add_first = add.first;
     p.flags = has_add ? CONV_ADD : 0;
-    TRY(set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
+    TRY(plc_conv_set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
     const double bytes = plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) +
                          plc_conv_weight_bytes(&p);
     TRY(plc_conv_choose(lower, step->node, p, &winograd));
@@ -233,7 +232,7 @@ pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
     const plc_node *node = &lower->graph->nodes[step->node];
-    conv_params p = make_params(lower, step->node);
+    conv_params p = plc_conv_make_params(lower, step->node);
     const plc_tensor x = plc_lower_value(lower, node->inputs[0]);
     plc_tensor dy, dx;
     bool accumulate, wanted, winograd;
@@ -274,5 +273,6 @@ const struct op op_conv = {
     .cost = cost,
     .describe = plc_op_describe_weights,
     .forward = plc_conv_forward,
+    .forward_channel_lanes = plc_channel_conv_forward,
     .backward = plc_conv_backward,
 };

@@ -10,6 +10,14 @@ typedef struct plc_conv_buffers {
     plc_buffer *x, *y, *add, *scale, *shift, *sums;
 } plc_conv_buffers;
 
+// Sizes and parameters of a conv or linear node; no views, no epilogue.
+conv_params plc_conv_make_params(const plc_lower *lower, int node);
+
+// Sets the flags of bias, ReLU, and batch norm or mask, and the buffers of scales (or masks) and shifts;
+// one that is not read is that of the weights. Appends to lower->prepare what computes them.
+pleach_status plc_conv_set_epilogue(plc_lower *lower, const plc_step *step, conv_params *p,
+                                    plc_buffer **scale, plc_buffer **shift);
+
 // Views of x (or dx) and y (or dy) in the parameters of a forward convolution.
 void plc_conv_set_x(conv_params *p, plc_tensor x);
 void plc_conv_set_y(conv_params *p, plc_tensor y);

@@ -2,6 +2,7 @@
 #include <ops/eltwise.h>
 
 #include <eltwise_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/fill.h>
 #include <ops/mask.h>
 #include <ops/tensor_launch.h>
@@ -46,6 +47,8 @@ pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tens
     const plc_tensor second = b ? *b : a; // a launch names only what it reads
     eltwise_params p = make_params(lower, y);
 
+    if (lower->channel_lanes)
+        return plc_channel_map(lower, a, b, NULL, relu, y);
     p.a_planes = a.planes;
     p.a_first = a.first;
     p.b_planes = second.planes;

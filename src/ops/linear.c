@@ -1,4 +1,5 @@
 // linear: y = W x + b on vectors; weight {O, I}, optional bias {O}.
+#include <ops/channel_lanes.h>
 #include <ops/conv.h>
 #include <ops/ops.h>
 
@@ -47,5 +48,6 @@ const struct op op_linear = {
     .cost = cost,
     .describe = plc_op_describe_weights,
     .forward = plc_conv_forward,
+    .forward_channel_lanes = plc_channel_conv_forward,
     .backward = plc_conv_backward,
 };

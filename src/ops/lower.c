@@ -83,6 +83,11 @@ pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad
 
 int plc_lower_scratch(plc_lower *lower, int node, size_t floats)
 {
+    const size_t lanes = (size_t)lower->device->lanes;
+
+    // Vectors of channels begin on cache lines and may be read beyond the last channel.
+    if (lower->channel_lanes)
+        floats = (floats + 2 * lanes - 1) / lanes * lanes;
     if (lower->scratch_offsets[node] < 0) {
         lower->scratch_offsets[node] = (int)lower->scratch_floats;
         lower->scratch_floats += floats;
@@ -119,6 +124,8 @@ int plc_lower_mask(const plc_lower *lower, int node)
 
 double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor)
 {
-    return (double)lower->n_blocks * lower->device->lanes * tensor.shape.c * tensor.shape.h *
+    const int n = lower->channel_lanes ? lower->n_images : lower->n_blocks * lower->device->lanes;
+
+    return (double)n * tensor.shape.c * tensor.shape.h *
            tensor.shape.w * sizeof(float);
 }

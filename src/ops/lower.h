@@ -7,6 +7,8 @@
 
 // A view of channels in a device buffer laid out [N/L][planes][H][W][L]:
 // element (n, c, h, w) is at (((n/L * planes + first + c) * H + h) * W + w) * L + n%L.
+// On channel lanes (plc_lower.channel_lanes) it is laid out [N][H][W][planes]:
+// element (n, c, h, w) is at ((n * H + h) * W + w) * planes + first + c.
 typedef struct plc_tensor {
     plc_buffer *buffer;
     int planes;      // channels per image block of the buffer
@@ -40,6 +42,7 @@ typedef struct plc_lower {
     const plc_params_layout *layout;
     int n_images, n_blocks; // N and ceil(N / lanes)
     bool training;
+    bool channel_lanes; // inference of few images, see channel_lanes.h
     bool mask_gradients;         // --recover none: masked channels get no gradient
     plc_launch_list *list;       // launches of the list being lowered
     plc_launch_list *prepare;    // inference: run once when weights, masks or gates changed

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <pool_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/tensor_launch.h>
 
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
@@ -179,6 +180,7 @@ const struct op op_max_pool = {
     .cost = plc_op_cost_of_pass,
     .describe = describe,
     .forward = max_forward,
+    .forward_channel_lanes = plc_channel_max_pool_forward,
     .backward = max_backward,
 };
 
@@ -191,6 +193,7 @@ const struct op op_avg_pool = {
     .cost = plc_op_cost_of_pass,
     .describe = describe,
     .forward = avg_forward,
+    .forward_channel_lanes = plc_channel_avg_pool_forward,
     .backward = avg_backward,
 };
 
@@ -202,5 +205,6 @@ const struct op op_global_avg_pool = {
     .cost = plc_op_cost_of_pass,
     .describe = describe,
     .forward = global_forward,
+    .forward_channel_lanes = plc_channel_global_avg_pool_forward,
     .backward = global_backward,
 };

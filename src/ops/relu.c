@@ -41,5 +41,6 @@ const struct op op_relu = {
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
+    .forward_channel_lanes = forward,
     .backward = backward,
 };

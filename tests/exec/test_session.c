@@ -25,7 +25,7 @@ enum { N_GRAPHS = 24, BATCH = 5 };
 
 typedef struct devices {
     pleach_ctx *ctx;
-    pleach_device *vector, *work_item;
+    pleach_device *vector, *few_lanes, *work_item; // few_lanes: less than BATCH
 } devices;
 
 #define CHECK(call)                                                                                \
@@ -38,12 +38,14 @@ static int open_devices(void **state)
 {
     devices *d = calloc(1, sizeof *d);
     const pleach_device_opts vector = {.mapping = PLEACH_MAPPING_VECTOR};
+    const pleach_device_opts few_lanes = {.mapping = PLEACH_MAPPING_VECTOR, .lanes = 4};
     const pleach_device_opts work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM, .lanes = 8};
 
     *state = d;
     if (d == NULL || pleach_ctx_create(&d->ctx) != PLEACH_OK)
         return -1;
     if (pleach_device_open(d->ctx, NULL, &vector, &d->vector) != PLEACH_OK ||
+        pleach_device_open(d->ctx, NULL, &few_lanes, &d->few_lanes) != PLEACH_OK ||
         pleach_device_open(d->ctx, NULL, &work_item, &d->work_item) != PLEACH_OK) {
         print_error("%s\n", pleach_error(d->ctx));
         return -1;
@@ -56,10 +58,17 @@ static int close_devices(void **state)
     devices *d = *state;
 
     pleach_device_close(&d->vector);
+    pleach_device_close(&d->few_lanes);
     pleach_device_close(&d->work_item);
     pleach_ctx_destroy(&d->ctx);
     free(d);
     return 0;
+}
+
+// Inference on channel lanes, on batch lanes in vectors, and on batch lanes in work-items.
+static pleach_device *device_of(const devices *d, unsigned seed)
+{
+    return seed % 3 == 0 ? d->vector : seed % 3 == 1 ? d->few_lanes : d->work_item;
 }
 
 static size_t image_bytes(const pleach_graph *graph)
@@ -167,7 +176,7 @@ static void masked_network_gives_the_same_bits_as_compacted(void **state)
     const devices *d = *state;
 
     for (unsigned seed = 0; seed < N_GRAPHS; seed++)
-        compare_masked_compacted(seed % 3 == 2 ? d->work_item : d->vector, seed);
+        compare_masked_compacted(device_of(d, seed), seed);
 }
 
 static void inference_agrees_with_double_precision(void **state)
@@ -182,7 +191,7 @@ static void inference_agrees_with_double_precision(void **state)
         CHECK(plc_random_graph(ctx, seed, &graph));
         CHECK(plc_random_params(ctx, graph, seed, &weights));
         unsigned char *images = random_images(graph, seed);
-        pleach_session *session = make_session(seed % 2 ? d->work_item : d->vector, graph, weights);
+        pleach_session *session = make_session(device_of(d, seed), graph, weights);
         float *logits = logits_of(session, images, false);
         const plc_shape s = graph->nodes[0].shape;
         const int classes = graph->nodes[graph->n_nodes - 1].shape.c;
@@ -476,6 +485,93 @@ static void dropping_a_faded_block_changes_nothing(void **state)
     pleach_graph_destroy(&graph);
 }
 
+// Logits and metrics of the first n images in a session of `batch`.
+static float *infer_first(pleach_device *device, const pleach_graph *graph, const float *weights,
+                          const unsigned char *images, const int *labels, int batch, int n,
+                          plc_metrics *metrics)
+{
+    pleach_ctx *ctx = device->ctx;
+    const pleach_session_opts opts = {.inference_only = true};
+    const size_t classes = (size_t)graph->nodes[graph->n_nodes - 1].shape.c;
+    pleach_session *session = NULL;
+    float *logits = calloc((size_t)BATCH * classes, sizeof *logits);
+
+    assert_non_null(logits);
+    *metrics = (plc_metrics){0};
+    CHECK(pleach_session_create(ctx, graph, device, batch, &opts, &session));
+    assert_int_equal(session->channel_lanes, batch < device->lanes);
+    CHECK(plc_session_write_weights(session, weights));
+    for (int repeat = 0; repeat < 3; repeat++) { // the joined launch must leave its state as it was
+        CHECK(plc_session_upload(session, images, labels, n, NULL));
+        CHECK(plc_session_infer(session, 0, n));
+    }
+    CHECK(plc_session_read_logits(session, false, n, logits));
+    CHECK(plc_session_read_metrics(session, 0, 1, metrics));
+    pleach_session_destroy(&session);
+    return logits;
+}
+
+// A depthwise and a pointwise convolution, pooled, flattened with its pixels, and a linear layer.
+static pleach_graph *make_depthwise(pleach_ctx *ctx)
+{
+    const plc_attrs wide = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = 21};
+    const plc_attrs depthwise = {
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}, .groups = 21, .out_channels = 21};
+    const plc_attrs pointwise = {.kernel = {1, 1}, .out_channels = 35, .bias = true};
+    const plc_attrs window = {.kernel = {2, 2}, .stride = {2, 2}};
+    const plc_attrs linear = {.out_channels = 7, .bias = true};
+    const struct {
+        const char *op;
+        const plc_attrs *attrs;
+    } nodes[] = {{"conv", &wide},       {"batch_norm", NULL}, {"conv", &depthwise},
+                 {"batch_norm", NULL},  {"relu", NULL},       {"conv", &pointwise},
+                 {"avg_pool", &window}, {"flatten", NULL},    {"linear", &linear}};
+    const plc_attrs none = {0};
+    pleach_graph *graph = NULL;
+    char name[] = "node0";
+    int node = 0;
+
+    CHECK(plc_graph_create(ctx, "depthwise", (plc_shape){3, 11, 13}, &graph));
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++, name[4]++)
+        CHECK(plc_graph_add(ctx, graph, nodes[i].op, name, &node, 1,
+                            nodes[i].attrs ? nodes[i].attrs : &none, &node));
+    return graph;
+}
+
+static void few_images_give_the_same_logits_as_many(void **state)
+{
+    static const char *const models[] = {"resnet20", "vgg16", "densenet40", NULL};
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    const int labels[BATCH] = {1, 2, 3, 4, 5};
+
+    for (unsigned i = 0; i < sizeof models / sizeof models[0]; i++) {
+        pleach_graph *graph = NULL;
+        float *weights = NULL;
+        plc_metrics expected_metrics, metrics;
+        if (models[i])
+            CHECK(pleach_graph_create(ctx, models[i], 3, 32, 32, 10, &graph));
+        else
+            graph = make_depthwise(ctx);
+        CHECK(plc_random_params(ctx, graph, 1, &weights));
+        unsigned char *images = random_images(graph, i);
+        for (int n = 1; n <= BATCH; n += BATCH - 1) {
+            float *expected = infer_first(d->vector, graph, weights, images, labels,
+                                          d->vector->lanes, n, &expected_metrics);
+            float *few = infer_first(d->vector, graph, weights, images, labels, n, n, &metrics);
+            assert_close(graph, i, expected, few, 1e-4);
+            assert_true(metrics.n_images == n && metrics.n_correct == expected_metrics.n_correct);
+            assert_true(fabs(metrics.loss_sum - expected_metrics.loss_sum) <=
+                        1e-3 * (1 + fabs(expected_metrics.loss_sum)));
+            free(expected);
+            free(few);
+        }
+        free(images);
+        free(weights);
+        pleach_graph_destroy(&graph);
+    }
+}
+
 static void a_batch_that_cannot_be_is_refused(void **state)
 {
     const devices *d = *state;
@@ -503,6 +599,7 @@ int main(void)
         cmocka_unit_test(a_step_after_compaction_changes_every_parameter),
         cmocka_unit_test(folded_network_gives_the_same_logits),
         cmocka_unit_test(dropping_a_faded_block_changes_nothing),
+        cmocka_unit_test(few_images_give_the_same_logits_as_many),
         cmocka_unit_test(a_batch_that_cannot_be_is_refused),
     };
 

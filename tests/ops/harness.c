@@ -112,8 +112,9 @@ static plc_tensor make_tensor(plc_harness *h, int node, unsigned draw)
     const int first = plc_harness_pick(h->opts.seed, draw + DRAW_FIRST, 0, SPARE_PLANES_MAX);
     const int planes =
         first + s.c + plc_harness_pick(h->opts.seed, draw + DRAW_PLANES, 0, SPARE_PLANES_MAX);
-    const size_t floats =
-        (size_t)h->lower.n_blocks * (size_t)(planes * s.h * s.w) * (size_t)h->opts.device->lanes;
+    const size_t lanes = (size_t)h->opts.device->lanes, image = (size_t)(planes * s.h * s.w);
+    const size_t floats = h->opts.channel_lanes ? (size_t)h->opts.n_images * image + lanes
+                                                : (size_t)h->lower.n_blocks * lanes * image;
 
     return (plc_tensor){make_buffer(h, "tensor", floats), planes, first, s};
 }
@@ -199,6 +200,7 @@ plc_harness *plc_harness_create(pleach_graph *graph, const plc_harness_opts *opt
         .n_images = opts->n_images,
         .n_blocks = (opts->n_images + opts->device->lanes - 1) / opts->device->lanes,
         .training = !opts->inference,
+        .channel_lanes = opts->channel_lanes,
         .mask_gradients = opts->mask_gradients,
         .prepare = &h->prepare,
         .scratch = make_planned("scratch"),
@@ -262,8 +264,17 @@ static size_t place_of(const plc_harness *h, const plc_tensor *t, int n, int i)
     const size_t lanes = (size_t)h->opts.device->lanes, image = (size_t)n;
     const size_t plane = (size_t)(t->shape.h * t->shape.w);
 
+    if (h->opts.channel_lanes)
+        return (image * plane + (size_t)i % plane) * (size_t)t->planes + (size_t)t->first +
+               (size_t)i / plane;
     return ((image / lanes * (size_t)t->planes + (size_t)t->first) * plane + (size_t)i) * lanes +
            image % lanes;
+}
+
+// Images that a buffer has room for: on batch lanes those of the empty lanes too.
+static int n_places(const plc_harness *h)
+{
+    return h->opts.channel_lanes ? h->opts.n_images : h->lower.n_blocks * h->opts.device->lanes;
 }
 
 // Writes a view from host floats (NULL: NaN everywhere). `empty` goes to empty lanes.
@@ -271,7 +282,7 @@ static void write_view(plc_harness *h, const plc_tensor *t, int node, const floa
                        float empty, float *block)
 {
     const int size = plc_harness_image_size(h, node);
-    const int n_lanes = h->lower.n_blocks * h->opts.device->lanes;
+    const int n_lanes = n_places(h);
 
     for (int n = 0; n < n_lanes; n++)
         for (int i = 0; i < size; i++)
@@ -306,7 +317,7 @@ static void upload(plc_harness *h, const plc_tensor *tensors, float *const *from
 // True where [first, first + C) of any node's view covers the float.
 static void mark_views(const plc_harness *h, const plc_tensor *tensors, int root, bool *covered)
 {
-    const int n_lanes = h->lower.n_blocks * h->opts.device->lanes;
+    const int n_lanes = n_places(h);
 
     for (int node = 0; node < h->graph->n_nodes; node++)
         if (h->lower.roots[node] == root)
@@ -319,7 +330,7 @@ static void mark_views(const plc_harness *h, const plc_tensor *tensors, int root
 // lanes must be 0.
 static void download(plc_harness *h, const plc_tensor *tensors, float **to, const bool *zero)
 {
-    const int n_lanes = h->lower.n_blocks * h->opts.device->lanes;
+    const int n_lanes = n_places(h);
 
     for (int node = 0; node < h->graph->n_nodes; node++) {
         const plc_tensor *t = &tensors[node];
@@ -439,7 +450,8 @@ static void lower_step(plc_harness *h, const plc_step *step)
 
     h->lower.list = &h->forward;
     if (op->forward)
-        plc_harness_check(h, op->forward(&h->lower, step));
+        plc_harness_check(h, (h->opts.channel_lanes ? op->forward_channel_lanes
+                                                    : op->forward)(&h->lower, step));
     h->lower.list = &h->backward;
     mark_written(h, step);
     if (!h->opts.inference && op->backward)

@@ -36,6 +36,7 @@ typedef struct plc_harness_opts {
     int n_images;
     unsigned seed;
     bool inference;
+    bool channel_lanes; // in inference on a vector device: values are [N][H][W][planes]
     bool mask_gradients;
     bool accumulate;   // the inputs' gradients hold something already
     const char *label; // what reproduces the case; printed when something fails

@@ -17,6 +17,7 @@ enum { CASES_PER_DEVICE = 24, LABEL_MAX = 160 };
 typedef struct bn_case {
     int n_images, c, h, w;
     bool add, relu, mask, mask_gradients, accumulate, inference;
+    bool channel_lanes;
     bool add_is_x;    // the value added is the batch norm's own input
     float gate, mean; // mean: what is added to x, to see that large means do not hurt
     unsigned seed;
@@ -94,6 +95,7 @@ static plc_harness *make_harness(pleach_device *device, const bn_case *c, plc_st
                                                    .n_images = c->n_images,
                                                    .seed = c->seed,
                                                    .inference = c->inference,
+                                                   .channel_lanes = c->channel_lanes,
                                                    .mask_gradients = c->mask_gradients,
                                                    .accumulate = c->accumulate,
                                                    .label = c->label,
@@ -259,6 +261,21 @@ static void inference_uses_running_statistics_mask_and_gate(void **state)
             name_case(&c);
             run_case(devices->items[i], &c);
         }
+}
+
+static void inference_on_channel_lanes_does_too(void **state)
+{
+    const plc_harness_devices *devices = *state;
+
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
+        pleach_device *device = devices->items[i / CASES_PER_DEVICE];
+        bn_case c = draw_case(4000 + i);
+        c.c = plc_harness_pick(c.seed, 100, 1, 40);
+        c.inference = c.channel_lanes = true;
+        name_case(&c);
+        if (device->vector_lanes)
+            run_case(device, &c);
+    }
 }
 
 static void a_value_that_is_normalised_and_added_gets_both_gradients(void **state)
@@ -428,6 +445,7 @@ int main(void)
         cmocka_unit_test(reference_gradient_is_that_of_finite_differences),
         cmocka_unit_test(training_matches_the_definition),
         cmocka_unit_test(inference_uses_running_statistics_mask_and_gate),
+        cmocka_unit_test(inference_on_channel_lanes_does_too),
         cmocka_unit_test(a_value_that_is_normalised_and_added_gets_both_gradients),
         cmocka_unit_test(a_masked_channel_is_exactly_zero_and_still_learns),
         cmocka_unit_test(fewer_channels_give_the_same_bits),

@@ -24,6 +24,7 @@ typedef struct conv_case {
     bool linear, accumulate, mask, mask_gradients;
     bool winograd; // the layer reads no images, as Winograd's algorithm wants it
     bool inference, batch_norm, add, relu;
+    bool channel_lanes;
     unsigned seed;
     char label[LABEL_MAX];
 } conv_case;
@@ -169,6 +170,7 @@ static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_
                                                    .n_images = c->n_images,
                                                    .seed = c->seed,
                                                    .inference = c->inference,
+                                                   .channel_lanes = c->channel_lanes,
                                                    .accumulate = c->accumulate,
                                                    .mask_gradients = c->mask_gradients,
                                                    .label = c->label,
@@ -427,16 +429,57 @@ static void a_convolution_sums_for_the_batch_norm_after_it(void **state)
             check_statistics(devices->items[i], i * CASES_PER_DEVICE + j);
 }
 
+// More channels than a vector holds, in and out, and few images.
+static void widen(conv_case *c)
+{
+    const int in = c->x.c / (c->linear ? 1 : c->attrs.groups);
+    const bool depthwise = c->attrs.groups > 1 && in == 1;
+
+    c->channel_lanes = true;
+    c->n_images = pick(c, DRAW_IMAGES + 300, 1, 7);
+    if (depthwise) {
+        const int each = c->attrs.out_channels / c->attrs.groups;
+        c->x.c = c->attrs.groups = pick(c, DRAW_IN + 300, 2, 40);
+        c->attrs.out_channels = each * c->attrs.groups;
+    } else if (c->attrs.groups <= 1) {
+        c->x.c = pick(c, DRAW_IN + 300, 1, 40);
+        c->attrs.out_channels = pick(c, DRAW_OUT + 300, 1, 70);
+    }
+    set_label(c);
+}
+
+static void run_channel_cases(void **state, family family, bool linear)
+{
+    const plc_harness_devices *devices = *state;
+
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
+        for (unsigned j = 0; j < CASES_PER_DEVICE && devices->items[i]->vector_lanes; j++) {
+            conv_case c = draw_case(7000 + i * CASES_PER_DEVICE + j, family, linear, true);
+            widen(&c);
+            run_case(devices->items[i], &c);
+        }
+}
+
+static void channel_lanes_match_the_reference(void **state)
+{
+    run_channel_cases(state, ANY, false);
+    run_channel_cases(state, FIXED, false);
+    run_channel_cases(state, WINOGRAD, false);
+    run_channel_cases(state, ANY, true);
+}
+
 enum { ZERO_IN = 13, ZERO_OUT = 9, ZERO_SIZE = 14, N_KEPT = 5 };
 
 // y of a 3x3 convolution of the first n_in of ZERO_IN channels. Channels that the smaller one lacks
 // are zero in the larger.
-static plc_harness *run_with_channels(pleach_device *device, bool winograd, int n_in, int n_out,
-                                      const int *kept)
+static plc_harness *run_with_channels(pleach_device *device, bool winograd, bool channel_lanes,
+                                      int n_in, int n_out, const int *kept)
 {
     conv_case c = {.n_images = 5,
                    .x = {n_in, ZERO_SIZE, ZERO_SIZE},
                    .winograd = winograd,
+                   .inference = channel_lanes,
+                   .channel_lanes = channel_lanes,
                    .seed = 1,
                    .label = "zero channels"};
     plc_step step;
@@ -467,12 +510,12 @@ static plc_harness *run_with_channels(pleach_device *device, bool winograd, int 
     return h;
 }
 
-static void check_zero_channels(pleach_device *device, bool winograd)
+static void check_zero_channels(pleach_device *device, bool winograd, bool channel_lanes)
 {
     static const int kept[N_KEPT] = {1, 2, 6, 7, 12};
     // Fewer outputs as well: other tiles.
-    plc_harness *large = run_with_channels(device, winograd, ZERO_IN, ZERO_OUT, kept);
-    plc_harness *small = run_with_channels(device, winograd, N_KEPT, ZERO_OUT - 2, kept);
+    plc_harness *large = run_with_channels(device, winograd, channel_lanes, ZERO_IN, ZERO_OUT, kept);
+    plc_harness *small = run_with_channels(device, winograd, channel_lanes, N_KEPT, ZERO_OUT - 2, kept);
     const int node = large->graph->n_nodes - 1;
     const size_t plane = ZERO_SIZE * ZERO_SIZE;
 
@@ -489,10 +532,12 @@ static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state
     const plc_harness_devices *devices = *state;
 
     for (int i = 0; i < PLC_HARNESS_DEVICES; i++)
-        if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes) {
-            check_zero_channels(devices->items[i], false);
-            check_zero_channels(devices->items[i], true);
-        }
+        if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes)
+            for (int winograd = 0; winograd < 2; winograd++) {
+                check_zero_channels(devices->items[i], winograd, false);
+                if (devices->items[i]->vector_lanes)
+                    check_zero_channels(devices->items[i], winograd, true);
+            }
 }
 
 int main(void)
@@ -504,6 +549,7 @@ int main(void)
         cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
         cmocka_unit_test(a_convolution_sums_for_the_batch_norm_after_it),
+        cmocka_unit_test(channel_lanes_match_the_reference),
         cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),
     };
 

@@ -1,0 +1,29 @@
+// channel_map.h: what a work-group of channel_map.cl does (OpenCL C 1.2).
+#ifndef PLEACH_CHANNEL_MAP_H
+#define PLEACH_CHANNEL_MAP_H
+
+#include "channel_lanes.h"
+#include "channel_map_params.h"
+
+static void map_group(int2 at, __global const float *x, __global const float *add,
+                      __global float *y, __global const float *coefficients,
+                      const channel_map_params *p)
+{
+    const int begin = at.x * p->tile_pixels, end = min(begin + p->tile_pixels, p->n_pixels);
+
+    for (int i = begin; i < end; i++)
+        for (int c = 0; c < p->C; c += LANES) {
+            real_t v = load_channels(x + i * p->x_planes + p->x_first + c);
+
+            if (p->flags & MAP_SCALE)
+                v = fma(v, load_channels(coefficients + p->scale_offset + c),
+                        load_channels(coefficients + p->shift_offset + c));
+            if (p->flags & MAP_ADD)
+                v = v + load_channels(add + i * p->add_planes + p->add_first + c);
+            if (p->flags & MAP_RELU)
+                v = relu(v);
+            store_channels(y + i * p->y_planes + p->y_first + c, v, p->C - c);
+        }
+}
+
+#endif

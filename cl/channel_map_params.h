@@ -1,0 +1,21 @@
+// channel_map_params.h: arguments of the kernel in channel_map.cl. Read by C11 and by OpenCL C.
+#ifndef PLEACH_CHANNEL_MAP_PARAMS_H
+#define PLEACH_CHANNEL_MAP_PARAMS_H
+
+#define MAP_SCALE 1
+#define MAP_ADD 2
+#define MAP_RELU 4
+
+// A view is (planes, first): its buffer has `planes` channels per pixel, the tensor begins at
+// channel `first`.
+typedef struct {
+    int C, n_pixels; // channels; pixels of all images, N*H*W
+    int x_planes, x_first;
+    int add_planes, add_first;
+    int y_planes, y_first;
+    int scale_offset, shift_offset; // C floats each
+    int tile_pixels;                // what a work-group covers
+    int flags;                      // MAP_*
+} channel_map_params;
+
+#endif
