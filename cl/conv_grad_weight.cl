@@ -39,19 +39,19 @@
 // acc[n_out][n_in][TAPS] += dy[..][one pixel] * x[..][its columns]. x stands at column 0 of its
 // row.
 INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t acc[OT][CT][TAPS],
-                      __global const real_t *restrict dy, __global const real_t *restrict x,
+                      __global const stored_t *restrict dy, __global const stored_t *restrict x,
                       int plane_y, int plane_x, int column, int width)
 {
     real_t d[OT];
 #pragma unroll
     for (int o = 0; o < n_out; o++)
-        d[o] = dy[o * plane_y];
+        d[o] = load(dy + o * plane_y);
 #pragma unroll
     for (int s = 0; s < TAPS; s++)
         if (!edge || (uint)(column + s) < (uint)width)
 #pragma unroll
             for (int c = 0; c < n_in; c++) {
-                const real_t v = x[c * plane_x + (column + s) * STEP];
+                const real_t v = load(x + c * plane_x + (column + s) * STEP);
 #pragma unroll
                 for (int o = 0; o < n_out; o++)
                     acc[o][c][s] = fma(d[o], v, acc[o][c][s]);
@@ -61,7 +61,7 @@ INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t a
 // Parks the sums of one tile over image blocks [block_first, block_end) and y rows [row_first,
 // row_end).
 INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *scratch,
-                      __global const real_t *restrict dy, __global const real_t *restrict x,
+                      __global const stored_t *restrict dy, __global const stored_t *restrict x,
                       const conv_params *p, int block_first, int block_end, int row_first,
                       int row_end, int r, int s)
 {
@@ -86,8 +86,8 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
             const int h = row * p->stride_h - p->pad_h + r * p->dilation_h;
             if ((uint)h >= (uint)p->H)
                 continue;
-            __global const real_t *dy_row = dy + nb * p->y_planes * plane_y + row * p->Q * STEP;
-            __global const real_t *x_row = x + nb * p->x_planes * plane_x + h * p->W * STEP;
+            __global const stored_t *dy_row = dy + nb * p->y_planes * plane_y + row * p->Q * STEP;
+            __global const stored_t *x_row = x + nb * p->x_planes * plane_x + h * p->W * STEP;
             int q = 0;
             for (; q < inner_first; q++)
                 add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, x_row, plane_y, plane_x,
@@ -149,8 +149,8 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
 // if KERNEL_S is 0. A lane sums its own images; lanes are added at the end. FLOPs
 // 2*N*P*Q*groups*K*C*R*S; bytes: dy is read R'*ceil(C/CT) times, x R'*ceil(K/OT) times, from cache
 // when a split's planes fit.
-GROUP __kernel void conv_grad_weight(__global const real_t *restrict x,
-                                     __global const real_t *restrict dy,
+GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
+                                     __global const stored_t *restrict dy,
                                      __global float *restrict partial, const conv_params p)
 {
     LANE_SCRATCH(scratch, OT * CT * TAPS);
@@ -203,7 +203,7 @@ GROUP __kernel void conv_grad_weight(__global const real_t *restrict x,
 // conv_grad_bias: db[k] += sum over n, p, q of dy[n][k][p][q].
 // dy as in conv_grad_weight; db [groups*K] at bias_offset of the gradient arena.
 // Grid: (groups * K, 1, 1) work-groups. Reads dy once.
-GROUP __kernel void conv_grad_bias(__global const real_t *restrict dy, __global float *restrict db,
+GROUP __kernel void conv_grad_bias(__global const stored_t *restrict dy, __global float *restrict db,
                                    const conv_params p)
 {
     LANE_SCRATCH(scratch, 1);
@@ -211,9 +211,9 @@ GROUP __kernel void conv_grad_bias(__global const real_t *restrict dy, __global 
     real_t acc = (real_t)(0.0f);
 
     for (int nb = p.n_blocks - 1; nb >= 0; nb--) {
-        __global const real_t *plane = dy + AT(VIEW(nb, p.y_planes, p.y_first, k, size));
+        __global const stored_t *plane = dy + AT(VIEW(nb, p.y_planes, p.y_first, k, size));
         for (int i = 0; i < size; i++)
-            acc += plane[i * STEP];
+            acc += load(plane + i * STEP);
         if (nb == p.n_blocks - 1)
             acc = keep(lane_mask(nb, p.n_images), acc);
     }

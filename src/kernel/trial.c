@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
+#include <base/half.h>
 #include <base/memory.h>
 #include <base/random.h>
 
@@ -56,7 +57,7 @@ static pleach_status make_pattern(trial *t)
     plc_random_fill_uniform(pattern_seed, PLC_STREAM_TEST, 0, -1.0f, 1.0f, t->pattern, drawn);
     // Neither tiny nor huge: products of many stay normal numbers, which run at full speed.
     for (size_t i = 0; i < drawn; i++)
-        t->pattern[i] += copysignf(0.5f, t->pattern[i]);
+        t->pattern[i] = plc_float_of_halfs(t->pattern[i] + copysignf(0.5f, t->pattern[i]));
     for (size_t i = drawn; i < n; i++)
         t->pattern[i] = t->pattern[i - PATTERN_FLOATS];
 done:

@@ -120,5 +120,5 @@ int plc_lower_mask(const plc_lower *lower, int node)
 double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor)
 {
     return (double)lower->n_blocks * lower->device->lanes * tensor.shape.c * tensor.shape.h *
-           tensor.shape.w * sizeof(float);
+           tensor.shape.w * lower->device->value_bytes;
 }
