@@ -1,8 +1,9 @@
 // conv_grad_weight.cl: gradients of a convolution's weights and bias on batch lanes.
 //
-// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x CT; KERNEL_S, STRIDE. KERNEL_S =
-// STRIDE = 0 is the variant for anything. Otherwise they must equal S and stride_w, and dilation_w
-// must be 1.
+// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x CT; KERNEL_R, KERNEL_S, STRIDE.
+// KERNEL_S = STRIDE = 0 is the variant for anything. Otherwise they must equal S and stride_w, and
+// dilation_w must be 1. KERNEL_R = R makes a work-group compute whole kernels, whose rows then share
+// what the cache holds of x and dy; KERNEL_R = 1 one row of them.
 //
 // Bits: a lane's sum is a chain of fma() over image blocks in descending order, then rows, then
 // columns; then lanes are added (lanes.h), then splits. It depends on the plane and the batch and
@@ -18,6 +19,9 @@
 #ifndef CT
 #define CT 2 // input channels of a tile, 1..4
 #endif
+#ifndef KERNEL_R
+#define KERNEL_R 1
+#endif
 #ifndef KERNEL_S
 #define KERNEL_S 0
 #endif
@@ -29,37 +33,54 @@
 #define INLINE static inline __attribute__((always_inline))
 
 #if KERNEL_S
-#define TAPS KERNEL_S // a work-group computes one kernel row,
+#define ROW_TAPS KERNEL_S
 #define COLUMN_STRIDE STRIDE
 #else
-#define TAPS 1 // or one tap
+#define ROW_TAPS 1 // a work-group computes one tap
 #define COLUMN_STRIDE p->stride_w
 #endif
+#define TAPS (KERNEL_R * ROW_TAPS) // of a work-group
 
-// acc[n_out][n_in][TAPS] += dy[..][one pixel] * x[..][its columns]. x stands at column 0 of its
-// row.
-INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t acc[OT][CT][TAPS],
-                      __global const stored_t *restrict dy, __global const stored_t *restrict x,
-                      int plane_y, int plane_x, int column, int width)
-{
-    real_t d[OT];
-#pragma unroll
-    for (int o = 0; o < n_out; o++)
+// Input that meets a pixel of dy: tap (0, 0) reads position (row, column) of the plane at `plane`.
+typedef struct {
+    __global const stored_t *plane;
+    int row, column;
+} source_t;
+
+// Written out, so that the array stays in registers with every compiler.
+#define LOAD_GRADIENT(o)                                                                           \
+    if (o < n_out)                                                                                 \
         d[o] = load(dy + o * plane_y);
+#define LOAD_GRADIENTS                                                                             \
+    LOAD_GRADIENT(0)                                                                               \
+    LOAD_GRADIENT(1)                                                                               \
+    LOAD_GRADIENT(2)                                                                               \
+    LOAD_GRADIENT(3) LOAD_GRADIENT(4) LOAD_GRADIENT(5) LOAD_GRADIENT(6) LOAD_GRADIENT(7)
+
+// acc[n_out][n_in][TAPS] += dy[..][one pixel] * x[..][what its taps read].
+INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t acc[OT][CT][TAPS],
+                      __global const stored_t *restrict dy, source_t x, int plane_y, int plane_x,
+                      const conv_params *p)
+{
+    real_t d[8];
+
+    LOAD_GRADIENTS
 #pragma unroll
-    for (int s = 0; s < TAPS; s++)
-        if (!edge || (uint)(column + s) < (uint)width)
+    for (int t = 0; t < TAPS; t++) {
+        const int row = x.row + t / ROW_TAPS * p->dilation_h, column = x.column + t % ROW_TAPS;
+        if (!edge || ((uint)row < (uint)p->H && (uint)column < (uint)p->W))
 #pragma unroll
             for (int c = 0; c < n_in; c++) {
-                const real_t v = load(x + c * plane_x + (column + s) * STEP);
+                const real_t v = load(x.plane + c * plane_x + (row * p->W + column) * STEP);
 #pragma unroll
                 for (int o = 0; o < n_out; o++)
-                    acc[o][c][s] = fma(d[o], v, acc[o][c][s]);
+                    acc[o][c][t] = fma(d[o], v, acc[o][c][t]);
             }
+    }
 }
 
 // Parks the sums of one tile over image blocks [block_first, block_end) and y rows [row_first,
-// row_end).
+// row_end), for the taps from (r, s) on.
 INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *scratch,
                       __global const stored_t *restrict dy, __global const stored_t *restrict x,
                       const conv_params *p, int block_first, int block_end, int row_first,
@@ -77,27 +98,27 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
     const int plane_y = p->P * p->Q * STEP, plane_x = p->H * p->W * STEP;
     const int shift = s * p->dilation_w - p->pad_w; // column of the first tap is q*stride + shift
     const int inner_first = clamp((COLUMN_STRIDE - 1 - shift) / COLUMN_STRIDE, 0, p->Q);
-    const int last = p->W - TAPS - shift;
+    const int last = p->W - ROW_TAPS - shift;
     const int inner_end =
         last < 0 ? inner_first : clamp(last / COLUMN_STRIDE + 1, inner_first, p->Q);
 
     for (int nb = block_end - 1; nb >= block_first; nb--) {
         for (int row = row_first; row < row_end; row++) {
-            const int h = row * p->stride_h - p->pad_h + r * p->dilation_h;
-            if ((uint)h >= (uint)p->H)
-                continue;
             __global const stored_t *dy_row = dy + nb * p->y_planes * plane_y + row * p->Q * STEP;
-            __global const stored_t *x_row = x + nb * p->x_planes * plane_x + h * p->W * STEP;
+            source_t source = {x + nb * p->x_planes * plane_x,
+                               row * p->stride_h - p->pad_h + r * p->dilation_h, shift};
+            const bool rows_inside =
+                source.row >= 0 && source.row + (KERNEL_R - 1) * p->dilation_h < p->H;
+            if (KERNEL_R == 1 && !rows_inside)
+                continue;
+            const int first = rows_inside ? inner_first : p->Q;
             int q = 0;
-            for (; q < inner_first; q++)
-                add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, x_row, plane_y, plane_x,
-                          q * COLUMN_STRIDE + shift, p->W);
-            for (; q < inner_end; q++)
-                add_pixel(n_out, n_in, false, acc, dy_row + q * STEP, x_row, plane_y, plane_x,
-                          q * COLUMN_STRIDE + shift, p->W);
-            for (; q < p->Q; q++)
-                add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, x_row, plane_y, plane_x,
-                          q * COLUMN_STRIDE + shift, p->W);
+            for (; q < first; q++, source.column += COLUMN_STRIDE)
+                add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
+            for (; q < inner_end; q++, source.column += COLUMN_STRIDE)
+                add_pixel(n_out, n_in, false, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
+            for (; q < p->Q; q++, source.column += COLUMN_STRIDE)
+                add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
         }
         // Only the last block of the batch has empty lanes, and it comes first: what they added is
         // dropped here.
@@ -145,8 +166,7 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
 // ceil(P/rows) of the n_blocks blocks cut into `splits` runs, and of their y rows those of run i %
 // ceil(P/rows). Choose rows and splits from N, P and Q only: then the bits do not depend on the
 // number of channels.
-// Grid: (groups * ceil(K/OT) * ceil(C/CT) * R', ceil(P/rows), splits) work-groups, R' = R, or R*S
-// if KERNEL_S is 0. A lane sums its own images; lanes are added at the end. FLOPs
+// Grid: (groups * ceil(K/OT) * ceil(C/CT) * R', ceil(P/rows), splits) work-groups, R' = R*S/TAPS. A lane sums its own images; lanes are added at the end. FLOPs
 // 2*N*P*Q*groups*K*C*R*S; bytes: dy is read R'*ceil(C/CT) times, x R'*ceil(K/OT) times, from cache
 // when a split's planes fit.
 GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
@@ -157,9 +177,10 @@ GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
     const int n_taps = p.R * p.S / TAPS, n_out_tiles = parts_of(p.K, OT),
               n_in_tiles = parts_of(p.C, CT);
     const int tap = GRID(0) % n_taps, rest = GRID(0) / n_taps, g = rest / n_in_tiles / n_out_tiles;
-    const int r = tap * TAPS / p.S, s = tap * TAPS % p.S;
-    const int2 in = run_of(p.C, n_in_tiles, rest % n_in_tiles);
-    const int2 out = run_of(p.K, n_out_tiles, rest / n_in_tiles % n_out_tiles);
+    const int r = tap * TAPS / p.S, s = tap * TAPS % p.S; // the first of the group's taps
+    const int2 in = run_of(p.C, n_in_tiles, rest / n_out_tiles % n_in_tiles);
+    const int2 out =
+        run_of(p.K, n_out_tiles, rest % n_out_tiles); // in turn: dy is often the smaller
     const int2 blocks = run_of(p.n_blocks, p.splits, GRID(2));
     const int block_first = blocks.x, block_end = blocks.x + blocks.y;
     const int row_first = GRID(1) * p.rows, row_end = min(p.P, row_first + p.rows);
@@ -197,7 +218,8 @@ GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
     LANE_BARRIER();
     for (int o = 0; o < out.y; o++, partial += p.C * p.R * p.S)
         for (int i = LANE; i < in.y * TAPS; i += STEP)
-            partial[i / TAPS * p.R * p.S + i % TAPS] = parked_sum(scratch, o * CT * TAPS + i);
+            partial[i / TAPS * p.R * p.S + i % TAPS / ROW_TAPS * p.S + i % ROW_TAPS] =
+                parked_sum(scratch, o * CT * TAPS + i);
 }
 
 // conv_grad_bias: db[k] += sum over n, p, q of dy[n][k][p][q].

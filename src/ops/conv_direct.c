@@ -18,7 +18,7 @@ enum { VECTOR_GROUP_WORK = 1 << 16 };
 // so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
 enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
 
-enum { OPTIONS_MAX = 80, TILE_OPTION_MAX = 16 };
+enum { OPTIONS_MAX = 80, TILE_OPTION_MAX = 32 };
 
 static bool has_fixed_variant(const conv_params *p)
 {
@@ -27,27 +27,37 @@ static bool has_fixed_variant(const conv_params *p)
 }
 
 // Width and stride that are compiled in: 0 for the variant for any.
-static const char *write_options(const conv_params *p, const char *more, char *options)
+static const char *write_options(const conv_params *p, int n_out, const char *more, char *options)
 {
     const bool fixed = has_fixed_variant(p);
 
-    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s", OT, fixed ? p->S : 0,
+    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s", n_out, fixed ? p->S : 0,
              fixed ? p->stride_w : 0, more);
     return options;
 }
 
-// Input channels of the weight gradient's tile: OT x input_tile x taps sums fit 32 registers.
-static int input_tile(const conv_params *p)
+// Tile of the weight gradient: channels out and in, and kernel rows that a work-group computes. Its sums
+// fit 32 registers.
+typedef struct grad_tile {
+    int n_out, n_in, rows;
+} grad_tile;
+
+static grad_tile tile_of_gradient(const conv_params *p)
 {
-    return !has_fixed_variant(p) ? 4 : p->S <= 3 ? 2 : 1;
+    if (!has_fixed_variant(p))
+        return (grad_tile){4, 4, 1};
+    if (p->S == 3 && p->R == 3)
+        return (grad_tile){3, 1, 3};
+    return p->S <= 3 ? (grad_tile){4, 2, 1} : (grad_tile){4, 1, 1};
 }
 
 static const char *write_weight_options(const conv_params *p, char *options)
 {
-    char tile[TILE_OPTION_MAX];
+    const grad_tile tile = tile_of_gradient(p);
+    char more[TILE_OPTION_MAX];
 
-    snprintf(tile, sizeof tile, " -DCT=%d", input_tile(p));
-    return write_options(p, tile, options);
+    snprintf(more, sizeof more, " -DCT=%d -DKERNEL_R=%d", tile.n_in, tile.rows);
+    return write_options(p, tile.n_out, more, options);
 }
 
 // Appends a launch whose work-groups compute rows of OT of a group's n_out channels, n_rows rows in
@@ -79,7 +89,7 @@ pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv
     plc_launch *launch = NULL;
     char options[OPTIONS_MAX];
 
-    TRY(append_rows(lower, "conv_forward", write_options(&p, "", options),
+    TRY(append_rows(lower, "conv_forward", write_options(&p, OT, "", options),
                     PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
                                 buffers->scale, buffers->shift),
                     &p, p.K, p.P, (double)p.Q * p.C * p.R * p.S, &launch));
@@ -150,7 +160,8 @@ pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor
 
     set_splits(lower, &p);
     const int n_chunks = plc_conv_parts(p.P, p.rows), n_splits = p.splits * n_chunks;
-    const int tiles = plc_conv_parts(p.K, OT) * plc_conv_parts(p.C, input_tile(&p));
+    const grad_tile tile = tile_of_gradient(&p);
+    const int tiles = plc_conv_parts(p.K, tile.n_out) * plc_conv_parts(p.C, tile.n_in);
     plc_lower_workspace(lower, (size_t)n_weights * (size_t)n_splits);
     write_weight_options(&p, options);
     TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_weight", options, &launch));
@@ -160,7 +171,7 @@ pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch,
                       (size_t)p.groups * (size_t)tiles *
-                          (size_t)(has_fixed_variant(&p) ? p.R : p.R * p.S),
+                          (size_t)(has_fixed_variant(&p) ? p.R / tile.rows : p.R * p.S),
                       (size_t)n_chunks, (size_t)p.splits);
     launch->flops = plc_conv_flops(&p);
     launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) +
