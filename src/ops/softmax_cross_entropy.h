@@ -19,7 +19,7 @@ typedef struct plc_loss {
 
 // What all gradients of a training step are multiplied with, from the loss on; the optimizer takes it out.
 // A power of two, so results differ only where a range ends. 1 where values are float. Halfs end at
-// 6e-8: there the largest gradient of an image's logits, 1 / n_images, is brought to about 8.
+// 6e-8 and 65504: the largest gradient of an image's logits, 1 / n_images, is brought to 64 or a little more.
 float plc_loss_gradient_scale(const pleach_device *device, int n_images);
 
 // labels: int32 [n_images]; metrics: plc_metric_slot rows. In training also writes the gradient of the
