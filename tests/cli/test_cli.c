@@ -81,15 +81,15 @@ static void an_unknown_device_is_answered_with_those_there_are_and_code_4(void *
 static void halfs_are_refused_where_the_device_has_none_with_code_4(void **state)
 {
     json_t *root = NULL, *device = NULL;
-    bool has_fp16 = false;
+    int has_fp16 = 0;
     size_t i = 0;
 
     (void)state;
     if (call("devices --json") == 4)
         skip();
     root = parsed_output("pleach.devices/1");
-    json_array_foreach(json_object_get(root, "devices"), i, device) if (json_is_true(
-        json_object_get(device, "chosen"))) has_fp16 =
+    json_array_foreach(json_object_get(root, "devices"), i, device) has_fp16 |=
+        json_is_true(json_object_get(device, "chosen")) &&
         json_is_true(json_object_get(device, "has_fp16"));
     json_decref(root);
     const int code = call("bench infer --model cnn5 --repeats 1 --precision half --json");
