@@ -71,7 +71,7 @@ INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t a
         if (!edge || ((uint)row < (uint)p->H && (uint)column < (uint)p->W))
 #pragma unroll
             for (int c = 0; c < n_in; c++) {
-                const real_t v = load(x.plane + c * plane_x + (row * p->W + column) * STEP);
+                const real_t v = load(x.plane + (c * plane_x + (row * p->W + column) * STEP));
 #pragma unroll
                 for (int o = 0; o < n_out; o++)
                     acc[o][c][t] = fma(d[o], v, acc[o][c][t]);

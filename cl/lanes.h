@@ -107,25 +107,11 @@ static inline void store_one(__global stored_t *base, int i, float value)
 
 typedef real_t stored_t;
 
-static inline real_t load(__global const stored_t *from)
-{
-    return *from;
-}
-
-static inline void store(__global stored_t *to, real_t value)
-{
-    *to = value;
-}
-
-static inline float load_one(__global const stored_t *base, int i)
-{
-    return ((__global const float *)base)[i];
-}
-
-static inline void store_one(__global stored_t *base, int i, float value)
-{
-    ((__global float *)base)[i] = value;
-}
+// No functions: where one is inlined may change what a compiler makes of the loop around it.
+#define load(from) (*(from))
+#define store(to, value) (*(to) = (value))
+#define load_one(base, i) (((__global const float *)(base))[i])
+#define store_one(base, i, value) (((__global float *)(base))[i] = (value))
 
 #endif
 
