@@ -19,10 +19,10 @@
 #pragma OPENCL FP_CONTRACT OFF
 
 #ifndef OT
-#define OT 4 // output channels of a tile, 1..8
+#define OT 8 // output channels of a tile, 1..8
 #endif
 #ifndef PT
-#define PT 4 // pixels of a tile, all in one row, 1..8
+#define PT 2 // pixels of a tile, all in one row, 1..8
 #endif
 #ifndef KERNEL_S
 #define KERNEL_S 0

@@ -203,6 +203,7 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     const bool has_add = step->add != PLC_NO_NODE;
     const plc_tensor add = plc_lower_value(lower, has_add ? step->add : step->output);
     plc_conv_buffers buffers = {.x = x.buffer, .y = y.buffer, .add = add.buffer, .sums = y.buffer};
+    bool winograd;
 
     plc_conv_set_x(&p, x);
     plc_conv_set_y(&p, y);
@@ -212,7 +213,8 @@ pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step)
     TRY(set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
     const double bytes = plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) +
                          plc_conv_weight_bytes(&p);
-    if (!plc_winograd_suits(lower, step->node)) {
+    TRY(plc_conv_choose(lower, step->node, p, &winograd));
+    if (!winograd) {
         TRY(plc_direct_forward(lower, p, &buffers, bytes));
         goto done;
     }
@@ -233,10 +235,10 @@ pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
     const plc_node *node = &lower->graph->nodes[step->node];
     conv_params p = make_params(lower, step->node);
     const plc_tensor x = plc_lower_value(lower, node->inputs[0]);
-    const bool winograd = plc_winograd_suits(lower, step->node);
     plc_tensor dy, dx;
-    bool accumulate, wanted;
+    bool accumulate, wanted, winograd;
 
+    TRY(plc_conv_choose(lower, step->node, p, &winograd));
     TRY(plc_mask_gradient_lower(lower, step->node));
     TRY(plc_lower_grad(lower, step->output, &dy));
     plc_conv_set_x(&p, x);

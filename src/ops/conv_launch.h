@@ -38,9 +38,15 @@ pleach_status plc_direct_grad_bias(plc_lower *lower, conv_params p, plc_tensor d
 pleach_status plc_conv_reduce_append(plc_lower *lower, const conv_params *p);
 
 // Winograd's F(4x4, 3x3), for 3x3 convolutions of stride 1. Bits differ from those of the direct
-// kernels, so whether it suits follows from what no pruning changes: the device, kernel, planes and
-// that the layer does not read the images.
+// kernels, so whether it can and whether it should be used follow from what no pruning changes: the
+// device, kernel, planes and that the layer does not read the images.
 bool plc_winograd_suits(const plc_lower *lower, int node);
+bool plc_winograd_preferred(const plc_lower *lower, const conv_params *p);
+size_t plc_winograd_filter_floats(const conv_params *p); // workspace of the transformed filters
+
+// Whether Winograd's algorithm computes the layer, in all directions: as the tuner knows, else by rule.
+pleach_status plc_conv_choose(plc_lower *lower, int node, conv_params p, bool *winograd);
+
 pleach_status plc_winograd_forward(plc_lower *lower, int node, conv_params p,
                                    const plc_conv_buffers *buffers, double bytes);
 // Parts in which conv_winograd sums each channel of y for a batch norm's statistics.

@@ -11,14 +11,16 @@ enum { TILE = 4, POINTS = 36, TAPS = 3 };
 // fastest of ten on 16 to 512 channels; in the weight gradient 4 x 4 channels, blocks of 16 x 16.
 enum { OT = 8, TT = 2, CHUNK = 4, GRAD_OT = 4, GRAD_CT = 4, GRAD_CHUNK = 8, GRAD_BLOCK = 16 };
 
-// Winograd tiles of a split of the weight gradient's sum: so many that its end goes unnoticed.
-enum { SPLIT_TILES = 64 };
+// Winograd tiles of a split of the weight gradient's sum: so many that its end goes unnoticed, or, where
+// splits would be too few for the device, so many that its end costs no more than a third.
+enum { SPLIT_TILES = 64, LEAST_SPLIT_TILES = 16, SPLITS_PER_UNIT = 2 };
 
 // Work-groups per compute unit that even out the end of a launch.
 enum { GROUPS_PER_UNIT = 4 };
 
-// The chunk of tiles and channels must stay in the cache that a CPU calls local memory.
-enum { LEAST_LOCAL_BYTES = 1 << 20 };
+// The chunk of tiles and channels must stay in the cache that a CPU calls local memory: with less than
+// the second it is not tried, with less than the first it is not expected to pay.
+enum { GOOD_LOCAL_BYTES = 1 << 20, LEAST_LOCAL_BYTES = 1 << 17 };
 
 // Floats of a cache line: matrices in scratch and in the transformed filters lie an odd number of
 // lines apart (cl/conv_winograd.cl).
@@ -43,15 +45,18 @@ bool plc_winograd_suits(const plc_lower *lower, int node)
 {
     const plc_node *n = &lower->graph->nodes[node];
     const plc_attrs *a = &n->attrs;
-    const bool is_3x3 = a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 &&
-                        a->stride[1] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1;
-    const int plane = n->shape.h * n->shape.w;
-    const int tiles = plc_conv_parts(n->shape.h, TILE) * plc_conv_parts(n->shape.w, TILE);
 
-    // In small planes most of a tile is padding: half of it must be outputs.
-    return is_3x3 && a->groups == 1 && n->inputs[0] != 0 && 2 * plane >= TILE * TILE * tiles &&
+    return a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 && a->stride[1] == 1 &&
+           a->dilation[0] == 1 && a->dilation[1] == 1 && a->groups == 1 && n->inputs[0] != 0 &&
            lower->device->vector_lanes &&
            lower->device->info->local_memory_bytes >= LEAST_LOCAL_BYTES;
+}
+
+// In small planes most of a tile is padding: half of it must be outputs.
+bool plc_winograd_preferred(const plc_lower *lower, const conv_params *p)
+{
+    return 2 * p->P * p->Q >= TILE * TILE * n_tiles(p) &&
+           lower->device->info->local_memory_bytes >= GOOD_LOCAL_BYTES;
 }
 
 static size_t scratch_bytes(const plc_lower *lower, int pixels)
@@ -78,7 +83,7 @@ static size_t fit_scratch(const plc_lower *lower, conv_params *p)
     }
 }
 
-static size_t filter_floats(const conv_params *p)
+size_t plc_winograd_filter_floats(const conv_params *p)
 {
     const int lines = plc_conv_parts(p->C * OT, LINE_FLOATS) | 1;
 
@@ -100,10 +105,10 @@ static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, 
     char options[OPTIONS_MAX];
 
     if (lower->training) {
-        plc_lower_workspace(lower, filter_floats(p));
+        plc_lower_workspace(lower, plc_winograd_filter_floats(p));
         *filters = lower->workspace;
     } else {
-        p->u_offset = plc_lower_scratch(lower, node, filter_floats(p));
+        p->u_offset = plc_lower_scratch(lower, node, plc_winograd_filter_floats(p));
         *filters = lower->scratch;
     }
     of_filters.u_offset = p->u_offset;
@@ -116,9 +121,30 @@ static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, 
     plc_launch_arg_value(launch, &of_filters, sizeof of_filters);
     plc_launch_groups(lower->device, launch, (size_t)plc_conv_parts(p->K, OT),
                       (size_t)plc_conv_parts(OT * p->C, lower->device->lanes), 1);
-    launch->bytes = plc_conv_weight_bytes(p) + (double)filter_floats(p) * sizeof(float);
+    launch->bytes =
+        plc_conv_weight_bytes(p) + (double)plc_winograd_filter_floats(p) * sizeof(float);
 done:
     return status;
+}
+
+// The fewest runs of output channels that keep all compute units busy: each transforms the input anew.
+static int count_runs(const plc_lower *lower, const conv_params *p, int chunks)
+{
+    const int units = lower->device->info->compute_units, most = plc_conv_parts(p->K, OT);
+    int runs = 1;
+
+    while (runs < most && chunks * runs % units != 0 && chunks * runs < GROUPS_PER_UNIT * units)
+        runs++;
+    return runs;
+}
+
+// The sum's splits follow from the plane, the batch and the device, never from channels.
+static int count_splits(const plc_lower *lower, int tiles)
+{
+    const int least = plc_conv_within(tiles / LEAST_SPLIT_TILES, 1,
+                                      SPLITS_PER_UNIT * lower->device->info->compute_units);
+
+    return plc_conv_within(tiles / SPLIT_TILES, least, tiles);
 }
 
 static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
@@ -130,13 +156,12 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     char options[OPTIONS_MAX];
     const size_t scratch = fit_scratch(lower, &p);
     const int chunks = plc_conv_parts(p.n_blocks * n_tiles(&p), p.tiles);
-    const int wanted = plc_conv_parts(GROUPS_PER_UNIT * lower->device->info->compute_units, chunks);
 
-    p.k_runs = plc_conv_within(wanted, 1, plc_conv_parts(p.K, OT));
+    p.k_runs = count_runs(lower, &p, chunks);
     TRY(append_filters(lower, node, &p, flip, &filters));
     write_options(options);
     TRY(plc_launch_add(lower->list, "conv_winograd", "conv_winograd", options, &launch));
-    plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,    buffers->add,
+    plc_buffer *const arguments[] = {buffers->x,     filters,        buffers->y,     buffers->add,
                                      lower->weights, buffers->scale, buffers->shift, buffers->sums};
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
         plc_launch_arg_buffer(launch, arguments[i]);
@@ -145,7 +170,7 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     plc_launch_groups(lower->device, launch, (size_t)p.k_runs, (size_t)chunks, 1);
     launch->flops = plc_conv_flops(&p);
     launch->executed_flops = executed_flops(&p, INPUT_FLOPS * p.C * p.k_runs + OUTPUT_FLOPS * p.K);
-    launch->bytes = bytes + (double)filter_floats(&p) * sizeof(float);
+    launch->bytes = bytes + (double)plc_winograd_filter_floats(&p) * sizeof(float);
 done:
     return status;
 }
@@ -168,6 +193,29 @@ pleach_status plc_winograd_grad_data(plc_lower *lower, int node, conv_params p, 
                   &(plc_conv_buffers){dy, dx, dx, lower->weights, lower->weights, dx}, bytes);
 }
 
+// Tiles and channels of a pass of the weight gradient that fit scratch: smaller blocks of weights first,
+// because these are held beside every tile.
+static size_t fit_gradient(const plc_lower *lower, conv_params *p)
+{
+    int block = GRAD_BLOCK;
+    size_t bytes;
+
+    p->tiles = plc_conv_within(GRAD_CHUNK, 1, p->n_blocks * n_tiles(p));
+    for (;;) {
+        p->k_block = plc_conv_within(block, 1, p->K);
+        p->channels = plc_conv_within(block, 1, p->C);
+        bytes = scratch_bytes(lower, p->k_block * p->tiles) +
+                scratch_bytes(lower, p->channels * p->tiles) +
+                scratch_bytes(lower, p->k_block * p->channels);
+        if (bytes <= lower->device->info->local_memory_bytes)
+            return bytes;
+        if (block > GRAD_OT)
+            block /= 2;
+        else
+            p->tiles--;
+    }
+}
+
 pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tensor x, plc_tensor dy)
 {
     pleach_status status = PLEACH_OK;
@@ -177,18 +225,9 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
     char options[OPTIONS_MAX];
     size_t scratch;
 
-    p.splits = plc_conv_within(tiles / SPLIT_TILES, 1, tiles);
+    p.splits = count_splits(lower, tiles);
     p.rows = p.P;
-    p.tiles = plc_conv_within(GRAD_CHUNK, 1, tiles);
-    p.k_block = plc_conv_within(GRAD_BLOCK, 1, p.K);
-    p.channels = plc_conv_within(GRAD_BLOCK, 1, p.C);
-    for (;; p.tiles--) {
-        scratch = scratch_bytes(lower, p.k_block * p.tiles) +
-                  scratch_bytes(lower, p.channels * p.tiles) +
-                  scratch_bytes(lower, p.k_block * p.channels);
-        if (p.tiles == 1 || scratch <= lower->device->info->local_memory_bytes)
-            break;
-    }
+    scratch = fit_gradient(lower, &p);
     plc_lower_workspace(lower, (size_t)(p.K * p.C * TAPS * TAPS) * (size_t)p.splits);
     snprintf(options, sizeof options, "-DOT=%d -DCT=%d", GRAD_OT, GRAD_CT);
     TRY(plc_launch_add(lower->list, "conv_winograd_grad_weight", "conv_winograd_grad_weight",

@@ -10,6 +10,7 @@
 #include <base/memory.h>
 #include <graph/channels.h>
 #include <kernel/kernels.h>
+#include <price/peaks.h>
 #include <prune/pruner.h>
 #include <random_graph.h>
 #include <rewrite/apply.h>
@@ -267,11 +268,13 @@ static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes, int map
     pleach_status status = PLEACH_OK;
     const pleach_device_opts opts = {.lanes = lanes, .mapping = mapping, .cache_dir = ""};
     pleach_device *device = NULL;
+    plc_peaks peaks = {0};
 
     TRY(plc_kernels_open(ctx, cl, NULL, &opts, &device));
     TRY(visit_models(device));
     TRY(visit_convs(device));
     TRY(visit_random_graphs(device));
+    TRY(plc_peaks_measure(device, &peaks));
 done:
     pleach_device_close(&device);
     return status;
