@@ -8,6 +8,7 @@
 #include <base/random.h>
 #include <exec/session.h>
 #include <half_device.h>
+#include <kernel/tuner.h>
 #include <train/optimizer.h>
 
 enum { BATCH = 21, SIDE = 16, CHANNELS = 3, CLASSES = 10, IMAGE = CHANNELS * SIDE * SIDE };
@@ -20,14 +21,19 @@ static const double gradient_error = 0.2, projection_error = 0.03;
 // Of the mean loss of the last steps, which halves and floats reach on ways of their own.
 static const double loss_error = 0.1;
 
-static pleach_device *open_device(int mapping, int precision)
+static pleach_device *open_tuned_device(int mapping, int precision, int tune)
 {
     const pleach_device_opts opts = {
-        .mapping = mapping, .lanes = 8, .precision = precision};
+        .mapping = mapping, .lanes = 8, .precision = precision, .cache_dir = "", .tune = tune};
     pleach_device *device = NULL;
 
     assert_ok(plc_open_with_halfs(ctx, &opts, &device));
     return device;
+}
+
+static pleach_device *open_device(int mapping, int precision)
+{
+    return open_tuned_device(mapping, precision, PLEACH_TUNE_OFF);
 }
 
 static pleach_session *make_session(pleach_device *device)
@@ -200,12 +206,36 @@ static void an_overflow_shows_in_the_loss(void **state)
     pleach_device_close(&device);
 }
 
+// Winograd's convolutions and direct ones are compared as the halfs that they are.
+static void the_tuner_rejects_no_kernel_for_rounding(void **state)
+{
+    pleach_device *device = open_tuned_device(PLEACH_MAPPING_VECTOR, HALF, PLEACH_TUNE_FULL);
+    pleach_session *session = make_session(device);
+    int n_changing = 0;
+
+    (void)state;
+    for (int i = 0; i < plc_tuner_count(device->tuner); i++) {
+        const plc_tuner_answer answer = plc_tuner_get(device->tuner, i);
+
+        assert_string_equal(answer.source, "measured");
+        n_changing += strcmp(answer.operation, "conv 3x3") == 0;
+        for (int j = 0; j < answer.entry->n_candidates; j++)
+            if (answer.entry->candidates[j].rejected)
+                fail_msg("%s, %s, %s: %s", answer.operation, answer.shape,
+                         answer.entry->candidates[j].name, answer.entry->candidates[j].rejected);
+    }
+    assert_true(n_changing > 0);
+    pleach_session_destroy(&session);
+    pleach_device_close(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_near_those_of_floats),
         cmocka_unit_test(the_loss_falls_as_with_floats_and_bits_repeat),
         cmocka_unit_test(values_take_half_the_memory),
+        cmocka_unit_test(the_tuner_rejects_no_kernel_for_rounding),
         cmocka_unit_test(an_overflow_shows_in_the_loss),
     };
 
