@@ -37,8 +37,8 @@ static pleach_status choose_mapping(pleach_device *device, const pleach_device_o
     return PLEACH_OK;
 }
 
-// Kernels use no more than core OpenCL for halfs, but a device that does not report the extension
-// converts them in software, which costs more than the memory saves.
+// Kernels use no more than core OpenCL for halfs. The extension is the sign that a device converts them in
+// hardware; without it nothing is known of their speed.
 static pleach_status choose_precision(pleach_device *device, const pleach_device_opts *opts)
 {
     const bool half = opts->precision == PLEACH_PRECISION_HALF;
