@@ -29,7 +29,7 @@ static inline cut_t random_cut(const augment_params *p, uint step, int n)
 // images [n_images][C][H][W] bytes; y [N/L][C][H][W][L], 0 in empty lanes; mean_std [2][C].
 // Work: a group per (tile of rows, channel, block). A lane reads its own image.
 GROUP __kernel void augment(__global const uchar *restrict images,
-                            __global const float *restrict mean_std, __global float *restrict y,
+                            __global const float *restrict mean_std, __global stored_t *restrict y,
                             const augment_params p, uint step, int train)
 {
     const int c = GRID(1), nb = GRID(2), size = p.H * p.W;
@@ -37,7 +37,7 @@ GROUP __kernel void augment(__global const uchar *restrict images,
     const float over_std = 1.0f / mean_std[p.C + c];
     const float scale = over_std * (1.0f / 255.0f), shift = -mean_std[c] * over_std;
 
-    y += VIEW(nb, p.y_planes, p.y_first, c, size) * LANES;
+    y += VIEW(nb, p.y_planes, p.y_first, c, size) * STEP;
 #ifdef LANES_IN_VECTOR
     for (int lane = 0; lane < LANES; lane++) {
 #else
@@ -56,14 +56,14 @@ GROUP __kernel void augment(__global const uchar *restrict images,
             const int from_h = h + cut.top, inside = valid && (uint)from_h < (uint)p.H;
             const int from_w = inside ? first : p.W, to_w = inside ? last : p.W;
             __global const uchar *restrict row = image + (inside ? from_h : 0) * p.W + cut.left;
-            __global float *restrict v = y + h * p.W * LANES + lane;
+            const int at = h * p.W * LANES + lane;
 
             for (int w = 0; w < from_w; w++)
-                v[w * LANES] = 0.0f;
+                store_one(y, at + w * LANES, 0.0f);
             for (int w = from_w; w < to_w; w++)
-                v[w * LANES] = fma((float)row[w * cut.step], scale, shift);
+                store_one(y, at + w * LANES, fma((float)row[w * cut.step], scale, shift));
             for (int w = to_w; w < p.W; w++)
-                v[w * LANES] = 0.0f;
+                store_one(y, at + w * LANES, 0.0f);
         }
     }
 }

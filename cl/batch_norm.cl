@@ -50,18 +50,17 @@ static inline run_t next_run(int at, int end, int size)
 // partials [C][2][n_splits][L]: sums of (x - shift) and its square, shift = the channel's first
 // value, which keeps the squares small when the mean is large.
 // Work: a group per (channel, split). Reads x once.
-GROUP __kernel void bn_statistics(__global const real_t *restrict x,
+GROUP __kernel void bn_statistics(__global const stored_t *restrict x,
                                   __global real_t *restrict partials, const batch_norm_params p)
 {
     const int c = GRID(0), split = GRID(1);
-    const float shift =
-        ((__global const float *)x)[VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES];
+    const float shift = load_one(x, VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES);
     const int end = min((split + 1) * p.run, p.n_blocks * p.size);
     real_t sum = 0.0f, squares = 0.0f;
 
     for (int at = split * p.run; at < end;) {
         const run_t run = next_run(at, end, p.size);
-        __global const real_t *restrict v =
+        __global const stored_t *restrict v =
             x + AT(VIEW(run.nb, p.x_planes, p.x_first, c, p.size) + run.i);
         const mask_t mask = lane_mask(run.nb, p.n_images);
         real_t s[UNROLL] = {0.0f}, q[UNROLL] = {0.0f};
@@ -70,12 +69,12 @@ GROUP __kernel void bn_statistics(__global const real_t *restrict x,
         for (; i + UNROLL <= run.count; i += UNROLL)
             #pragma unroll
             for (int u = 0; u < UNROLL; u++) {
-                const real_t d = v[(i + u) * STEP] - shift;
+                const real_t d = load(v + (i + u) * STEP) - shift;
                 s[u] += d;
                 q[u] = fma(d, d, q[u]);
             }
         for (; i < run.count; i++) {
-            const real_t d = v[i * STEP] - shift;
+            const real_t d = load(v + i * STEP) - shift;
             s[0] += d;
             q[0] = fma(d, d, q[0]);
         }
@@ -129,7 +128,7 @@ static inline void set_forward(__global float *coefficients, __global const floa
 // coefficients for bn_apply. x gives the shift of bn_statistics; with BN_SUMS_GIVEN it is the running
 // mean.
 // Work: a group per channel.
-GROUP __kernel void bn_finalize(__global const real_t *restrict x,
+GROUP __kernel void bn_finalize(__global const stored_t *restrict x,
                                 __global const real_t *restrict partials,
                                 __global float *restrict weights,
                                 __global const float *restrict masks,
@@ -146,7 +145,7 @@ GROUP __kernel void bn_finalize(__global const real_t *restrict x,
         const float shift =
             p.flags & BN_SUMS_GIVEN
                 ? weights[p.mean_offset + c]
-                : ((__global const float *)x)[VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES];
+                : load_one(x, VIEW(0, p.x_planes, p.x_first, c, p.size) * LANES);
         const float offset = parked_sum(scratch, 0) / n;
         const float second = parked_sum(scratch, 1) / n;
         const float mean = shift + offset;
@@ -176,22 +175,22 @@ __kernel void bn_coefficients(__global const float *restrict weights,
                     weights[p.variance_offset + c]);
 }
 
-static inline void apply_run(const bool has_add, const bool has_relu, __global const real_t *x,
-                             __global const real_t *add, __global real_t *y, int n, float scale,
+static inline void apply_run(const bool has_add, const bool has_relu, __global const stored_t *x,
+                             __global const stored_t *add, __global stored_t *y, int n, float scale,
                              float shift)
 {
     for (int i = 0; i < n; i++) {
-        real_t v = fma(x[i * STEP], (real_t)(scale), (real_t)(shift));
+        real_t v = fma(load(x + i * STEP), (real_t)(scale), (real_t)(shift));
         if (has_add)
-            v += add[i * STEP];
-        y[i * STEP] = has_relu ? relu(v) : v;
+            v += load(add + i * STEP);
+        store(y + i * STEP, has_relu ? relu(v) : v);
     }
 }
 
 // y = [relu](scale[c]*x + shift[c] [+ add]).    y may be x or add.
 // Work: a group per (pixel tile, channel tile, block).
-GROUP __kernel void bn_apply(__global const real_t *x, __global const real_t *add,
-                             __global real_t *y, __global const float *coefficients,
+GROUP __kernel void bn_apply(__global const stored_t *x, __global const stored_t *add,
+                             __global stored_t *y, __global const float *coefficients,
                              const batch_norm_params p)
 {
     const int i = GRID(0) * p.tile_pixels, n = min(p.tile_pixels, p.size - i), nb = GRID(2);
@@ -200,9 +199,9 @@ GROUP __kernel void bn_apply(__global const real_t *x, __global const real_t *ad
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
         const float scale = coefficient(coefficients, &p, BN_SCALE, c);
         const float shift = coefficient(coefficients, &p, BN_SHIFT, c);
-        __global const real_t *vx = x + AT(VIEW(nb, p.x_planes, p.x_first, c, p.size) + i);
-        __global const real_t *va = add + AT(VIEW(nb, p.add_planes, p.add_first, c, p.size) + i);
-        __global real_t *vy = y + AT(VIEW(nb, p.y_planes, p.y_first, c, p.size) + i);
+        __global const stored_t *vx = x + AT(VIEW(nb, p.x_planes, p.x_first, c, p.size) + i);
+        __global const stored_t *va = add + AT(VIEW(nb, p.add_planes, p.add_first, c, p.size) + i);
+        __global stored_t *vy = y + AT(VIEW(nb, p.y_planes, p.y_first, c, p.size) + i);
 
         switch (p.flags & (BN_ADD | BN_RELU)) {
         case 0: apply_run(false, false, vx, va, vy, n, scale, shift); break;
@@ -224,19 +223,19 @@ static inline int open_by(const batch_norm_params *p, float kept)
     return (p->flags & BN_ADD) && kept != 0.0f ? OPEN_BY_Y : OPEN_BY_X;
 }
 
-static inline real_t open_gradient(const int by, real_t dy, real_t x, __global const real_t *y,
+static inline real_t open_gradient(const int by, real_t dy, real_t x, __global const stored_t *y,
                                    float scale, float shift)
 {
     if (by == OPEN_ALWAYS)
         return dy;
-    const real_t v = by == OPEN_BY_Y ? *y : fma(x, (real_t)(scale), (real_t)(shift));
+    const real_t v = by == OPEN_BY_Y ? load(y) : fma(x, (real_t)(scale), (real_t)(shift));
     return select((real_t)(0.0f), dy, v > (real_t)(0.0f));
 }
 
 // One channel of one block.
 typedef struct {
-    __global const real_t *dy, *x, *y;
-    __global real_t *dx, *dadd;
+    __global const stored_t *dy, *x, *y;
+    __global stored_t *dx, *dadd;
 } planes_t;
 
 typedef struct {
@@ -246,15 +245,15 @@ typedef struct {
 static inline void reduce_pixel(const int by, const int dadd, planes_t v, int i, mask_t mask,
                                 reduce_t k, real_t *restrict sum, real_t *restrict sum_x)
 {
-    const real_t x = v.x[i * STEP];
-    const real_t g = open_gradient(by, v.dy[i * STEP], x, v.y + i * STEP, k.scale, k.shift);
+    const real_t x = load(v.x + i * STEP);
+    const real_t g = open_gradient(by, load(v.dy + i * STEP), x, v.y + i * STEP, k.scale, k.shift);
 
     *sum += g;
     *sum_x = fma(g, x - k.mean, *sum_x);
     if (dadd == BN_WRITE_DADD)
-        v.dadd[i * STEP] = keep(mask, g);
+        store(v.dadd + i * STEP, keep(mask, g));
     else if (dadd == BN_ACCUMULATE_DADD)
-        v.dadd[i * STEP] += keep(mask, g);
+        store(v.dadd + i * STEP, load(v.dadd + i * STEP) + keep(mask, g));
 }
 
 // Adds the sums of g and of g * (x - mean) to sums[2].
@@ -287,9 +286,10 @@ static inline void reduce_plane(const int by, int flags, planes_t v, int n, mask
 
 // partials [C][2][n_splits][L]: sums of g and g * (x - mean); and dadd (+)= g when asked.
 // Work: a group per (channel, split). Reads dy and x once, and where there is an add y.
-GROUP __kernel void bn_backward_reduce(__global const real_t *dy, __global const real_t *x,
-                                       __global const real_t *y, __global const float *coefficients,
-                                       __global real_t *dadd, __global real_t *partials,
+GROUP __kernel void bn_backward_reduce(__global const stored_t *dy, __global const stored_t *x,
+                                       __global const stored_t *y,
+                                       __global const float *coefficients,
+                                       __global stored_t *dadd, __global real_t *partials,
                                        const batch_norm_params p)
 {
     const int c = GRID(0), split = GRID(1);
@@ -363,14 +363,14 @@ static inline void backward_run(const int by, const bool accumulate, planes_t v,
 {
     for (int i = 0; i < n; i++) {
         const int at = i * STEP;
-        const real_t x = v.x[at];
-        const real_t g = open_gradient(by, v.dy[at], x, v.y + at, k.scale, k.shift);
+        const real_t x = load(v.x + at);
+        const real_t g = open_gradient(by, load(v.dy + at), x, v.y + at, k.scale, k.shift);
         const real_t dx = fma((real_t)(k.g), g, fma((real_t)(k.x), x - k.mean, (real_t)(k.one)));
 
         if (accumulate)
-            v.dx[at] += keep(mask, dx);
+            store(v.dx + at, load(v.dx + at) + keep(mask, dx));
         else
-            v.dx[at] = keep(mask, dx);
+            store(v.dx + at, keep(mask, dx));
     }
 }
 
@@ -378,9 +378,10 @@ static inline void backward_run(const int by, const bool accumulate, planes_t v,
 // Work: a group per (pixel tile, channel tile, block). Reads dy and x once.
 // With an add it reads y too, unless bn_backward_reduce left g in dadd: then dy is that dadd and
 // the flags say neither ReLU nor add.
-GROUP __kernel void bn_backward_apply(__global const real_t *dy, __global const real_t *x,
-                                      __global const real_t *y, __global const float *coefficients,
-                                      __global real_t *dx, const batch_norm_params p)
+GROUP __kernel void bn_backward_apply(__global const stored_t *dy, __global const stored_t *x,
+                                      __global const stored_t *y,
+                                      __global const float *coefficients,
+                                      __global stored_t *dx, const batch_norm_params p)
 {
     const int i = GRID(0) * p.tile_pixels, n = min(p.tile_pixels, p.size - i), nb = GRID(2);
     const int end = min((GRID(1) + 1) * p.tile_channels, p.C);

@@ -70,9 +70,9 @@ typedef struct {
 // A pixel of the row x, or +0 in the padding. Without a branch, which would cost more than the
 // selection: measured, separate bodies for tiles inside the plane are no faster and double the
 // compile time.
-static inline real_t column_of(__global const real_t *restrict x, int column, int width)
+static inline real_t column_of(__global const stored_t *restrict x, int column, int width)
 {
-    const real_t v = x[clamp(column, 0, width - 1) * STEP];
+    const real_t v = load(x + clamp(column, 0, width - 1) * STEP);
     return (uint)column < (uint)width ? v : (real_t)(0.0f);
 }
 
@@ -80,7 +80,7 @@ static inline real_t column_of(__global const real_t *restrict x, int column, in
 // constants wherever this is called. The first tap of the first pixel is column `across.first` of
 // the row x.
 INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
-                    __global const real_t *restrict x, __global const float *restrict w,
+                    __global const stored_t *restrict x, __global const float *restrict w,
                     const layer_t *layer, taps_t across)
 {
 #ifdef FIXED_TAPS
@@ -112,7 +112,7 @@ INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
 
 // One tile: n_out output channels x n_pixels pixels. x stands at the planes summed over, w at the
 // tile's weights.
-INLINE void tile(const int n_out, const int n_pixels, __global const real_t *restrict x,
+INLINE void tile(const int n_out, const int n_pixels, __global const stored_t *restrict x,
                  __global const float *restrict w, const layer_t *layer, taps_t down, taps_t across,
                  target_t target)
 {
@@ -138,7 +138,7 @@ INLINE void tile(const int n_out, const int n_pixels, __global const real_t *res
 #pragma unroll
         for (int i = 0; i < n_pixels; i++) {
             const int at = (o * layer->out_plane + i * layer->out_step) * STEP;
-            target.y[at] = finish(acc[o][i], &target, o, at);
+            store(target.y + at, finish(acc[o][i], &target, o, at));
         }
 }
 
@@ -148,7 +148,7 @@ INLINE void tile(const int n_out, const int n_pixels, __global const real_t *res
         break;
 
 // n_row pixels of an output row, for n_out output channels.
-INLINE void row(const int n_out, int n_row, __global const real_t *restrict x,
+INLINE void row(const int n_out, int n_row, __global const stored_t *restrict x,
                 __global const float *restrict w, const layer_t *layer, taps_t down, taps_t across,
                 target_t target)
 {
@@ -192,7 +192,7 @@ INLINE void row(const int n_out, int n_row, __global const real_t *restrict x,
         break;
 
 // row() for a number of output channels that is known at run time.
-static inline void row_of_any(int n_out, int n_row, __global const real_t *restrict x,
+static inline void row_of_any(int n_out, int n_row, __global const stored_t *restrict x,
                               __global const float *restrict w, const layer_t *layer, taps_t down,
                               taps_t across, target_t target)
 {
@@ -238,9 +238,9 @@ static inline void row_of_any(int n_out, int n_row, __global const real_t *restr
 // Grid: (groups * ceil(K/OT), ceil(P/rows), n_blocks) work-groups; see lanes.h for global and local
 // size. A work-group computes `rows` rows of OT channels. FLOPs 2*N*P*Q*groups*K*C*R*S; bytes: x is
 // read ceil(K/OT) times (from cache when a block's planes fit), y written once.
-GROUP __kernel void conv_forward(__global const real_t *restrict x,
-                                 __global const float *restrict w, __global real_t *y,
-                                 __global const real_t *add, __global const float *scale,
+GROUP __kernel void conv_forward(__global const stored_t *restrict x,
+                                 __global const float *restrict w, __global stored_t *y,
+                                 __global const stored_t *add, __global const float *scale,
                                  __global const float *shift, const conv_params p)
 {
     const int n_tiles = parts_of(p.K, OT), g = GRID(0) / n_tiles, nb = GRID(2);
@@ -310,8 +310,8 @@ static inline taps_t taps_of_phase(int at, int n_taps, int stride, int pad, int 
 // CONV_ADD. The pixels of a tile are `stride`
 // apart, so that all of them use the same taps and no product with an inserted zero is computed.
 // Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups.
-GROUP __kernel void conv_grad_data_strided(__global const real_t *restrict dy,
-                                           __global const float *restrict w, __global real_t *dx,
+GROUP __kernel void conv_grad_data_strided(__global const stored_t *restrict dy,
+                                           __global const float *restrict w, __global stored_t *dx,
                                            const conv_params p)
 {
     const int n_tiles = parts_of(p.C, OT), g = GRID(0) / n_tiles, nb = GRID(2);

@@ -9,8 +9,8 @@
 // and add at its first pixel too. bias, scale, shift and mask are per channel; mask lies where
 // scale would.
 typedef struct {
-    __global real_t *y;
-    __global const real_t *add;
+    __global stored_t *y;
+    __global const stored_t *add;
     __global const float *bias, *scale, *shift;
     int flags;
 } target_t;
@@ -26,7 +26,7 @@ static inline real_t finish(real_t v, const target_t *target, int channel, int a
     if ((target->flags & CONV_MASK) && target->scale[channel] == 0.0f)
         v = (real_t)(0.0f);
     if (target->flags & CONV_ADD)
-        v = v + target->add[at];
+        v = v + load(target->add + at);
     return target->flags & CONV_RELU ? relu(v) : v;
 }
 

@@ -43,14 +43,14 @@
 
 // Input that meets a pixel of dy: tap (0, 0) reads position (row, column) of the plane at `plane`.
 typedef struct {
-    __global const real_t *plane;
+    __global const stored_t *plane;
     int row, column;
 } source_t;
 
 // Written out, so that the array stays in registers with every compiler.
 #define LOAD_GRADIENT(o)                                                                           \
     if (o < n_out)                                                                                 \
-        d[o] = dy[o * plane_y];
+        d[o] = load(dy + o * plane_y);
 #define LOAD_GRADIENTS                                                                             \
     LOAD_GRADIENT(0)                                                                               \
     LOAD_GRADIENT(1)                                                                               \
@@ -59,7 +59,7 @@ typedef struct {
 
 // acc[n_out][n_in][TAPS] += dy[..][one pixel] * x[..][what its taps read].
 INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t acc[OT][CT][TAPS],
-                      __global const real_t *restrict dy, source_t x, int plane_y, int plane_x,
+                      __global const stored_t *restrict dy, source_t x, int plane_y, int plane_x,
                       const conv_params *p)
 {
     real_t d[8];
@@ -71,7 +71,7 @@ INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t a
         if (!edge || ((uint)row < (uint)p->H && (uint)column < (uint)p->W))
 #pragma unroll
             for (int c = 0; c < n_in; c++) {
-                const real_t v = x.plane[c * plane_x + (row * p->W + column) * STEP];
+                const real_t v = load(x.plane + (c * plane_x + (row * p->W + column) * STEP));
 #pragma unroll
                 for (int o = 0; o < n_out; o++)
                     acc[o][c][t] = fma(d[o], v, acc[o][c][t]);
@@ -82,7 +82,7 @@ INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t a
 // Parks the sums of one tile over image blocks [block_first, block_end) and y rows [row_first,
 // row_end), for the taps from (r, s) on.
 INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *scratch,
-                      __global const real_t *restrict dy, __global const real_t *restrict x,
+                      __global const stored_t *restrict dy, __global const stored_t *restrict x,
                       const conv_params *p, int block_first, int block_end, int row_first,
                       int row_end, int r, int s)
 {
@@ -104,7 +104,7 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
 
     for (int nb = block_end - 1; nb >= block_first; nb--) {
         for (int row = row_first; row < row_end; row++) {
-            __global const real_t *dy_row = dy + nb * p->y_planes * plane_y + row * p->Q * STEP;
+            __global const stored_t *dy_row = dy + nb * p->y_planes * plane_y + row * p->Q * STEP;
             source_t source = {x + nb * p->x_planes * plane_x,
                                row * p->stride_h - p->pad_h + r * p->dilation_h, shift};
             const bool rows_inside =
@@ -169,8 +169,8 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
 // Grid: (groups * ceil(K/OT) * ceil(C/CT) * R', ceil(P/rows), splits) work-groups, R' = R*S/TAPS. A lane sums its own images; lanes are added at the end. FLOPs
 // 2*N*P*Q*groups*K*C*R*S; bytes: dy is read R'*ceil(C/CT) times, x R'*ceil(K/OT) times, from cache
 // when a split's planes fit.
-GROUP __kernel void conv_grad_weight(__global const real_t *restrict x,
-                                     __global const real_t *restrict dy,
+GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
+                                     __global const stored_t *restrict dy,
                                      __global float *restrict partial, const conv_params p)
 {
     LANE_SCRATCH(scratch, OT * CT * TAPS);
@@ -225,7 +225,7 @@ GROUP __kernel void conv_grad_weight(__global const real_t *restrict x,
 // conv_grad_bias: db[k] += sum over n, p, q of dy[n][k][p][q].
 // dy as in conv_grad_weight; db [groups*K] at bias_offset of the gradient arena.
 // Grid: (groups * K, 1, 1) work-groups. Reads dy once.
-GROUP __kernel void conv_grad_bias(__global const real_t *restrict dy, __global float *restrict db,
+GROUP __kernel void conv_grad_bias(__global const stored_t *restrict dy, __global float *restrict db,
                                    const conv_params p)
 {
     LANE_SCRATCH(scratch, 1);
@@ -233,9 +233,9 @@ GROUP __kernel void conv_grad_bias(__global const real_t *restrict dy, __global 
     real_t acc = (real_t)(0.0f);
 
     for (int nb = p.n_blocks - 1; nb >= 0; nb--) {
-        __global const real_t *plane = dy + AT(VIEW(nb, p.y_planes, p.y_first, k, size));
+        __global const stored_t *plane = dy + AT(VIEW(nb, p.y_planes, p.y_first, k, size));
         for (int i = 0; i < size; i++)
-            acc += plane[i * STEP];
+            acc += load(plane + i * STEP);
         if (nb == p.n_blocks - 1)
             acc = keep(lane_mask(nb, p.n_images), acc);
     }

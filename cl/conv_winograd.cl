@@ -224,7 +224,7 @@ INLINE void output_tile(const bool whole, const __local scratch_t *m, int m_step
             if (whole || (i < rows && j < columns)) {
                 const int to = (i * width + j) * STEP;
                 const real_t v = finish(y[j], target, channel, to), d = v - sums->shift;
-                target->y[to] = v;
+                store(target->y + to, v);
                 sums->sum += d;
                 sums->squares = fma(d, d, sums->squares);
             }
@@ -281,8 +281,8 @@ INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, 
 // FLOPs: 36 * 2 C K a tile, and some 150 C + 130 K in the transforms. Reads x 2.25 times, u once
 // per work-group; writes y once.
 GROUP __kernel void
-conv_winograd(__global const real_t *restrict x, __global const float *restrict u,
-              __global real_t *y, __global const real_t *add, __global const float *restrict w,
+conv_winograd(__global const stored_t *restrict x, __global const float *restrict u,
+              __global stored_t *y, __global const stored_t *add, __global const float *restrict w,
               __global const float *restrict scale, __global const float *restrict shift,
               __global real_t *restrict partials, __local scratch_t *scratch, const conv_params p)
 {

@@ -21,7 +21,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 // z[36 matrices] = the transformed 4x4 tile of the plane dy at (row, column).
-INLINE void gradient_tile(const bool inside, __global const real_t *restrict dy, int row,
+INLINE void gradient_tile(const bool inside, __global const stored_t *restrict dy, int row,
                           int column, const conv_params *p, __local scratch_t *z, int z_step)
 {
     real_t columns[WINOGRAD_IN * WINOGRAD_OUT];
@@ -32,7 +32,7 @@ INLINE void gradient_tile(const bool inside, __global const real_t *restrict dy,
 #pragma unroll
         for (int i = 0; i < WINOGRAD_OUT; i++)
             if (inside || (row + i < p->P && column + j < p->Q))
-                d[i] = dy[((row + i) * p->Q + column + j) * STEP];
+                d[i] = load(dy + ((row + i) * p->Q + column + j) * STEP);
             else
                 d[i] = (real_t)(0.0f);
         winograd_gradient(d, 1, columns + j, WINOGRAD_OUT);
@@ -48,7 +48,7 @@ INLINE void gradient_tile(const bool inside, __global const real_t *restrict dy,
 }
 
 // z[36][n_channels][tiles] of the tiles from `first` on. dy stands at the first channel of block 0.
-INLINE void transform_gradient(__global const real_t *restrict dy, __local scratch_t *z, int z_step,
+INLINE void transform_gradient(__global const stored_t *restrict dy, __local scratch_t *z, int z_step,
                                int n_channels, int first, int tiles, const conv_params *p)
 {
     const place_t start = place_of(first, p);
@@ -57,7 +57,7 @@ INLINE void transform_gradient(__global const real_t *restrict dy, __local scrat
     for (int k = 0; k < n_channels; k++, dy += plane) {
         place_t place = start;
         for (int t = 0; t < tiles; t++, z += STEP, place = next_place(place, p)) {
-            __global const real_t *from = dy + place.nb * p->y_planes * plane;
+            __global const stored_t *from = dy + place.nb * p->y_planes * plane;
 
             if (place.row + WINOGRAD_OUT <= p->P && place.column + WINOGRAD_OUT <= p->Q)
                 gradient_tile(true, from, place.row, place.column, p, z, z_step);
@@ -206,8 +206,8 @@ INLINE void park_taps(SCRATCH_SPACE scratch_t *parked, const __local scratch_t *
 // run of the n_blocks * ceil(P/4) * ceil(Q/4) tiles, `tiles` at a time. Choose splits from N, P and Q
 // only: then the bits do not depend on the number of channels.
 // FLOPs: 36 * 2 K C a tile, and some 150 + 100 a tile and channel of the block in the transforms.
-GROUP __kernel void conv_winograd_grad_weight(__global const real_t *restrict x,
-                                              __global const real_t *restrict dy,
+GROUP __kernel void conv_winograd_grad_weight(__global const stored_t *restrict x,
+                                              __global const stored_t *restrict dy,
                                               __global float *restrict partial,
                                               __local scratch_t *scratch, const conv_params p)
 {

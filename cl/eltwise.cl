@@ -13,20 +13,20 @@
     AT(VIEW(GRID(2), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
 #define TILE_COUNT(p) min((p).tile_pixels, (p).C *(p).size - GRID(0) * (p).tile_pixels)
 
-static inline void forward_run(const bool add, const bool has_relu, __global const real_t *a,
-                               __global const real_t *b, __global real_t *y, int n)
+static inline void forward_run(const bool add, const bool has_relu, __global const stored_t *a,
+                               __global const stored_t *b, __global stored_t *y, int n)
 {
     for (int i = 0; i < n; i++) {
-        real_t v = a[i * STEP];
+        real_t v = load(a + i * STEP);
         if (add)
-            v += b[i * STEP];
-        y[i * STEP] = has_relu ? relu(v) : v;
+            v += load(b + i * STEP);
+        store(y + i * STEP, has_relu ? relu(v) : v);
     }
 }
 
 // y = [relu](a [+ b]).    a, b, y [N/L][C][H][W][L]; y may be a or b.
-GROUP __kernel void eltwise_forward(__global const real_t *a, __global const real_t *b,
-                                    __global real_t *y, const eltwise_params p)
+GROUP __kernel void eltwise_forward(__global const stored_t *a, __global const stored_t *b,
+                                    __global stored_t *y, const eltwise_params p)
 {
     const int n = TILE_COUNT(p);
 
@@ -42,22 +42,22 @@ GROUP __kernel void eltwise_forward(__global const real_t *a, __global const rea
 }
 
 static inline void backward_run(const bool has_relu, const bool accumulate,
-                                __global const real_t *dy, __global const real_t *y,
-                                __global real_t *dx, int n, mask_t mask)
+                                __global const stored_t *dy, __global const stored_t *y,
+                                __global stored_t *dx, int n, mask_t mask)
 {
     for (int i = 0; i < n; i++) {
-        real_t g = keep(mask, dy[i * STEP]);
+        real_t g = keep(mask, load(dy + i * STEP));
         if (has_relu)
-            g = select((real_t)(0.0f), g, y[i * STEP] > (real_t)(0.0f));
+            g = select((real_t)(0.0f), g, load(y + i * STEP) > (real_t)(0.0f));
         if (accumulate)
-            g += dx[i * STEP];
-        dx[i * STEP] = g;
+            g += load(dx + i * STEP);
+        store(dx + i * STEP, g);
     }
 }
 
 // dx (+)= dy, or dy where y > 0 (ELTWISE_RELU). dx is the view a, dy the view b; 0 in empty lanes.
-GROUP __kernel void eltwise_backward(__global const real_t *dy, __global const real_t *y,
-                                     __global real_t *dx, const eltwise_params p)
+GROUP __kernel void eltwise_backward(__global const stored_t *dy, __global const stored_t *y,
+                                     __global stored_t *dx, const eltwise_params p)
 {
     const int n = TILE_COUNT(p);
     const mask_t mask = lane_mask(GRID(2), p.n_images);
@@ -74,18 +74,18 @@ GROUP __kernel void eltwise_backward(__global const real_t *dy, __global const r
 }
 
 // y = 0.
-GROUP __kernel void fill_zero(__global real_t *y, const eltwise_params p)
+GROUP __kernel void fill_zero(__global stored_t *y, const eltwise_params p)
 {
     const int n = TILE_COUNT(p);
 
     y += TILE(p, p.y_planes, p.y_first);
     for (int i = 0; i < n; i++)
-        y[i * STEP] = 0.0f;
+        store(y + i * STEP, (real_t)(0.0f));
 }
 
 // y *= mask[c]; +0 where the mask is 0. Channels whose mask is 1 are not touched.
 // Work: a group per (tile of pixels, tile of channels, block).
-GROUP __kernel void mask_apply(__global real_t *y, __global const float *restrict masks,
+GROUP __kernel void mask_apply(__global stored_t *y, __global const float *restrict masks,
                                const eltwise_params p)
 {
     const int begin = GRID(0) * p.tile_pixels, n = min(p.tile_pixels, p.size - begin);
@@ -93,13 +93,13 @@ GROUP __kernel void mask_apply(__global real_t *y, __global const float *restric
 
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
         const float mask = masks[p.mask_offset + c];
-        __global real_t *v = y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.size) + begin);
+        __global stored_t *v = y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.size) + begin);
 
         if (mask == 0.0f)
             for (int i = 0; i < n; i++)
-                v[i * STEP] = 0.0f;
+                store(v + i * STEP, (real_t)(0.0f));
         else if (mask != 1.0f)
             for (int i = 0; i < n; i++)
-                v[i * STEP] *= mask;
+                store(v + i * STEP, load(v + i * STEP) * mask);
     }
 }

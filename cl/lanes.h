@@ -6,9 +6,12 @@
 //                    Of (a, b, c) groups: global size (a, b, c), local size (1, 1, 1).
 //   otherwise        real_t is a float: a group is LANES work-items, one image each.
 //                    Of (a, b, c) groups: global size (a * LANES, b, c), local (LANES, 1, 1).
+// Arithmetic and sums are float. What a tensor's memory holds is stored_t: real_t, or with
+// HALF_STORAGE the same lanes as halfs, rounded to the nearest even when stored (core OpenCL 1.2).
 //
-// Use: GROUP __kernel void f(__global const real_t *restrict x, ...) { ... x[AT(i)] ... } with i
-// counted in pixels ([nb][plane][h][w], see VIEW). A value that is the same for all images is a
+// Use: GROUP __kernel void f(__global const stored_t *restrict x, ...) { ... load(x + AT(i)) ... }
+// with i counted in pixels ([nb][plane][h][w], see VIEW). Partial sums and whatever else is not a
+// tensor stay pointers to real_t, read as p[AT(i)]. A value that is the same for all images is a
 // plain float: (real_t)(value) spreads it. The last block of a batch may have empty lanes. They
 // hold anything, NaN included; sums over the batch must drop them with keep(lane_mask(nb,
 // n_images), value); maps from lane to lane need not care.
@@ -57,6 +60,61 @@ typedef float scratch_t;
 
 #endif
 
+#define VECTOR_OF_(name, n) name##n
+#define VECTOR_OF(name, n) VECTOR_OF_(name, n)
+
+// Storage: load and store all lanes that a work-item holds at a pixel, load_one and store_one value
+// i of those behind one another from `base` (lane l of pixel p is value p * LANES + l).
+#ifdef HALF_STORAGE
+
+#ifdef LANES_IN_VECTOR
+typedef VECTOR_OF(ushort, LANES) stored_t;
+#define STORE_HALF_(n) vstorea_half##n##_rte
+#define STORE_HALF(n) STORE_HALF_(n)
+#else
+typedef ushort stored_t;
+#endif
+
+static inline real_t load(__global const stored_t *from)
+{
+#ifdef LANES_IN_VECTOR
+    return VECTOR_OF(vloada_half, LANES)(0, (__global const half *)from);
+#else
+    return vload_half(0, (__global const half *)from);
+#endif
+}
+
+static inline void store(__global stored_t *to, real_t value)
+{
+#ifdef LANES_IN_VECTOR
+    STORE_HALF(LANES)(value, 0, (__global half *)to);
+#else
+    vstore_half_rte(value, 0, (__global half *)to);
+#endif
+}
+
+static inline float load_one(__global const stored_t *base, int i)
+{
+    return vload_half(i, (__global const half *)base);
+}
+
+static inline void store_one(__global stored_t *base, int i, float value)
+{
+    vstore_half_rte(value, i, (__global half *)base);
+}
+
+#else
+
+typedef real_t stored_t;
+
+// No functions: where one is inlined may change what a compiler makes of the loop around it.
+#define load(from) (*(from))
+#define store(to, value) (*(to) = (value))
+#define load_one(base, i) (((__global const float *)(base))[i])
+#define store_one(base, i, value) (((__global float *)(base))[i] = (value))
+
+#endif
+
 // Position of the work-group in the grid; the same in both mappings.
 #define GRID(d) ((int)get_group_id(d))
 
@@ -73,7 +131,7 @@ static inline int parts_of(int n, int largest)
     return (n + largest - 1) / largest;
 }
 
-// Index of pixel i in a pointer to real_t.
+// Index of pixel i in a pointer to stored_t or real_t.
 #define AT(i) ((i) * STEP + LANE)
 
 // First pixel of channel c in image block nb, in a view that begins at plane `first` of a tensor
@@ -94,8 +152,6 @@ static inline real_t relu(real_t v)
 // writes lanes below `count` only; `to` stands at lane 0 of the group.
 #ifdef LANES_IN_VECTOR
 #define HELD LANES
-#define VECTOR_OF_(name, n) name##n
-#define VECTOR_OF(name, n) VECTOR_OF_(name, n)
 static inline real_t load_held(const float *from)
 {
     return VECTOR_OF(vload, LANES)(0, from);

@@ -1,7 +1,7 @@
 // loss.cl: softmax, cross entropy with label smoothing, their gradient, and the metrics of a step.
 //
 //   loss = log(sum exp x) - (1 - smoothing) x[label] - smoothing * mean(x)
-//   dx = (softmax(x) - target) / n_images
+//   dx = gradient_scale (softmax(x) - target) / n_images
 // All sums over classes ascend; the largest logit is taken off first, so that exp never overflows.
 #include "lanes.h"
 #include "loss_params.h"
@@ -29,27 +29,27 @@ static inline mask_t load_labels(__global const int *restrict labels, int nb, in
 // where the largest logit (the first of equals) is the label's.
 // Work: a group per block. Reads the logits three times (from the cache), writes dx once; empty
 // lanes of dx are 0.
-GROUP __kernel void softmax_cross_entropy(__global const real_t *restrict logits,
+GROUP __kernel void softmax_cross_entropy(__global const stored_t *restrict logits,
                                           __global const int *restrict labels,
-                                          __global real_t *restrict dx,
+                                          __global stored_t *restrict dx,
                                           __global real_t *restrict per_image, const loss_params p)
 {
     const int nb = GRID(0);
     const mask_t label = load_labels(labels, nb, p.n_images), mask = lane_mask(nb, p.n_images);
-    __global const real_t *restrict x = logits + AT(VIEW(nb, p.x_planes, p.x_first, 0, 1));
+    __global const stored_t *restrict x = logits + AT(VIEW(nb, p.x_planes, p.x_first, 0, 1));
     const real_t zero = 0.0f;
-    real_t largest = x[0], of_label = zero, sum = zero, sum_exp = zero;
+    real_t largest = load(x), of_label = zero, sum = zero, sum_exp = zero;
     mask_t first_largest = 0;
 
     for (int k = 0; k < p.K; k++) {
-        const real_t v = x[k * STEP];
+        const real_t v = load(x + k * STEP);
         first_largest = select(first_largest, (mask_t)(k), v > largest);
         largest = select(largest, v, v > largest);
         of_label = select(of_label, v, label == (mask_t)(k));
         sum += v;
     }
     for (int k = 0; k < p.K; k++)
-        sum_exp += exp(x[k * STEP] - largest);
+        sum_exp += exp(load(x + k * STEP) - largest);
 
     // Relative to the largest logit, so that nothing large cancels.
     const real_t log_sum = log(sum_exp);
@@ -59,16 +59,16 @@ GROUP __kernel void softmax_cross_entropy(__global const real_t *restrict logits
     per_image[AT(p.n_blocks + nb)] = select(zero, (real_t)(1.0f), first_largest == label);
 
     if (p.flags & LOSS_WRITE_GRADIENT) {
-        const float scale = 1.0f / (float)p.n_images;
+        const float scale = p.gradient_scale / (float)p.n_images;
         const float off = p.smoothing / (float)p.K, on = 1.0f - p.smoothing + off;
         const real_t over_sum = 1.0f / sum_exp;
 
         dx += AT(VIEW(nb, p.dx_planes, p.dx_first, 0, 1));
         for (int k = 0; k < p.K; k++) {
             const real_t target = select((real_t)(off), (real_t)(on), label == (mask_t)(k));
-            const real_t softmax = exp(x[k * STEP] - largest) * over_sum;
+            const real_t softmax = exp(load(x + k * STEP) - largest) * over_sum;
             const real_t g = keep(mask, (softmax - target) * scale);
-            dx[k * STEP] = p.flags & LOSS_ACCUMULATE ? dx[k * STEP] + g : g;
+            store(dx + k * STEP, p.flags & LOSS_ACCUMULATE ? load(dx + k * STEP) + g : g);
         }
     }
 }

@@ -16,6 +16,7 @@ typedef struct {
     int x_planes, x_first;  // logits
     int dx_planes, dx_first;
     int flags;
+    float gradient_scale; // a power of two, plc_loss_gradient_scale
     float smoothing; // target = (1 - smoothing) * one_hot + smoothing / K
 } loss_params;
 

@@ -43,32 +43,32 @@ static inline span_t windows_over(int i, int kernel_size, int stride, int pad, i
 
 // Largest value of a window, or its mean. A NaN counts as the largest: a diverging network shows.
 static inline void reduce_window(const int n_rows, const int n_columns, const bool is_max,
-                                 __global const real_t *restrict x, int width,
-                                 __global real_t *restrict y)
+                                 __global const stored_t *restrict x, int width,
+                                 __global stored_t *restrict y)
 {
     real_t sum = is_max ? -INFINITY : 0.0f;
 
     for (int r = 0; r < n_rows; r++)
         for (int s = 0; s < n_columns; s++) {
-            const real_t v = x[(r * width + s) * STEP];
+            const real_t v = load(x + (r * width + s) * STEP);
             if (is_max)
                 sum = select(v, sum, v <= sum || sum != sum);
             else
                 sum += v;
         }
-    *y = is_max ? sum : sum / (float)(n_rows * n_columns);
+    store(y, is_max ? sum : sum / (float)(n_rows * n_columns));
 }
 
-static inline void pool_forward(const bool is_max, __global const real_t *restrict x,
-                                __global real_t *restrict y, const pool_params *p)
+static inline void pool_forward(const bool is_max, __global const stored_t *restrict x,
+                                __global stored_t *restrict y, const pool_params *p)
 {
     const int end_p = min((GRID(0) + 1) * p->tile_rows, p->P), nb = GRID(2);
     const int end_c = min((GRID(1) + 1) * p->tile_channels, p->C);
 
     for (int c = GRID(1) * p->tile_channels; c < end_c; c++) {
-        __global const real_t *restrict vx =
+        __global const stored_t *restrict vx =
             x + AT(VIEW(nb, p->x_planes, p->x_first, c, p->H * p->W));
-        __global real_t *restrict vy = y + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q));
+        __global stored_t *restrict vy = y + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q));
 
         for (int i = GRID(0) * p->tile_rows; i < end_p; i++) {
             const span_t rows = window_inputs(i, p->R, p->stride_h, p->pad_h, p->H);
@@ -87,14 +87,14 @@ static inline void pool_forward(const bool is_max, __global const real_t *restri
 }
 
 // y = max over the window. Reads x R*S/stride^2 times (from the cache), writes y once.
-GROUP __kernel void max_pool_forward(__global const real_t *restrict x, __global real_t *restrict y,
+GROUP __kernel void max_pool_forward(__global const stored_t *restrict x, __global stored_t *restrict y,
                                      const pool_params p)
 {
     pool_forward(true, x, y, &p);
 }
 
 // y = mean over the pixels of the window that lie inside the image.
-GROUP __kernel void avg_pool_forward(__global const real_t *restrict x, __global real_t *restrict y,
+GROUP __kernel void avg_pool_forward(__global const stored_t *restrict x, __global stored_t *restrict y,
                                      const pool_params p)
 {
     pool_forward(false, x, y, &p);
@@ -102,36 +102,42 @@ GROUP __kernel void avg_pool_forward(__global const real_t *restrict x, __global
 
 // One channel of one block.
 typedef struct {
-    __global const real_t *x, *dy;
-    __global real_t *dx;
+    __global const stored_t *x, *dy;
+    __global stored_t *dx;
 } planes_t;
+
+static inline void add_to(__global stored_t *sum, real_t value)
+{
+    store(sum, load(sum) + value);
+}
 
 // Adds to rows [row_begin, row_end) of a window of dx what the window gives: g to the first maximum
 // of x, or to all.
 static inline void add_to_window(const int n_rows, const int n_columns, const bool is_max,
                                  planes_t window, int width, real_t g, int row_begin, int row_end)
 {
-    real_t best = is_max ? window.x[0] : (real_t)(0.0f);
+    real_t best = is_max ? load(window.x) : (real_t)(0.0f);
     mask_t where = 0;
 
     if (is_max)
         for (int r = 0; r < n_rows; r++)
             for (int s = 0; s < n_columns; s++) {
-                const real_t v = window.x[(r * width + s) * STEP];
+                const real_t v = load(window.x + (r * width + s) * STEP);
                 where = select(where, (mask_t)(r * n_columns + s), v > best);
                 best = select(best, v, v > best);
             }
     for (int r = 0; r < n_rows; r++)
         if (r >= row_begin && r < row_end)
             for (int s = 0; s < n_columns; s++)
-                window.dx[(r * width + s) * STEP] +=
-                    is_max ? select((real_t)(0.0f), g, where == (mask_t)(r * n_columns + s)) : g;
+                add_to(window.dx + (r * width + s) * STEP,
+                       is_max ? select((real_t)(0.0f), g, where == (mask_t)(r * n_columns + s))
+                              : g);
 }
 
-static inline void fill_rows(__global real_t *dx, int begin, int end, int width)
+static inline void fill_rows(__global stored_t *dx, int begin, int end, int width)
 {
     for (int i = begin * width; i < end * width; i++)
-        dx[i * STEP] = 0.0f;
+        store(dx + i * STEP, (real_t)(0.0f));
 }
 
 // Rows [begin, end) of one plane of dx.
@@ -153,7 +159,7 @@ static inline void backward_rows(const bool is_max, planes_t v, const pool_param
             const span_t columns = window_inputs(j, p->S, p->stride_w, p->pad_w, p->W);
             const int n_columns = columns.end - columns.begin;
             const int at = (rows.begin * p->W + columns.begin) * STEP;
-            const real_t dy = keep(mask, v.dy[(i * p->Q + j) * STEP]);
+            const real_t dy = keep(mask, load(v.dy + (i * p->Q + j) * STEP));
             const planes_t window = {.x = v.x + at, .dx = v.dx + at};
 
             BY_WINDOW_SIZE(add_to_window, n_rows, n_columns, is_max, window, p->W,
@@ -164,8 +170,9 @@ static inline void backward_rows(const bool is_max, planes_t v, const pool_param
     fill_rows(v.dx, filled, end, p->W);
 }
 
-static inline void pool_backward(const bool is_max, __global const real_t *restrict x,
-                                 __global const real_t *restrict dy, __global real_t *restrict dx,
+static inline void pool_backward(const bool is_max, __global const stored_t *restrict x,
+                                 __global const stored_t *restrict dy,
+                                 __global stored_t *restrict dx,
                                  const pool_params *p)
 {
     const int begin = GRID(0) * p->tile_rows, nb = GRID(2);
@@ -184,16 +191,16 @@ static inline void pool_backward(const bool is_max, __global const real_t *restr
 
 // dx (+)= dy of the windows whose first maximum, in row-major order, is this pixel. The maximum is
 // found anew from x.
-GROUP __kernel void max_pool_backward(__global const real_t *restrict x,
-                                      __global const real_t *restrict dy,
-                                      __global real_t *restrict dx, const pool_params p)
+GROUP __kernel void max_pool_backward(__global const stored_t *restrict x,
+                                      __global const stored_t *restrict dy,
+                                      __global stored_t *restrict dx, const pool_params p)
 {
     pool_backward(true, x, dy, dx, &p);
 }
 
 // dx (+)= sum over the windows over this pixel of dy / (their pixels inside the image).
-GROUP __kernel void avg_pool_backward(__global const real_t *restrict dy,
-                                      __global real_t *restrict dx, const pool_params p)
+GROUP __kernel void avg_pool_backward(__global const stored_t *restrict dy,
+                                      __global stored_t *restrict dx, const pool_params p)
 {
     pool_backward(false, dy, dy, dx, &p);
 }
@@ -202,43 +209,44 @@ GROUP __kernel void avg_pool_backward(__global const real_t *restrict dy,
 
 // y [N/L][C][1][1][L] = mean of the plane: four sums over every fourth pixel, then these in order.
 // Reads x once.
-GROUP __kernel void global_avg_pool_forward(__global const real_t *restrict x,
-                                            __global real_t *restrict y, const pool_params p)
+GROUP __kernel void global_avg_pool_forward(__global const stored_t *restrict x,
+                                            __global stored_t *restrict y, const pool_params p)
 {
     const int end = min((GRID(1) + 1) * p.tile_channels, p.C), nb = GRID(2), size = p.H * p.W;
 
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
-        __global const real_t *restrict v = x + AT(VIEW(nb, p.x_planes, p.x_first, c, size));
+        __global const stored_t *restrict v = x + AT(VIEW(nb, p.x_planes, p.x_first, c, size));
         real_t sum[UNROLL] = {0.0f};
         int i = 0;
 
         for (; i + UNROLL <= size; i += UNROLL)
             #pragma unroll
             for (int u = 0; u < UNROLL; u++)
-                sum[u] += v[(i + u) * STEP];
+                sum[u] += load(v + (i + u) * STEP);
         for (; i < size; i++)
-            sum[0] += v[i * STEP];
-        y[AT(VIEW(nb, p.y_planes, p.y_first, c, 1))] =
-            ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)size;
+            sum[0] += load(v + i * STEP);
+        store(y + AT(VIEW(nb, p.y_planes, p.y_first, c, 1)),
+              ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)size);
     }
 }
 
 // dx (+)= dy / (H*W). Writes dx once.
-GROUP __kernel void global_avg_pool_backward(__global const real_t *restrict dy,
-                                             __global real_t *restrict dx, const pool_params p)
+GROUP __kernel void global_avg_pool_backward(__global const stored_t *restrict dy,
+                                             __global stored_t *restrict dx, const pool_params p)
 {
     const int end = min((GRID(1) + 1) * p.tile_channels, p.C), nb = GRID(2), size = p.H * p.W;
     const mask_t mask = lane_mask(nb, p.n_images);
 
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
-        const real_t g = keep(mask, dy[AT(VIEW(nb, p.y_planes, p.y_first, c, 1))] / (float)size);
-        __global real_t *restrict v = dx + AT(VIEW(nb, p.dx_planes, p.dx_first, c, size));
+        const real_t g =
+            keep(mask, load(dy + AT(VIEW(nb, p.y_planes, p.y_first, c, 1))) / (float)size);
+        __global stored_t *restrict v = dx + AT(VIEW(nb, p.dx_planes, p.dx_first, c, size));
 
         if (p.flags & POOL_ACCUMULATE)
             for (int i = 0; i < size; i++)
-                v[i * STEP] += g;
+                add_to(v + i * STEP, g);
         else
             for (int i = 0; i < size; i++)
-                v[i * STEP] = g;
+                store(v + i * STEP, g);
     }
 }

@@ -41,7 +41,7 @@ static inline place_t next_place(place_t place, const conv_params *p)
 
 // v[36 matrices] = BT x B of one tile of the plane x whose first input is at (row, column). Not
 // `inside`: what lies beyond the plane is +0.
-WINOGRAD_INLINE void input_tile(const bool inside, __global const real_t *restrict x, int row,
+WINOGRAD_INLINE void input_tile(const bool inside, __global const stored_t *restrict x, int row,
                                 int column, const conv_params *p, __local scratch_t *v, int v_step)
 {
     real_t columns[WINOGRAD_POINTS];
@@ -53,7 +53,7 @@ WINOGRAD_INLINE void input_tile(const bool inside, __global const real_t *restri
         for (int i = 0; i < WINOGRAD_IN; i++) {
             const int h = row + i, w = column + j;
             if (inside || ((uint)h < (uint)p->H && (uint)w < (uint)p->W))
-                d[i] = x[(h * p->W + w) * STEP];
+                d[i] = load(x + (h * p->W + w) * STEP);
             else
                 d[i] = (real_t)(0.0f);
         }
@@ -76,7 +76,7 @@ static inline int n_tiles_of(const conv_params *p)
 
 // v[36][n_channels][tiles] of the tiles from `first` on. x stands at the first channel of block 0.
 // Empty lanes hold anything: who sums over lanes leaves them out.
-WINOGRAD_INLINE void transform_input(__global const real_t *restrict x, __local scratch_t *v,
+WINOGRAD_INLINE void transform_input(__global const stored_t *restrict x, __local scratch_t *v,
                                      int v_step, int n_channels, int first, int tiles,
                                      const conv_params *p)
 {
@@ -86,7 +86,7 @@ WINOGRAD_INLINE void transform_input(__global const real_t *restrict x, __local 
         place_t place = start;
         for (int t = 0; t < tiles; t++, v += STEP, place = next_place(place, p)) {
             const int row = place.row - p->pad_h, column = place.column - p->pad_w;
-            __global const real_t *plane = x + place.nb * p->x_planes * p->H * p->W * STEP;
+            __global const stored_t *plane = x + place.nb * p->x_planes * p->H * p->W * STEP;
 
             if (row >= 0 && column >= 0 && row + WINOGRAD_IN <= p->H &&
                 column + WINOGRAD_IN <= p->W)

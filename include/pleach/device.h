@@ -42,6 +42,7 @@ typedef void pleach_device_progress_fn(void *user, const char *what, int n_done,
 typedef struct pleach_device_opts {
     int lanes;             // images side by side: 4, 8, 16, 32 or 64
     int mapping;           // PLEACH_MAPPING_
+    int precision;         // PLEACH_PRECISION_
     bool profile;          // record the time of every kernel
     const char *cache_dir; // of kernels and tuning; NULL: $XDG_CACHE_HOME/pleach; "": no cache
     int tune;              // PLEACH_TUNE_
@@ -56,6 +57,13 @@ enum {
     PLEACH_MAPPING_WORK_ITEM, // a work-item holds one lane
 };
 
+// How values of tensors and their gradients stand in memory. Arithmetic, sums, weights, their gradients
+// and the optimizer's moments are float in both.
+enum {
+    PLEACH_PRECISION_FLOAT,
+    PLEACH_PRECISION_HALF, // half the memory and traffic; the device must report cl_khr_fp16
+};
+
 // Which of several kernels is taken where several compute the same: as the cache's tuning file and the
 // shipped defaults know it, and by measuring
 enum {
@@ -66,7 +74,8 @@ enum {
 
 // Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a
 // device's or platform's name; NULL or "" takes a GPU if there is one, else a CPU, never an emulator.
-// Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform.
+// Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform, or says that
+// the device has no half precision.
 pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,
                                  const pleach_device_opts *opts, pleach_device **device);
 void pleach_device_close(pleach_device **device);

@@ -31,6 +31,7 @@ extern "C" {
     X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \
     X(INT, flip, "flip", -1, "0|1", "TC", "random horizontal flip (-1: as the data set usually is)") \
     X(SEED, seed, "seed", 0, "N", "TC", "seed of weights, order and augmentation")                 \
+    X(TEXT, precision, "precision", "float", "float|half", "TC", "storage of values, as the device was opened") \
     X(INT, limit, "limit", 0, "N", "TC", "use only the first N training and N test images (0: all)") \
     X(INT, calibration, "calibration", 1000, "N", "TC", "training images held aside for decisions") \
     X(FLOAT, macs, "macs", 0.0, "X", "C", "keep this share of the computations")                   \
@@ -80,7 +81,7 @@ typedef void pleach_progress_fn(void *user, const pleach_progress *progress);
 
 // A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models,
 // report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
-// on from its checkpoint, with the options of its config.json. `stop` may be set from a signal handler.
+// on from its checkpoint, with the options of its config.json, on a device of the same precision. `stop` may be set from a signal handler.
 // Fails with PLEACH_EDIVERGED (last good checkpoint kept), PLEACH_EINTERRUPTED (after saving).
 typedef struct pleach_job {
     pleach_run_opts opts;

@@ -43,7 +43,8 @@ static pleach_status set_traffic(const plc_workload *workload, plc_bench_result 
     TRY(plc_profile_create(workload, false, &profile));
     r->bytes_per_step = (long long)plc_profile_total(&profile).bytes;
     r->least_bytes_per_step =
-        (long long)plc_least_step_bytes(workload->session->graph, r->batch, workload->optimizer);
+        (long long)plc_least_step_bytes(workload->session->graph, r->batch, workload->optimizer,
+                                        workload->session->device->value_bytes);
 done:
     plc_profile_finish(&profile);
     return status;

@@ -17,6 +17,7 @@ typedef struct plc_cli {
     const char *device;      // --device; NULL: PLEACH_DEVICE, then the default choice
     int lanes;               // --lanes
     int mapping;             // --mapping: PLEACH_MAPPING_
+    int precision;           // --precision: PLEACH_PRECISION_
     const char *tune;        // --tune; NULL: PLEACH_TUNE, then fast
     bool allow_broken;       // --allow-broken
     unsigned long long seed; // --seed

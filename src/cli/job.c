@@ -31,10 +31,11 @@ static const struct {
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
-// The seed is a global option.
+// The seed and the precision are global options.
 static bool is_offered(int row, char letter)
 {
-    return strchr(rows[row].commands, letter) && strcmp(rows[row].name, "seed") != 0;
+    return strchr(rows[row].commands, letter) && strcmp(rows[row].name, "seed") != 0 &&
+           strcmp(rows[row].name, "precision") != 0;
 }
 
 // "help (default 12)"; a default of nothing, or one that the help explains, is not repeated.

@@ -13,6 +13,7 @@ enum {
     KEY_DEVICE = 0x10000,
     KEY_LANES,
     KEY_MAPPING,
+    KEY_PRECISION,
     KEY_TUNE,
     KEY_ALLOW_BROKEN,
     KEY_SEED,
@@ -31,6 +32,8 @@ static const struct argp_option global_options[] = {
      "images side by side in memory: 4, 8, 16, 32 or 64 (default: by device)", 10},
     {"mapping", KEY_MAPPING, "vector|work-item", 0,
      "lanes in a vector or in work-items (default: by device)", 10},
+    {"precision", KEY_PRECISION, "float|half", 0,
+     "how values and their gradients are stored; computed is in float (default float)", 10},
     {"tune", KEY_TUNE, "off|fast|full", 0,
      "measure which kernels are the fastest: never, what is not known yet, everything (also "
      "PLEACH_TUNE; default fast)",
@@ -136,6 +139,18 @@ static pleach_status set_mapping(plc_cli *cli, const char *value)
     return plc_cli_unknown(cli, "value of --mapping", value, names, 2);
 }
 
+static pleach_status set_precision(plc_cli *cli, const char *value)
+{
+    static const char *const names[] = {"float", "half"};
+
+    for (int i = 0; i < 2; i++)
+        if (strcmp(value, names[i]) == 0) {
+            cli->precision = i ? PLEACH_PRECISION_HALF : PLEACH_PRECISION_FLOAT;
+            return PLEACH_OK;
+        }
+    return plc_cli_unknown(cli, "value of --precision", value, names, 2);
+}
+
 static pleach_status set_lanes(plc_cli *cli, const char *value)
 {
     pleach_status status = PLEACH_OK;
@@ -168,6 +183,9 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         break;
     case KEY_MAPPING:
         p->status = set_mapping(cli, value);
+        break;
+    case KEY_PRECISION:
+        p->status = set_precision(cli, value);
         break;
     case KEY_TUNE:
         cli->tune = value;

@@ -25,6 +25,7 @@ pleach_status plc_cli_device_opts(plc_cli *cli, pleach_device_opts *opts)
 {
     *opts = (pleach_device_opts){.lanes = cli->lanes,
                                  .mapping = cli->mapping,
+                                 .precision = cli->precision,
                                  .allow_broken = cli->allow_broken,
                                  .progress = plc_progress_show_device,
                                  .user = &cli->progress};
@@ -44,7 +45,7 @@ pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **de
     plc_progress_clear(&cli->progress);
     fprintf(stderr, "device %d:%d %s (%s, driver %s), %d lanes, %s\n", info->platform, info->index,
             info->name, info->platform_name, info->driver_version, (*device)->lanes,
-            (*device)->vector_lanes ? "vector" : "work-item");
+            plc_device_layout_name(*device));
 done:
     return status;
 }
@@ -55,7 +56,7 @@ json_t *plc_cli_device_json(const pleach_device *device)
 
     return json_pack("{s: s, s: s, s: s, s: i, s: s}", "name", info->name, "platform",
                      info->platform_name, "driver", info->driver_version, "lanes", device->lanes,
-                     "mapping", device->vector_lanes ? "vector" : "work-item");
+                     "mapping", plc_device_layout_name(device));
 }
 
 pleach_status plc_cli_print(plc_cli *cli, const plc_text *text)

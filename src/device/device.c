@@ -5,6 +5,7 @@
 #include <string.h>
 #include <base/memory.h>
 
+enum { FLOAT_BYTES = 4, HALF_BYTES = 2 };
 enum { GPU_LANES = 32, LEAST_CPU_LANES = 4, MOST_CPU_LANES = 16 };
 
 // OpenCL's largest type, long16, to which every device aligns; the least allocation of its profiles.
@@ -68,6 +69,21 @@ static pleach_status check_facts(pleach_ctx *ctx, pleach_device_info *info)
     return PLEACH_OK;
 }
 
+// Kernels use no more than core OpenCL for halfs. The extension is the sign that a device converts them in
+// hardware; without it nothing is known of their speed.
+static pleach_status choose_precision(pleach_device *device, const pleach_device_opts *opts)
+{
+    const bool half = opts->precision == PLEACH_PRECISION_HALF;
+
+    if (half && !device->info->has_fp16)
+        return plc_fail(device->ctx, PLEACH_EDEVICE,
+                        "'%s' has no half precision (cl_khr_fp16); use --precision float, or "
+                        "another --device (`pleach devices` lists them)",
+                        device->info->name);
+    device->value_bytes = half ? HALF_BYTES : FLOAT_BYTES;
+    return PLEACH_OK;
+}
+
 pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                    const pleach_device_opts *opts, pleach_device **out)
 {
@@ -93,6 +109,7 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->info = &device->table->list.items[row];
     TRY(check_facts(ctx, device->info));
     TRY(plc_device_choose_lanes(ctx, device->info, opts, &device->lanes, &device->vector_lanes));
+    TRY(choose_precision(device, opts));
 
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)device->platform, 0};
@@ -121,6 +138,15 @@ void plc_device_close_base(pleach_device **device)
     plc_device_table_destroy(&d->table);
     free(d);
     *device = NULL;
+}
+
+const char *plc_device_layout_name(const pleach_device *device)
+{
+    const bool half = device->value_bytes == HALF_BYTES;
+
+    if (device->vector_lanes)
+        return half ? "vector, half" : "vector";
+    return half ? "work-item, half" : "work-item";
 }
 
 void plc_device_tell(const pleach_device *device, const char *what, int n_done, int n)

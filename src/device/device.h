@@ -19,6 +19,7 @@ struct pleach_device {
     pleach_device_info *info; // one of table
     int lanes;                // L of the layout [N/L][C][H][W][L]
     bool vector_lanes;        // a work-item holds all lanes
+    int value_bytes;          // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
     bool profile;
     bool allow_broken;        // goes on when the self-test fails
     unsigned tested;          // a bit per part of the self-test that is settled (exec/self_test.h)
@@ -39,6 +40,9 @@ pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info 
 pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                    const pleach_device_opts *opts, pleach_device **device);
 void plc_device_close_base(pleach_device **device);
+
+// "vector", "work-item", and "vector, half", "work-item, half" with PLEACH_PRECISION_HALF: static.
+const char *plc_device_layout_name(const pleach_device *device);
 
 // Tells opts.progress, if there is one.
 void plc_device_tell(const pleach_device *device, const char *what, int n_done, int n);

@@ -142,7 +142,7 @@ done:
 
 static size_t lanes_bytes(const pleach_session *s)
 {
-    return (size_t)s->n_blocks * (size_t)s->device->lanes * sizeof(float);
+    return (size_t)s->n_blocks * (size_t)s->device->lanes * (size_t)s->device->value_bytes;
 }
 
 pleach_status plc_session_lower_training(pleach_session *s)
@@ -237,10 +237,10 @@ done:
     return status;
 }
 
-// A buffer must fit one allocation, and kernels index its floats with an int.
+// A buffer must fit one allocation, and kernels index its values with an int.
 static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buffer, size_t slab)
 {
-    const size_t indexed = (size_t)INT_MAX * sizeof(float);
+    const size_t indexed = (size_t)INT_MAX * (size_t)s->device->value_bytes;
     const size_t most = slab < indexed ? slab : indexed;
 
     if (buffer->bytes <= most)

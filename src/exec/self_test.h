@@ -12,7 +12,8 @@
 
 // Runs `part` unless it has passed before: in this process, or by the file. Fails with PLEACH_EDEVICE
 // (what was computed, the first wrong value, what was expected, what to do); other failures are those
-// of the calls. With device->allow_broken both become warnings, except PLEACH_ENOMEM. Blocks.
+// of the calls. With device->allow_broken both become warnings, except PLEACH_ENOMEM. Blocks. Says
+// nothing of half storage, for which there are no known answers: the device is tested when it runs floats.
 pleach_status plc_self_test_require(pleach_device *device, plc_self_test_part part);
 
 // Runs every part, known or not, and keeps the results. *result: what the file holds now, also without a

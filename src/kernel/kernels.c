@@ -154,8 +154,9 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     cl_int error = CL_SUCCESS;
 
     snprintf(name, sizeof name, "%s.cl", file);
-    snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -DLANES=%d %s%s", device->lanes,
-             device->vector_lanes ? "-DLANES_IN_VECTOR " : "", options);
+    snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -DLANES=%d %s%s%s", device->lanes,
+             device->vector_lanes ? "-DLANES_IN_VECTOR " : "",
+             device->value_bytes < (int)sizeof(float) ? "-DHALF_STORAGE " : "", options);
     TRY(plc_source_expand(device->ctx, name, &source));
     plc_cache_key(device, source, all_options, key);
     if (kernels->cache_folder) {

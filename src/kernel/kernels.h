@@ -26,7 +26,7 @@ plc_build_counts plc_kernels_counts(const pleach_device *device);
 const char *plc_kernels_folder(const pleach_device *device);
 
 // Appends a launch of a new kernel object of program `file` ("conv": cl/conv.cl) built with `options`
-// ("-DOT=4 -DPT=4"). LANES and LANES_IN_VECTOR are added. A program is built once per options, then
+// ("-DOT=4 -DPT=4"). LANES, LANES_IN_VECTOR and HALF_STORAGE are added. A program is built once per options, then
 // comes from the cache. `kernel` is a static string.
 // Fails with PLEACH_EBUILD: the compiler's log and the numbered source line.
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,

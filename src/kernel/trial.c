@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
+#include <base/half.h>
 #include <base/memory.h>
 #include <base/random.h>
 
@@ -16,6 +17,8 @@ enum {
 
 // Another candidate than 0 must save this share of its time: less is noise.
 static const double least_gain = 0.03;
+// Two halfs that were rounded from nearly the same value differ by one unit in the last place.
+static const double half_tolerance = 0x1p-10;
 static const unsigned long long pattern_seed = 20;
 
 typedef struct candidate {
@@ -42,6 +45,27 @@ static size_t result_floats(const trial *t)
     return t->problem->buffer_floats[t->problem->result];
 }
 
+// Of the result, whatever they are.
+typedef struct results {
+    const void *values;
+    size_t n;
+    bool halfs;
+} results;
+
+static results results_of(const trial *t, const float *buffer)
+{
+    const bool halfs =
+        t->problem->result_is_tensor && t->device->value_bytes < (int)sizeof *buffer;
+
+    return (results){buffer, result_floats(t) * (halfs ? 2 : 1), halfs};
+}
+
+static double result_at(results r, size_t i)
+{
+    return (double)(r.halfs ? plc_half_to_float(((const uint16_t *)r.values)[i])
+                            : ((const float *)r.values)[i]);
+}
+
 static pleach_status make_pattern(trial *t)
 {
     pleach_status status = PLEACH_OK;
@@ -56,7 +80,7 @@ static pleach_status make_pattern(trial *t)
     plc_random_fill_uniform(pattern_seed, PLC_STREAM_TEST, 0, -1.0f, 1.0f, t->pattern, drawn);
     // Neither tiny nor huge: products of many stay normal numbers, which run at full speed.
     for (size_t i = 0; i < drawn; i++)
-        t->pattern[i] += copysignf(0.5f, t->pattern[i]);
+        t->pattern[i] = plc_float_of_halfs(t->pattern[i] + copysignf(0.5f, t->pattern[i]));
     for (size_t i = drawn; i < n; i++)
         t->pattern[i] = t->pattern[i - PATTERN_FLOATS];
 done:
@@ -143,17 +167,20 @@ done:
 static pleach_status compare(const trial *t, char **rejected)
 {
     pleach_status status = PLEACH_OK;
-    const size_t n = result_floats(t);
+    const results wanted_ones = results_of(t, t->wanted), got_ones = results_of(t, t->got);
+    const size_t n = wanted_ones.n, bytes = result_floats(t) * sizeof *t->got / n;
+    const double tolerance = t->problem->tolerance + (wanted_ones.halfs ? half_tolerance : 0);
     double squares = 0.0;
     char reason[PLC_TUNING_MAX_TEXT];
 
     for (size_t i = 0; i < n; i++)
-        squares += (double)t->wanted[i] * (double)t->wanted[i];
+        squares += pow(result_at(wanted_ones, i), 2);
     const double scale = sqrt(squares / (double)n);
     for (size_t i = 0; i < n; i++) {
-        const double wanted = (double)t->wanted[i], got = (double)t->got[i];
-        const double allowed = t->problem->tolerance * fmax(fabs(wanted), scale);
-        if (memcmp(&t->wanted[i], &t->got[i], sizeof(float)) == 0 ||
+        const double wanted = result_at(wanted_ones, i), got = result_at(got_ones, i);
+        const double allowed = tolerance * fmax(fabs(wanted), scale);
+        if (memcmp((const char *)t->wanted + i * bytes, (const char *)t->got + i * bytes, bytes) ==
+                0 ||
             (t->problem->changes_bits && fabs(got - wanted) <= allowed))
             continue;
         snprintf(reason, sizeof reason, "wrong result: %.7g instead of %.7g at %zu of %zu", got,

@@ -8,8 +8,7 @@
 
 void plc_tuning_mapping(const pleach_device *device, char text[PLC_FORMAT_MAX])
 {
-    snprintf(text, PLC_FORMAT_MAX, "%s %d", device->vector_lanes ? "vector" : "work-item",
-             device->lanes);
+    snprintf(text, PLC_FORMAT_MAX, "%s %d", plc_device_layout_name(device), device->lanes);
 }
 
 plc_tuning_entry *plc_tuning_find(const plc_tuning *tuning, const char *operation,

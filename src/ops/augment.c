@@ -35,7 +35,7 @@ pleach_status plc_augment_lower(plc_lower *lower, plc_buffer *images, plc_buffer
     plc_launch_groups(lower->device, launch, tile.n_item_tiles, (size_t)p.C,
                       (size_t)lower->n_blocks);
     plc_launch_set_shape(launch, "%dx%dx%d", p.C, p.H, p.W);
-    launch->bytes = plc_tensor_bytes(lower, y) * (1 + 1.0 / sizeof(float));
+    launch->bytes = plc_tensor_bytes(lower, y) * (1 + 1.0 / lower->device->value_bytes);
 done:
     return status;
 }

@@ -23,7 +23,8 @@ bool plc_channel_lanes_suit(const pleach_device *device, const pleach_graph *gra
 {
     const plc_shape out = graph->nodes[graph->n_nodes - 1].shape;
 
-    if (!device->vector_lanes || n_images >= device->lanes || out.h * out.w > 1)
+    if (!device->vector_lanes || device->value_bytes != sizeof(float) ||
+        n_images >= device->lanes || out.h * out.w > 1)
         return false;
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct op *op = graph->nodes[i].op;

@@ -40,10 +40,13 @@ static pleach_status append_way(plc_launch_list *list, const void *user, int can
                                           : plc_direct_forward(&lower, t->p, &views, 0);
 }
 
+// Memory of a tensor in floats: lanes are at least two, so halfs fill whole ones.
 static size_t tensor_floats(const trial *t, int channels, int height, int width)
 {
-    return (size_t)t->p.n_blocks * (size_t)t->lower->device->lanes * (size_t)channels *
-           (size_t)height * (size_t)width;
+    const pleach_device *device = t->lower->device;
+
+    return (size_t)t->p.n_blocks * (size_t)device->lanes * (size_t)channels * (size_t)height *
+           (size_t)width * (size_t)device->value_bytes / sizeof(float);
 }
 
 // The layer alone: its tensors are whole buffers, its weights begin the arena.
@@ -84,6 +87,7 @@ pleach_status plc_conv_choose(plc_lower *lower, int node, conv_params p, bool *w
                           [WORKSPACE] = plc_winograd_filter_floats(&p)},
         .n_buffers = N_BUFFERS,
         .result = Y,
+        .result_is_tensor = true,
         .changes_bits = true,
         .tolerance = TOLERANCE,
     };

@@ -126,6 +126,6 @@ double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor)
 {
     const int n = lower->channel_lanes ? lower->n_images : lower->n_blocks * lower->device->lanes;
 
-    return (double)n * tensor.shape.c * tensor.shape.h *
-           tensor.shape.w * sizeof(float);
+    return (double)n * tensor.shape.c * tensor.shape.h * tensor.shape.w *
+           lower->device->value_bytes;
 }

@@ -42,7 +42,7 @@ long long pleach_graph_params(const pleach_graph *graph)
     return plc_graph_cost(graph).params;
 }
 
-double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains)
+double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains, int value_bytes)
 {
     enum { UPDATE_PASSES = 5 }; // weights and moments read and written, gradients read
     double bytes = 0;
@@ -50,7 +50,8 @@ double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains)
     for (int i = 0; i < graph->n_nodes; i++) {
         const plc_cost cost = plc_node_cost(graph, i);
         const double weights = (double)cost.params * sizeof(float);
-        const double pass = batch * ((double)cost.bytes - weights) + weights;
+        const double values = ((double)cost.bytes - weights) / sizeof(float);
+        const double pass = batch * values * value_bytes + weights;
         const bool has_data_gradient = graph->nodes[i].n_inputs && graph->nodes[i].inputs[0] != 0;
 
         if (cost.macs == 0)

@@ -16,8 +16,8 @@ plc_cost plc_graph_cost(const pleach_graph *graph);
 // touched memory: each of their operands read and each result written once, forward and, in
 // training, for the data gradient (but that of the images), the weight gradient, and the update
 // with one moment. The kernels between (batch norm, ReLU, additions, pools) would have to be fused
-// into these.
-double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains);
+// into these. value_bytes: of a tensor's value in memory.
+double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains, int value_bytes);
 
 // Cost of each node into a new array of graph->n_nodes that the caller owns.
 pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table);

@@ -128,8 +128,7 @@ static pleach_status describe_run(plc_run *run)
     TRY(plc_strdup(run->ctx, info->platform_name, &report->device.platform));
     TRY(plc_strdup(run->ctx, info->driver_version, &report->device.driver));
     report->device.lanes = run->device->lanes;
-    TRY(plc_strdup(run->ctx, run->device->vector_lanes ? "vector" : "work-item",
-                   &report->device.mapping));
+    TRY(plc_strdup(run->ctx, plc_device_layout_name(run->device), &report->device.mapping));
 done:
     return status;
 }
@@ -171,6 +170,22 @@ done:
     return status;
 }
 
+// A run records how its device stores values, and goes on only on one that stores them so.
+static pleach_status take_precision(plc_run *run)
+{
+    const char *precision =
+        run->device->value_bytes < (int)sizeof(float) ? "half" : "float";
+
+    if (!run->job->resume)
+        run->opts.precision = precision;
+    if (strcmp(run->opts.precision, precision) == 0)
+        return PLEACH_OK;
+    return plc_fail(run->ctx, PLEACH_EUSAGE,
+                    "'%s' was run with --precision %s and the device is open with %s; resume it "
+                    "with --precision %s",
+                    run->job->resume, run->opts.precision, precision, run->opts.precision);
+}
+
 // Options from the job, or from the directory that it resumes.
 static pleach_status take_options(plc_run *run)
 {
@@ -182,6 +197,7 @@ static pleach_status take_options(plc_run *run)
         TRY(plc_directory_open(run->ctx, job->resume, &run->config, &run->directory));
         TRY(plc_options_from_json(run->ctx, run->config, &run->opts));
     }
+    TRY(take_precision(run));
     TRY(plc_options_check(run->ctx, &run->opts, run->compress));
     if (!job->resume) {
         TRY(plc_directory_check_free(run->ctx, run->opts.out));

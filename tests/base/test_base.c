@@ -16,6 +16,7 @@
 
 #include <base/clock.h>
 #include <base/file.h>
+#include <base/half.h>
 #include <base/hash.h>
 #include <base/memory.h>
 #include <base/random.h>
@@ -344,6 +345,58 @@ static void hash_is_xxh3_of_128_bits(void **state)
     assert_string_equal(hex, "99aa06d3014798d86001c324468d497f");
 }
 
+static void every_half_survives_the_way_through_float(void **state)
+{
+    (void)state;
+    for (unsigned bits = 0; bits <= 0xffff; bits++) {
+        const float value = plc_half_to_float((uint16_t)bits);
+
+        if (isnan(value))
+            assert_true(isnan(plc_half_to_float(plc_half_from_float(value))));
+        else
+            assert_int_equal(plc_half_from_float(value), bits);
+    }
+    assert_true(plc_half_to_float(0x3c00) == 1.0f && plc_half_to_float(0xc000) == -2.0f);
+    assert_true(plc_half_to_float(0x0001) == 0x1p-24f && plc_half_to_float(0x7bff) == 65504.0f);
+    assert_true(isinf(plc_half_to_float(0x7c00)) && isnan(plc_half_to_float(0x7c01)));
+}
+
+static void halfs_are_rounded_to_the_nearest_and_ties_to_even(void **state)
+{
+    (void)state;
+    // All positive finite halfs: what lies just below, at and above the middle to the next one.
+    for (unsigned bits = 0; bits < 0x7bff; bits++) {
+        const float low = plc_half_to_float((uint16_t)bits);
+        const float high = plc_half_to_float((uint16_t)(bits + 1));
+        const float middle = low + (high - low) / 2;
+
+        assert_int_equal(plc_half_from_float(middle), bits + (bits & 1));
+        assert_int_equal(plc_half_from_float(nextafterf(middle, 0)), bits);
+        assert_int_equal(plc_half_from_float(nextafterf(-middle, -INFINITY)), 0x8000 | (bits + 1));
+    }
+    assert_int_equal(plc_half_from_float(65519.996f), 0x7bff);
+    assert_int_equal(plc_half_from_float(65520.0f), 0x7c00);
+    assert_int_equal(plc_half_from_float(-INFINITY), 0xfc00);
+    assert_int_equal(plc_half_from_float(1e30f), 0x7c00);
+    assert_int_equal(plc_half_from_float(1e-30f), 0);
+}
+
+static void a_float_of_halfs_is_near_and_so_are_its_halfs(void **state)
+{
+    (void)state;
+    for (float value = 0.5f; value < 1.5f; value += 0.01f) {
+        const float made = plc_float_of_halfs(-value);
+        uint16_t halfs[2];
+
+        memcpy(halfs, &made, sizeof halfs);
+        assert_true(fabsf(made + value) < 0.01f);
+        for (int i = 0; i < 2; i++) {
+            const float half = fabsf(plc_half_to_float(halfs[i]));
+            assert_true(half >= 0.5f && half < 2.0f);
+        }
+    }
+}
+
 static void clock_does_not_go_back(void **state)
 {
     double before = plc_clock_seconds();
@@ -529,6 +582,9 @@ int main(void)
         cmocka_unit_test(numbers_for_people_are_short),
         cmocka_unit_test(durations_for_people_are_short),
         cmocka_unit_test(hash_is_xxh3_of_128_bits),
+        cmocka_unit_test(every_half_survives_the_way_through_float),
+        cmocka_unit_test(halfs_are_rounded_to_the_nearest_and_ties_to_even),
+        cmocka_unit_test(a_float_of_halfs_is_near_and_so_are_its_halfs),
         cmocka_unit_test(clock_does_not_go_back),
         cmocka_unit_test(a_file_is_written_whole_and_read_back),
         cmocka_unit_test(an_uncommitted_file_leaves_the_old_content_and_no_trace),

@@ -9,6 +9,7 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
         {"trian", "unknown command 'trian'; did you mean 'train'?"},
         {"xyzzy", "unknown command 'xyzzy'; see"},
         {"bench train --tune fsat", "unknown value of --tune 'fsat'; did you mean 'fast'?"},
+        {"devices --precision haf", "unknown value of --precision 'haf'; did you mean 'half'?"},
         {"", "no command"},
         {"train --epchs 3", "unknown option '--epchs'; did you mean '--epochs'?"},
         {"train --model resnet20 --epochs", "'--epochs' needs a value"},
@@ -75,6 +76,31 @@ static void an_unknown_device_is_answered_with_those_there_are_and_code_4(void *
     (void)state;
     assert_int_equal(call("--device nosuchdevice bench infer --model cnn5"), 4);
     assert_non_null(strstr(err, "nosuchdevice"));
+}
+
+static void halfs_are_refused_where_the_device_has_none_with_code_4(void **state)
+{
+    json_t *root = NULL, *device = NULL;
+    int has_fp16 = 0;
+    size_t i = 0;
+
+    (void)state;
+    if (call("devices --json") == 4)
+        skip();
+    root = parsed_output("pleach.devices/1");
+    json_array_foreach(json_object_get(root, "devices"), i, device) has_fp16 |=
+        json_is_true(json_object_get(device, "chosen")) &&
+        json_is_true(json_object_get(device, "has_fp16"));
+    json_decref(root);
+    const int code = call("bench infer --model cnn5 --repeats 1 --precision half --json");
+    if (has_fp16) {
+        assert_int_equal(code, 0);
+        assert_non_null(strstr(out, ", half\""));
+        return;
+    }
+    assert_int_equal(code, 4);
+    assert_non_null(strstr(err, "cl_khr_fp16"));
+    assert_non_null(strstr(err, "--precision float"));
 }
 
 static void every_command_has_help_on_stdout(void **state)
@@ -170,6 +196,7 @@ int main(void)
         cmocka_unit_test(wrong_words_are_answered_with_the_nearest_and_code_2),
         cmocka_unit_test(bad_input_is_named_with_code_3),
         cmocka_unit_test(an_unknown_device_is_answered_with_those_there_are_and_code_4),
+        cmocka_unit_test(halfs_are_refused_where_the_device_has_none_with_code_4),
         cmocka_unit_test(every_command_has_help_on_stdout),
         cmocka_unit_test(inspect_counts_resnet20_without_a_device),
         cmocka_unit_test(devices_are_listed_as_json_and_one_is_chosen),

@@ -19,6 +19,7 @@
 #include <rewrite/fold.h>
 #include <train/optimizer.h>
 #include <evaluate.h>
+#include <half_device.h>
 #include <random_graph.h>
 
 enum { N_GRAPHS = 24, BATCH = 5 };
@@ -26,6 +27,7 @@ enum { N_GRAPHS = 24, BATCH = 5 };
 typedef struct devices {
     pleach_ctx *ctx;
     pleach_device *vector, *few_lanes, *work_item; // few_lanes: less than BATCH
+    pleach_device *half_vector, *half_work_item;
 } devices;
 
 #define CHECK(call)                                                                                \
@@ -41,12 +43,17 @@ static int open_devices(void **state)
     const pleach_device_opts few_lanes = {.mapping = PLEACH_MAPPING_VECTOR, .lanes = 4};
     const pleach_device_opts work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM, .lanes = 8};
 
+    pleach_device_opts half_vector = vector, half_work_item = work_item;
+
+    half_vector.precision = half_work_item.precision = PLEACH_PRECISION_HALF;
     *state = d;
     if (d == NULL || pleach_ctx_create(&d->ctx) != PLEACH_OK)
         return -1;
     if (pleach_device_open(d->ctx, NULL, &vector, &d->vector) != PLEACH_OK ||
         pleach_device_open(d->ctx, NULL, &few_lanes, &d->few_lanes) != PLEACH_OK ||
-        pleach_device_open(d->ctx, NULL, &work_item, &d->work_item) != PLEACH_OK) {
+        pleach_device_open(d->ctx, NULL, &work_item, &d->work_item) != PLEACH_OK ||
+        plc_open_with_halfs(d->ctx, &half_vector, &d->half_vector) != PLEACH_OK ||
+        plc_open_with_halfs(d->ctx, &half_work_item, &d->half_work_item) != PLEACH_OK) {
         print_error("%s\n", pleach_error(d->ctx));
         return -1;
     }
@@ -60,6 +67,8 @@ static int close_devices(void **state)
     pleach_device_close(&d->vector);
     pleach_device_close(&d->few_lanes);
     pleach_device_close(&d->work_item);
+    pleach_device_close(&d->half_vector);
+    pleach_device_close(&d->half_work_item);
     pleach_ctx_destroy(&d->ctx);
     free(d);
     return 0;
@@ -177,6 +186,14 @@ static void masked_network_gives_the_same_bits_as_compacted(void **state)
 
     for (unsigned seed = 0; seed < N_GRAPHS; seed++)
         compare_masked_compacted(device_of(d, seed), seed);
+}
+
+static void masked_network_gives_the_same_bits_with_halfs(void **state)
+{
+    const devices *d = *state;
+
+    for (unsigned seed = 0; seed < N_GRAPHS; seed++)
+        compare_masked_compacted(seed % 3 == 2 ? d->half_work_item : d->half_vector, seed);
 }
 
 static void inference_agrees_with_double_precision(void **state)
@@ -593,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(masked_network_gives_the_same_bits_as_compacted),
+        cmocka_unit_test(masked_network_gives_the_same_bits_with_halfs),
         cmocka_unit_test(inference_agrees_with_double_precision),
         cmocka_unit_test(gradients_are_the_slope_of_the_loss),
         cmocka_unit_test(same_seed_gives_the_same_bits),

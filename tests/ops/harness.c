@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <base/half.h>
 #include <base/memory.h>
 #include <base/random.h>
+#include <half_device.h>
 
 enum { DRAW_PLANES = 1000, DRAW_FIRST = 2000, DRAW_MASK = 3000, SPARE_PLANES_MAX = 2 };
 
-// Written to planes outside a view: a NaN whose bits nothing computes.
-static const unsigned CANARY = 0x7fc0beefu;
+// Written to planes outside a view: a NaN whose bits nothing computes. Its first two bytes are one as a
+// half.
+static const unsigned CANARY = 0x7fc07eefu;
 
 static void *take(size_t count, size_t size)
 {
@@ -30,6 +33,8 @@ int plc_harness_open_devices(void **state)
         {.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
         {.lanes = 8, .mapping = PLEACH_MAPPING_WORK_ITEM},
         {.lanes = 32, .mapping = PLEACH_MAPPING_WORK_ITEM},
+        {.lanes = 16, .mapping = PLEACH_MAPPING_VECTOR, .precision = PLEACH_PRECISION_HALF},
+        {.lanes = 8, .mapping = PLEACH_MAPPING_WORK_ITEM, .precision = PLEACH_PRECISION_HALF},
     };
     plc_harness_devices *devices = calloc(1, sizeof *devices);
 
@@ -39,7 +44,7 @@ int plc_harness_open_devices(void **state)
     for (int i = 0; i < PLC_HARNESS_DEVICES; i++) {
         pleach_device_opts with_cache = opts[i];
         with_cache.cache_dir = "";
-        if (pleach_device_open(devices->ctx, NULL, &with_cache, &devices->items[i]) != PLEACH_OK) {
+        if (plc_open_with_halfs(devices->ctx, &with_cache, &devices->items[i]) != PLEACH_OK) {
             fprintf(stderr, "%s\n", pleach_error(devices->ctx));
             return 1;
         }
@@ -97,12 +102,64 @@ size_t plc_harness_value_size(const plc_harness *h, int node)
     return (size_t)h->opts.n_images * (size_t)plc_harness_image_size(h, node);
 }
 
-static plc_buffer *make_buffer(plc_harness *h, const char *name, size_t floats)
+static size_t value_bytes(const plc_harness *h)
+{
+    return (size_t)h->opts.device->value_bytes;
+}
+
+static bool is_half(const plc_harness *h)
+{
+    return value_bytes(h) < sizeof(float);
+}
+
+float plc_harness_stored(const plc_harness *h, float value)
+{
+    return is_half(h) ? plc_half_to_float(plc_half_from_float(value)) : value;
+}
+
+void plc_harness_store_values(plc_harness *h)
+{
+    for (int node = 0; node < h->graph->n_nodes; node++)
+        for (size_t i = 0; i < plc_harness_value_size(h, node); i++)
+            h->values[node][i] = plc_harness_stored(h, h->values[node][i]);
+}
+
+double plc_harness_rounding(const plc_harness *h)
+{
+    return is_half(h) ? 0x1p-11 : 0;
+}
+
+// Value i of memory as the device has it.
+static void set_value(const plc_harness *h, void *block, size_t i, float value)
+{
+    if (is_half(h))
+        ((uint16_t *)block)[i] = plc_half_from_float(value);
+    else
+        ((float *)block)[i] = value;
+}
+
+static float get_value(const plc_harness *h, const void *block, size_t i)
+{
+    return is_half(h) ? plc_half_to_float(((const uint16_t *)block)[i])
+                      : ((const float *)block)[i];
+}
+
+static char *place_of_value(const plc_harness *h, void *block, size_t i)
+{
+    return (char *)block + i * value_bytes(h);
+}
+
+static plc_buffer *make_bytes(plc_harness *h, const char *name, size_t bytes)
 {
     plc_buffer *buffer = NULL;
 
-    plc_harness_check(h, plc_buffer_create(h->opts.device, name, floats * sizeof(float), &buffer));
+    plc_harness_check(h, plc_buffer_create(h->opts.device, name, bytes, &buffer));
     return buffer;
+}
+
+static plc_buffer *make_buffer(plc_harness *h, const char *name, size_t floats)
+{
+    return make_bytes(h, name, floats * sizeof(float));
 }
 
 // A buffer with room for the node's view and up to SPARE_PLANES_MAX planes on each side.
@@ -113,10 +170,10 @@ static plc_tensor make_tensor(plc_harness *h, int node, unsigned draw)
     const int planes =
         first + s.c + plc_harness_pick(h->opts.seed, draw + DRAW_PLANES, 0, SPARE_PLANES_MAX);
     const size_t lanes = (size_t)h->opts.device->lanes, image = (size_t)(planes * s.h * s.w);
-    const size_t floats = h->opts.channel_lanes ? (size_t)h->opts.n_images * image + lanes
-                                                : (size_t)h->lower.n_blocks * lanes * image;
+    const size_t n_values = h->opts.channel_lanes ? (size_t)h->opts.n_images * image + lanes
+                                                  : (size_t)h->lower.n_blocks * lanes * image;
 
-    return (plc_tensor){make_buffer(h, "tensor", floats), planes, first, s};
+    return (plc_tensor){make_bytes(h, "tensor", n_values * value_bytes(h)), planes, first, s};
 }
 
 static plc_buffer *make_planned(const char *name)
@@ -133,6 +190,16 @@ static float *random_floats(const plc_harness *h, unsigned step, size_t n)
 
     plc_random_fill_normal(h->opts.seed, PLC_STREAM_TEST, step, 0.0f, 1.0f, floats, n);
     return floats;
+}
+
+// Random values as the device stores them.
+static float *random_values(const plc_harness *h, unsigned step, size_t n)
+{
+    float *values = random_floats(h, step, n);
+
+    for (size_t i = 0; i < n; i++)
+        values[i] = plc_harness_stored(h, values[i]);
+    return values;
 }
 
 static float *ones(size_t n)
@@ -156,8 +223,8 @@ static void make_node(plc_harness *h, int node)
     lower->scratch_offsets[node] = -1;
     const plc_tensor g = lower->value_grads[node];
     lower->written[node] = take((size_t)g.planes * (size_t)(g.shape.h * g.shape.w), sizeof(bool));
-    h->values[node] = random_floats(h, draw, plc_harness_value_size(h, node));
-    h->grads[node] = random_floats(h, draw + 1, plc_harness_value_size(h, node));
+    h->values[node] = random_values(h, draw, plc_harness_value_size(h, node));
+    h->grads[node] = random_values(h, draw + 1, plc_harness_value_size(h, node));
 }
 
 // Random weights; running variances between 0.5 and 1.5.
@@ -253,9 +320,9 @@ void plc_harness_mask(plc_harness *h, int node)
             plc_harness_pick(h->opts.seed, DRAW_MASK + (unsigned)c, 0, 9) < 4 ? 0.0f : 1.0f;
 }
 
-static size_t buffer_floats(const plc_tensor *t)
+static size_t count_values(const plc_harness *h, const plc_tensor *t)
 {
-    return t->buffer->bytes / sizeof(float);
+    return t->buffer->bytes / value_bytes(h);
 }
 
 // Index of image n's element i of a view in its buffer.
@@ -279,16 +346,17 @@ static int n_places(const plc_harness *h)
 
 // Writes a view from host floats (NULL: NaN everywhere). `empty` goes to empty lanes.
 static void write_view(plc_harness *h, const plc_tensor *t, int node, const float *from,
-                       float empty, float *block)
+                       float empty, void *block)
 {
     const int size = plc_harness_image_size(h, node);
     const int n_lanes = n_places(h);
 
     for (int n = 0; n < n_lanes; n++)
         for (int i = 0; i < size; i++)
-            block[place_of(h, t, n, i)] = n >= h->opts.n_images ? empty
-                                          : from                ? from[n * size + i]
-                                                                : NAN;
+            set_value(h, block, place_of(h, t, n, i),
+                      n >= h->opts.n_images ? empty
+                      : from                ? from[n * size + i]
+                                            : NAN);
 }
 
 // Uploads the values or the gradients of all nodes: canaries first, then roots, then the views in
@@ -300,9 +368,9 @@ static void upload(plc_harness *h, const plc_tensor *tensors, float *const *from
         if (h->lower.roots[root] != root)
             continue;
         const plc_tensor *t = &tensors[root];
-        float *block = take(buffer_floats(t), sizeof *block);
-        for (size_t i = 0; i < buffer_floats(t); i++)
-            memcpy(&block[i], &CANARY, sizeof CANARY);
+        void *block = take(count_values(h, t), value_bytes(h));
+        for (size_t i = 0; i < count_values(h, t); i++)
+            memcpy(place_of_value(h, block, i), &CANARY, value_bytes(h));
         for (int pass = 0; pass < 2; pass++)
             for (int node = 0; node < h->graph->n_nodes; node++)
                 if (h->lower.roots[node] == root && (node == root) == (pass == 0))
@@ -314,7 +382,7 @@ static void upload(plc_harness *h, const plc_tensor *tensors, float *const *from
     }
 }
 
-// True where [first, first + C) of any node's view covers the float.
+// True where [first, first + C) of any node's view covers the value.
 static void mark_views(const plc_harness *h, const plc_tensor *tensors, int root, bool *covered)
 {
     const int n_lanes = n_places(h);
@@ -335,19 +403,19 @@ static void download(plc_harness *h, const plc_tensor *tensors, float **to, cons
     for (int node = 0; node < h->graph->n_nodes; node++) {
         const plc_tensor *t = &tensors[node];
         const int size = plc_harness_image_size(h, node);
-        float *block = take(buffer_floats(t), sizeof *block);
-        bool *covered = take(buffer_floats(t), sizeof *covered);
+        void *block = take(count_values(h, t), value_bytes(h));
+        bool *covered = take(count_values(h, t), sizeof *covered);
 
         plc_harness_check(h,
                           plc_buffer_read(h->opts.device, t->buffer, 0, t->buffer->bytes, block));
         mark_views(h, tensors, h->lower.roots[node], covered);
-        for (size_t i = 0; i < buffer_floats(t); i++)
-            if (!covered[i] && memcmp(&block[i], &CANARY, sizeof CANARY) != 0)
-                fail_msg("%s: float %zu outside the view of node %d was overwritten", h->opts.label,
+        for (size_t i = 0; i < count_values(h, t); i++)
+            if (!covered[i] && memcmp(place_of_value(h, block, i), &CANARY, value_bytes(h)) != 0)
+                fail_msg("%s: value %zu outside the view of node %d was overwritten", h->opts.label,
                          i, node);
         for (int n = 0; n < n_lanes; n++)
             for (int i = 0; i < size; i++) {
-                const float value = block[place_of(h, t, n, i)];
+                const float value = get_value(h, block, place_of(h, t, n, i));
                 if (n < h->opts.n_images)
                     to[node][n * size + i] = value;
                 else if (zero && zero[node] && !(value == 0.0f))
@@ -505,9 +573,9 @@ void plc_harness_compare(const plc_harness *h, const char *what, const float *go
     for (size_t i = 0; i < n; i++) {
         const double error = fabs((double)got[i] - expected[i]);
         if (!(error <= tolerance * (1.0 + fabs(expected[i]))))
-            fail_msg("%s: %s[%zu] is %.9g, expected %.9g (lanes %d, %s)", h->opts.label, what, i,
+            fail_msg("%s: %s[%zu] is %.9g, expected %.9g (%d lanes, %s)", h->opts.label, what, i,
                      (double)got[i], expected[i], h->opts.device->lanes,
-                     h->opts.device->vector_lanes ? "vector" : "work-item");
+                     plc_device_layout_name(h->opts.device));
     }
 }
 

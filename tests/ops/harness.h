@@ -19,8 +19,8 @@
 
 #include <ops/lower.h>
 
-// Devices of both mappings and several lane counts on the first device of the machine.
-enum { PLC_HARNESS_DEVICES = 5 };
+// Devices of both mappings, several lane counts and both precisions on the first device of the machine.
+enum { PLC_HARNESS_DEVICES = 7 };
 
 typedef struct plc_harness_devices {
     pleach_ctx *ctx;
@@ -56,6 +56,15 @@ typedef struct plc_harness {
     float *weights, *weight_grads, *masks, *gates;
     int n_masks;
 } plc_harness;
+
+// A value as the device stores it: itself, or the nearest half. Values and gradients start so; a test that
+// changes h->values calls plc_harness_store_values before it computes what it expects of them.
+float plc_harness_stored(const plc_harness *harness, float value);
+void plc_harness_store_values(plc_harness *harness);
+
+// The relative error of storing a value: 0, or 2^-11. Part of the tolerance wherever values and their
+// gradients are compared: once for each time that one was stored.
+double plc_harness_rounding(const plc_harness *harness);
 
 // Takes the graph. Every value gets a buffer of its own, with spare planes around a view at random.
 // Values, gradients and weights are random normals (running variances positive), masks and gates 1.

@@ -54,12 +54,14 @@ static plc_harness *make_harness(pleach_device *device, const loss_case *c)
                                                });
     for (size_t i = 0; i < plc_harness_value_size(h, 0); i++)
         h->values[0][i] *= c->scale;
+    plc_harness_store_values(h);
     return h;
 }
 
 // What the device must have written for these logits and labels.
 static void compare(const plc_harness *h, const loss_case *c, const int *labels, const float *slots)
 {
+    const double scale = (double)plc_loss_gradient_scale(h->opts.device, c->n_images);
     double loss_sum = 0, n_correct = 0, *dlogits = calloc((size_t)c->classes, sizeof *dlogits);
 
     assert_non_null(dlogits);
@@ -72,10 +74,11 @@ static void compare(const plc_harness *h, const loss_case *c, const int *labels,
             n_correct += correct;
         }
         for (int k = 0; k < c->classes; k++)
-            dlogits[k] /= c->n_images;
+            dlogits[k] *= scale / c->n_images;
         if (c->training)
             plc_harness_compare(h, "dlogits", h->grads[0] + n * c->classes, dlogits,
-                                (size_t)c->classes, TOLERANCE / c->n_images);
+                                (size_t)c->classes,
+                                TOLERANCE * scale / c->n_images + plc_harness_rounding(h));
     }
     const double expected[] = {loss_sum, n_correct, c->n_valid};
     plc_harness_compare(h, "metrics", slots + 3 * c->slot, expected, 3, TOLERANCE);

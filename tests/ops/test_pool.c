@@ -108,10 +108,13 @@ static void run_case(pleach_device *device, const pool_case *c)
         dx[i] = c->accumulate ? (double)h->grads[0][i] : 0;
     plc_reference_pool_backward(&p, h->values[0], h->grads[1], dx);
     plc_harness_run_forward(h, &step);
-    plc_harness_compare(h, "y", h->values[1], y, n_y, p.is_max ? 0 : TOLERANCE);
+    plc_harness_compare(h, "y", h->values[1], y, n_y,
+                        p.is_max ? 0 : TOLERANCE + plc_harness_rounding(h));
     if (!c->channel_lanes) {
         plc_harness_run_backward(h, &step);
-        plc_harness_compare(h, "dx", h->grads[0], dx, n_x, TOLERANCE);
+        // dx is stored once for each window over it, at most 4x4.
+        plc_harness_compare(h, "dx", h->grads[0], dx, n_x,
+                            TOLERANCE + 16 * plc_harness_rounding(h));
     }
     free(y);
     free(dx);

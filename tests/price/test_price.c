@@ -132,8 +132,9 @@ static void least_traffic_counts_each_operand_of_each_product_once(void **state)
         weights += own;
         training += (node->inputs[0] ? 3 : 2) * (moved + own) + 5 * own;
     }
-    assert_near(plc_least_step_bytes(graph, BATCH, false), values + weights);
-    assert_near(plc_least_step_bytes(graph, BATCH, true), training);
+    assert_near(plc_least_step_bytes(graph, BATCH, false, 4), values + weights);
+    assert_near(plc_least_step_bytes(graph, BATCH, false, 2), values / 2 + weights);
+    assert_near(plc_least_step_bytes(graph, BATCH, true, 4), training);
     pleach_graph_destroy(&graph);
 }
 
@@ -164,7 +165,7 @@ static void check_workload(pleach_device *device, bool trains)
     assert_near(plc_profile_total(&by_shape).bytes, plc_profile_total(&by_kernel).bytes);
     assert_true(by_shape.n_items > by_kernel.n_items);
     // Nothing is cheaper than what must be moved.
-    assert_true(plc_profile_total(&by_shape).bytes > plc_least_step_bytes(graph, BATCH, trains));
+    assert_true(plc_profile_total(&by_shape).bytes > plc_least_step_bytes(graph, BATCH, trains, device->value_bytes));
     plc_profile_sort(&by_shape);
     for (size_t i = 0; i < by_shape.n_items; i++) {
         assert_true(by_shape.items[i].seconds > 0);

@@ -13,6 +13,7 @@
 #include <pleach/run.h>
 #include <base/file.h>
 #include <io/model_file.h>
+#include <half_device.h>
 #include <price/macs.h>
 #include <report/report.h>
 
@@ -201,6 +202,34 @@ static void resumed_soft_pruning_gives_the_same_bits(void **state)
     check_resume(*state, "soft", "soft");
 }
 
+static void a_run_with_halfs_resumes_with_halfs_only(void **state)
+{
+    fixture *f = *state;
+    const pleach_device_opts opts = {.precision = PLEACH_PRECISION_HALF};
+    pleach_device *halfs = NULL;
+    char whole[128], parts[128];
+    stopper stop = {.at = 1};
+
+    out_path(f, "halfs-whole", whole);
+    out_path(f, "halfs-parts", parts);
+    CHECK(plc_open_with_halfs(f->ctx, &opts, &halfs));
+    pleach_job job = small_job(whole);
+    job.opts.epochs = 2;
+    CHECK(pleach_train(f->ctx, halfs, &job));
+    job.opts.out = parts;
+    job.progress = count_epochs;
+    job.user = &stop;
+    job.stop = &stop.stop;
+    assert_int_equal(pleach_train(f->ctx, halfs, &job), PLEACH_EINTERRUPTED);
+    job.stop = NULL;
+    job.resume = parts;
+    assert_int_equal(pleach_train(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "--precision half"));
+    CHECK(pleach_train(f->ctx, halfs, &job));
+    assert_same_file(f, whole, parts, "model.safetensors");
+    pleach_device_close(&halfs);
+}
+
 static void same_seed_gives_the_same_masks_and_another_seed_does_not(void **state)
 {
     fixture *f = *state;
@@ -286,6 +315,7 @@ int main(void)
         cmocka_unit_test(compress_makes_a_smaller_network_and_reports_it),
         cmocka_unit_test(resumed_run_gives_the_same_bits),
         cmocka_unit_test(resumed_soft_pruning_gives_the_same_bits),
+        cmocka_unit_test(a_run_with_halfs_resumes_with_halfs_only),
         cmocka_unit_test(same_seed_gives_the_same_masks_and_another_seed_does_not),
         cmocka_unit_test(pruned_for_good_stays_pruned),
         cmocka_unit_test(divergence_is_named_and_the_last_checkpoint_kept),
