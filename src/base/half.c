@@ -38,7 +38,7 @@ uint16_t plc_half_from_float(float value)
         return (uint16_t)(sign | QUIET_NAN);
     if (isinf(value))
         return (uint16_t)(sign | INFINITE);
-    frexpf(value, &exponent); // |value| = m * 2^exponent, 0.5 <= m < 1
+    frexpf(value, &exponent);             // |value| = m * 2^exponent, 0.5 <= m < 1
     const int lowest = 2 - EXPONENT_BIAS; // of a normal half; below, steps stay as they are there
     if (value == 0.0f || exponent < lowest)
         exponent = lowest;
