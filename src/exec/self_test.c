@@ -32,8 +32,7 @@ static pleach_status run_part(pleach_device *device, plc_self_test_part part,
     pleach_device_progress_fn *progress = device->progress;
     const double started = plc_clock_seconds();
 
-    plc_device_tell(device, "testing the device", (int)part + 1,
-                    PLC_SELF_TEST_N_PARTS);
+    plc_device_tell(device, "testing the device", (int)part + 1, PLC_SELF_TEST_N_PARTS);
     device->progress = NULL;
     plc_tuner_pause(device->tuner, true);
     status = part == PLC_SELF_TEST_REWRITE

@@ -14,4 +14,8 @@ pleach_status plc_self_test_networks(pleach_device *device, bool training,
 // A gather of filters and channels, and masks from classes.
 pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX]);
 
+// Says in `wrong` what of `name` is not as expected, unless something stands there already. A NaN is wrong.
+void plc_self_test_compare(char *wrong, const char *name, const char *what, const float *got,
+                           const double *expected, int n);
+
 #endif
