@@ -3,39 +3,11 @@
 #define PLEACH_CHANNEL_WINOGRAD_H
 
 #include "channel_product.h"
-#include "winograd.h"
+#include "winograd_places.h"
 
 // Floats between the 36 matrices of n floats in scratch: whole cache lines, an odd number of them,
 // because a power of two would put all 36 into the same few cache sets.
 #define POINT_STEP(n) ((((n) + 15) / 16 | 1) * 16)
-
-// A tile of the batch: pixels of the images before its own, row and column of its first output.
-typedef struct {
-    int image, row, column;
-} place_t;
-
-static inline place_t place_of(int tile, const conv_params *p)
-{
-    const int n_columns = parts_of(p->Q, WINOGRAD_OUT);
-    const int n_tiles = parts_of(p->P, WINOGRAD_OUT) * n_columns, image = tile / n_tiles;
-    const int in_image = tile - image * n_tiles, row = in_image / n_columns;
-
-    return (place_t){image, row * WINOGRAD_OUT, (in_image - row * n_columns) * WINOGRAD_OUT};
-}
-
-static inline place_t next_place(place_t place, const conv_params *p)
-{
-    place.column += WINOGRAD_OUT;
-    if (place.column >= p->Q) {
-        place.column = 0;
-        place.row += WINOGRAD_OUT;
-    }
-    if (place.row >= p->P) {
-        place.row = 0;
-        place.image++;
-    }
-    return place;
-}
 
 // v[36 matrices] = BT x B of one tile and vector of channels, whose first input is at (row, column)
 // of the image x. Not `inside`: what lies beyond the image is +0.
@@ -78,7 +50,7 @@ static inline void transform_input(__global const float *restrict x, __local flo
         const int row = place.row - p->pad_h, column = place.column - p->pad_w;
         const bool inside = row >= 0 && column >= 0 && row + WINOGRAD_IN <= p->H &&
                             column + WINOGRAD_IN <= p->W;
-        __global const float *image = x + place.image * p->H * p->W * p->x_planes;
+        __global const float *image = x + place.nb * p->H * p->W * p->x_planes;
 
         for (int i = 0; i < n_vectors; i++, image += LANES, v += LANES)
             if (inside)
@@ -219,7 +191,7 @@ static inline void transform_output(int n_vectors, const __local float *m, int m
 
     for (int t = 0; t < chunk.y; t++, place = next_place(place, p)) {
         const int rows = p->P - place.row, columns = p->Q - place.column;
-        const int pixel = (place.image * p->P + place.row) * p->Q + place.column;
+        const int pixel = (place.nb * p->P + place.row) * p->Q + place.column;
 
         for (int v = 0; v < n_vectors; v++, m += LANES)
             if (rows >= WINOGRAD_OUT && columns >= WINOGRAD_OUT)

@@ -110,19 +110,22 @@ static plc_cl note_taking_cl(void)
     return cl;
 }
 
-// Training and inference, with an optimizer.
+// Training and inference, with an optimizer; and inference of one image, which has a layout of its own.
 static pleach_status visit_sessions(pleach_device *device, const pleach_graph *graph,
                                     const pleach_session_opts *opts, plc_optimizer_kind kind)
 {
     pleach_status status = PLEACH_OK;
     const plc_optimizer_opts optimizer_opts = {.kind = kind};
-    pleach_session *session = NULL;
+    pleach_session *session = NULL, *single = NULL;
     plc_optimizer *optimizer = NULL;
 
     TRY(pleach_session_create(device->ctx, graph, device, BLOCKS * device->lanes, opts, &session));
     TRY(plc_optimizer_create(session, &optimizer_opts, &optimizer));
+    TRY(pleach_session_create(device->ctx, graph, device, 1,
+                              &(pleach_session_opts){.inference_only = true}, &single));
 done:
     plc_optimizer_destroy(&optimizer);
+    pleach_session_destroy(&single);
     pleach_session_destroy(&session);
     return status;
 }

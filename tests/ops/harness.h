@@ -27,6 +27,12 @@ typedef struct plc_harness_devices {
     pleach_device *items[PLC_HARNESS_DEVICES];
 } plc_harness_devices;
 
+// Whether inference on channel lanes is for the device: vectors of floats.
+static inline bool plc_harness_has_channel_lanes(const pleach_device *device)
+{
+    return device->vector_lanes && device->value_bytes == (int)sizeof(float);
+}
+
 // Group setup and teardown of cmocka: *state is the plc_harness_devices.
 int plc_harness_open_devices(void **state);
 int plc_harness_close_devices(void **state);

@@ -276,7 +276,7 @@ static void inference_on_channel_lanes_does_too(void **state)
         c.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.inference = c.channel_lanes = true;
         name_case(&c);
-        if (device->vector_lanes)
+        if (plc_harness_has_channel_lanes(device))
             run_case(device, &c);
     }
 }

@@ -310,8 +310,7 @@ static void check_backward(plc_harness *h, const conv_case *c, const plc_step *s
     if (c->attrs.bias)
         add_grad_bias(p, dy, dw + h->layout->offsets[node][1]);
     plc_harness_run_backward(h, step);
-    plc_harness_compare(h, "dx", h->grads[input], dx, n_x,
-                        TOLERANCE + plc_harness_rounding(h));
+    plc_harness_compare(h, "dx", h->grads[input], dx, n_x, TOLERANCE + plc_harness_rounding(h));
     plc_harness_compare(h, "dw, db", h->weight_grads, dw, n_w, TOLERANCE);
     free(dx);
     free(dw);
@@ -456,7 +455,8 @@ static void run_channel_cases(void **state, family family, bool linear)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE && devices->items[i]->vector_lanes; j++) {
+        for (unsigned j = 0;
+             plc_harness_has_channel_lanes(devices->items[i]) && j < CASES_PER_DEVICE; j++) {
             conv_case c = draw_case(7000 + i * CASES_PER_DEVICE + j, family, linear, true);
             widen(&c);
             run_case(devices->items[i], &c);
@@ -517,8 +517,10 @@ static void check_zero_channels(pleach_device *device, bool winograd, bool chann
 {
     static const int kept[N_KEPT] = {1, 2, 6, 7, 12};
     // Fewer outputs as well: other tiles.
-    plc_harness *large = run_with_channels(device, winograd, channel_lanes, ZERO_IN, ZERO_OUT, kept);
-    plc_harness *small = run_with_channels(device, winograd, channel_lanes, N_KEPT, ZERO_OUT - 2, kept);
+    plc_harness *large =
+        run_with_channels(device, winograd, channel_lanes, ZERO_IN, ZERO_OUT, kept);
+    plc_harness *small =
+        run_with_channels(device, winograd, channel_lanes, N_KEPT, ZERO_OUT - 2, kept);
     const int node = large->graph->n_nodes - 1;
     const size_t plane = ZERO_SIZE * ZERO_SIZE;
 
@@ -538,7 +540,7 @@ static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state
         if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes)
             for (int winograd = 0; winograd < 2; winograd++) {
                 check_zero_channels(devices->items[i], winograd, false);
-                if (devices->items[i]->vector_lanes)
+                if (plc_harness_has_channel_lanes(devices->items[i]))
                     check_zero_channels(devices->items[i], winograd, true);
             }
 }

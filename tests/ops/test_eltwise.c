@@ -200,7 +200,7 @@ static void channel_lanes_add_and_copy_the_same(void **state)
         eltwise_case c = draw_case("channel lanes", 3000 + i);
         c.shape.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.channel_lanes = true;
-        if (!device->vector_lanes)
+        if (!plc_harness_has_channel_lanes(device))
             continue;
         if (i % 2)
             run_add(device, &c, i % 4 == 1);

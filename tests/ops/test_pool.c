@@ -142,7 +142,7 @@ static void channel_lanes_give_the_same_windows(void **state)
         pool_case c = draw_case(ops[i % 3], 3000 + i);
         c.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.channel_lanes = true;
-        if (device->vector_lanes)
+        if (plc_harness_has_channel_lanes(device))
             run_case(device, &c);
     }
 }
