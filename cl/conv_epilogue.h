@@ -15,15 +15,15 @@ typedef struct {
     int flags;
 } target_t;
 
-static inline real_t finish(real_t v, const target_t *target, int channel, int at)
+static inline real_t finish(real_t v, const target_t *target, int k, int at)
 {
     if (target->flags & CONV_BIAS)
-        v = v + target->bias[channel];
+        v = v + target->bias[k];
     if (target->flags & CONV_SCALE)
-        v = v * target->scale[channel];
+        v = v * target->scale[k];
     if (target->flags & CONV_SHIFT)
-        v = v + target->shift[channel];
-    if ((target->flags & CONV_MASK) && target->scale[channel] == 0.0f)
+        v = v + target->shift[k];
+    if ((target->flags & CONV_MASK) && target->scale[k] == 0.0f)
         v = (real_t)(0.0f);
     if (target->flags & CONV_ADD)
         v = v + load(target->add + at);

@@ -202,7 +202,7 @@ typedef struct {
 
 // y = finish(AT m A) of one tile and channel, `rows` x `columns` of its 4x4 outputs.
 INLINE void output_tile(const bool whole, const __local scratch_t *m, int m_step,
-                        const target_t *target, int channel, int width, int rows, int columns,
+                        const target_t *target, int k, int width, int rows, int columns,
                         sums_t *sums)
 {
     real_t columns_done[WINOGRAD_OUT * WINOGRAD_IN];
@@ -223,7 +223,7 @@ INLINE void output_tile(const bool whole, const __local scratch_t *m, int m_step
         for (int j = 0; j < WINOGRAD_OUT; j++)
             if (whole || (i < rows && j < columns)) {
                 const int to = (i * width + j) * STEP;
-                const real_t v = finish(y[j], target, channel, to), d = v - sums->shift;
+                const real_t v = finish(y[j], target, k, to), d = v - sums->shift;
                 store(target->y + to, v);
                 sums->sum += d;
                 sums->squares = fma(d, d, sums->squares);

@@ -280,6 +280,7 @@ static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes, int map
     TRY(visit_random_graphs(device));
     TRY(plc_peaks_measure(device, &peaks));
 done:
+    plc_peaks_finish(&peaks);
     pleach_device_close(&device);
     return status;
 }
