@@ -12,13 +12,7 @@
 #define PLEACH_WINOGRAD_H
 
 #include "lanes.h"
-
-enum {
-    WINOGRAD_OUT = 4, // outputs of a tile along an axis
-    WINOGRAD_IN = 6,  // inputs, and products, along an axis
-    WINOGRAD_TAPS = 3,
-    WINOGRAD_POINTS = WINOGRAD_IN * WINOGRAD_IN,
-};
+#include "winograd_params.h"
 
 // Points a and b, their powers, and 1/N(p): N is the product of the distances to the other points.
 #define POINT_A 0.75f

@@ -160,7 +160,7 @@ pleach_status plc_channel_conv_forward(plc_lower *lower, const plc_step *step)
     TRY(plc_conv_set_epilogue(lower, step, &p, &buffers.scale, &buffers.shift));
     const double bytes = plc_tensor_bytes(lower, x) + (1 + has_add) * plc_tensor_bytes(lower, y) +
                          plc_conv_weight_bytes(&p);
-    if (plc_channel_winograd_suits(lower, step->node))
+    if (plc_channel_winograd_suits(lower, step->node, &p))
         TRY(plc_channel_winograd_forward(lower, step->node, p, &buffers, bytes));
     else
         TRY(direct_forward(lower, step->node, p, &buffers, bytes));

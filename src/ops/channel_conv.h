@@ -24,7 +24,7 @@ pleach_status plc_channel_conv_prepare(plc_lower *lower, int node, conv_params *
 
 // 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3). Whether it suits follows from the batch and from
 // what no pruning changes.
-bool plc_channel_winograd_suits(const plc_lower *lower, int node);
+bool plc_channel_winograd_suits(const plc_lower *lower, int node, const conv_params *p);
 pleach_status plc_channel_winograd_forward(plc_lower *lower, int node, conv_params p,
                                            const plc_conv_buffers *buffers, double bytes);
 

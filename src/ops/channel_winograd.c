@@ -2,9 +2,10 @@
 #include <ops/channel_conv.h>
 
 #include <ops/tensor_launch.h>
+#include <winograd_params.h>
 
-// Outputs of a Winograd tile along an axis, products; most tiles of a work-group.
-enum { TILE = 4, POINTS = 36, CHUNK = 8 };
+// Most Winograd tiles of a work-group.
+enum { CHUNK = 8 };
 
 // Transformed filters are four times as large and each is used once per Winograd tile: with fewer tiles than
 // these reading them takes longer than the direct kernel.
@@ -15,21 +16,19 @@ enum { LINE_FLOATS = 16 };
 
 static int n_tiles(const conv_params *p)
 {
-    return p->n_images * plc_conv_parts(p->P, TILE) * plc_conv_parts(p->Q, TILE);
+    return p->n_images * plc_conv_parts(p->P, WINOGRAD_OUT) * plc_conv_parts(p->Q, WINOGRAD_OUT);
 }
 
-bool plc_channel_winograd_suits(const plc_lower *lower, int node)
+bool plc_channel_winograd_suits(const plc_lower *lower, int node, const conv_params *p)
 {
-    const plc_shape y = lower->graph->nodes[node].shape;
-    const int tiles = lower->n_images * plc_conv_parts(y.h, TILE) * plc_conv_parts(y.w, TILE);
-
-    return tiles >= TILES_MIN && plc_winograd_suits(lower, node);
+    return n_tiles(p) >= TILES_MIN && plc_winograd_suits(lower, node) &&
+           plc_winograd_preferred(lower, p);
 }
 
 static size_t scratch_bytes(int floats)
 {
-    return (size_t)POINTS * (size_t)(plc_conv_parts(floats, LINE_FLOATS) | 1) * LINE_FLOATS *
-           sizeof(float);
+    return (size_t)WINOGRAD_POINTS * (size_t)(plc_conv_parts(floats, LINE_FLOATS) | 1) *
+           LINE_FLOATS * sizeof(float);
 }
 
 // Cuts tiles, or where there are few the channels too, so that every compute unit has a work-group.
@@ -87,7 +86,7 @@ pleach_status plc_channel_winograd_forward(plc_lower *lower, int node, conv_para
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
 
-    TRY(plc_channel_conv_prepare(lower, node, &p, buffers, POINTS, 0));
+    TRY(plc_channel_conv_prepare(lower, node, &p, buffers, WINOGRAD_POINTS, 0));
     TRY(append_filters(lower, &p));
     set_chunks(lower, &p);
     const size_t scratch = fit_scratch(lower, &p);

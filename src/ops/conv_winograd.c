@@ -3,9 +3,7 @@
 
 #include <stdio.h>
 #include <ops/tensor_launch.h>
-
-// Outputs, inputs and products of a Winograd tile; taps of the kernel.
-enum { TILE = 4, POINTS = 36, TAPS = 3 };
+#include <winograd_params.h>
 
 // Tiles of the matrix products: 8 channels x 2 Winograd tiles, 4 Winograd tiles in scratch, were the
 // fastest of ten on 16 to 512 channels; in the weight gradient 4 x 4 channels, blocks of 16 x 16.
@@ -28,7 +26,7 @@ enum { LINE_FLOATS = 16, OPTIONS_MAX = 32 };
 
 static int n_tiles(const conv_params *p)
 {
-    return plc_conv_parts(p->P, TILE) * plc_conv_parts(p->Q, TILE);
+    return plc_conv_parts(p->P, WINOGRAD_OUT) * plc_conv_parts(p->Q, WINOGRAD_OUT);
 }
 
 // FLOPs of a 4x4 tile's transforms, for a channel of the input and one of the output or its gradient
@@ -38,7 +36,7 @@ enum { INPUT_FLOPS = 150, OUTPUT_FLOPS = 130, GRADIENT_FLOPS = 100 };
 // What is executed: 36 products a tile, and its transforms.
 static double executed_flops(const conv_params *p, double transforms)
 {
-    return (double)p->n_images * n_tiles(p) * (2.0 * POINTS * p->C * p->K + transforms);
+    return (double)p->n_images * n_tiles(p) * (2.0 * WINOGRAD_POINTS * p->C * p->K + transforms);
 }
 
 bool plc_winograd_suits(const plc_lower *lower, int node)
@@ -46,22 +44,23 @@ bool plc_winograd_suits(const plc_lower *lower, int node)
     const plc_node *n = &lower->graph->nodes[node];
     const plc_attrs *a = &n->attrs;
 
-    return a->kernel[0] == TAPS && a->kernel[1] == TAPS && a->stride[0] == 1 && a->stride[1] == 1 &&
-           a->dilation[0] == 1 && a->dilation[1] == 1 && a->groups == 1 && n->inputs[0] != 0 &&
-           lower->device->vector_lanes &&
+    return a->kernel[0] == WINOGRAD_TAPS && a->kernel[1] == WINOGRAD_TAPS && a->stride[0] == 1 &&
+           a->stride[1] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1 && a->groups == 1 &&
+           n->inputs[0] != 0 && lower->device->vector_lanes &&
            lower->device->info->local_memory_bytes >= LEAST_LOCAL_BYTES;
 }
 
 // In small planes most of a tile is padding: half of it must be outputs.
 bool plc_winograd_preferred(const plc_lower *lower, const conv_params *p)
 {
-    return 2 * p->P * p->Q >= TILE * TILE * n_tiles(p) &&
+    return 2 * p->P * p->Q >= WINOGRAD_OUT * WINOGRAD_OUT * n_tiles(p) &&
            lower->device->info->local_memory_bytes >= GOOD_LOCAL_BYTES;
 }
 
 static size_t scratch_bytes(const plc_lower *lower, int pixels)
 {
-    return (size_t)POINTS * (size_t)(pixels | 1) * (size_t)lower->device->lanes * sizeof(float);
+    return (size_t)WINOGRAD_POINTS * (size_t)(pixels | 1) * (size_t)lower->device->lanes *
+           sizeof(float);
 }
 
 // Tiles and channels of a pass that fit scratch: fewer tiles first, then fewer channels at a time.
@@ -87,7 +86,7 @@ size_t plc_winograd_filter_floats(const conv_params *p)
 {
     const int lines = plc_conv_parts(p->C * OT, LINE_FLOATS) | 1;
 
-    return (size_t)plc_conv_parts(p->K, OT) * POINTS * (size_t)lines * LINE_FLOATS;
+    return (size_t)plc_conv_parts(p->K, OT) * WINOGRAD_POINTS * (size_t)lines * LINE_FLOATS;
 }
 
 static void write_options(char *options)
@@ -228,7 +227,8 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
     p.splits = count_splits(lower, tiles);
     p.rows = p.P;
     scratch = fit_gradient(lower, &p);
-    plc_lower_workspace(lower, (size_t)(p.K * p.C * TAPS * TAPS) * (size_t)p.splits);
+    plc_lower_workspace(lower,
+                        (size_t)(p.K * p.C * WINOGRAD_TAPS * WINOGRAD_TAPS) * (size_t)p.splits);
     snprintf(options, sizeof options, "-DOT=%d -DCT=%d", GRAD_OT, GRAD_CT);
     TRY(plc_launch_add(lower->list, "conv_winograd_grad_weight", "conv_winograd_grad_weight",
                        options, &launch));

@@ -42,7 +42,7 @@ typedef struct plc_lower {
     const plc_params_layout *layout;
     int n_images, n_blocks; // N and ceil(N / lanes)
     bool training;
-    bool channel_lanes; // inference of few images, see channel_lanes.h
+    bool channel_lanes;          // inference of few images, see channel_lanes.h
     bool mask_gradients;         // --recover none: masked channels get no gradient
     plc_launch_list *list;       // launches of the list being lowered
     plc_launch_list *prepare;    // inference: run once when weights, masks or gates changed
