@@ -66,8 +66,9 @@ __kernel void channel_coefficients(__global const float *w, __global const float
 // Grid: (groups * blocks of K, chunks of at most `tiles` of the N P Q pixels, 1).
 // FLOPs: 2 N P Q groups K C R S, with K rounded up to whole vectors. Reads x R S times (from the
 // cache), filters once per work-group and 8 pixels; writes y once.
-GROUP __kernel void channel_conv(__global const float *x, __global float *y, __global const float *add,
-                                 __global const float *prepared, const conv_params p)
+GROUP __kernel void channel_conv(__global const float *x, __global float *y,
+                                 __global const float *add, __global const float *prepared,
+                                 const conv_params p)
 {
     conv_group((int2)(GRID(0), GRID(1)), x, y, add, prepared, &p);
 }
@@ -76,8 +77,9 @@ GROUP __kernel void channel_conv(__global const float *x, __global float *y, __g
 //     conv = sum_rs w[k][r][s] x[p*stride - pad + r*dilation][q*stride - pad + s*dilation][k]
 // Sizes are those of one group of K channels with C = 1 (so are the filters), KT = 1.
 // Grid: (vectors of K, chunks of at most `tiles` of the N P Q pixels, 1).
-GROUP __kernel void channel_conv_depthwise(__global const float *x, __global float *y, __global const float *add,
-                                 __global const float *prepared, const conv_params p)
+GROUP __kernel void channel_conv_depthwise(__global const float *x, __global float *y,
+                                           __global const float *add,
+                                           __global const float *prepared, const conv_params p)
 {
     depthwise_group((int2)(GRID(0), GRID(1)), x, y, add, prepared, &p);
 }

@@ -5,7 +5,7 @@
 #include "channel_product.h"
 
 // Places in `prepared` (floats): filters at u_offset, S*C zeros behind them, scales and shifts.
-#define ZEROS_AT(p) \
+#define ZEROS_AT(p)                                                                                \
     ((p)->u_offset + (p)->groups * vectors_of((p)->K) * (p)->R * (p)->S * (p)->C * LANES)
 
 // Where the input of an output pixel begins: its image (in pixels of x), row and column, which may
@@ -38,20 +38,20 @@ static inline origin_t next_origin(origin_t origin, const conv_params *p)
     return origin;
 }
 
-#define FIND_ORIGIN(v, i)                                                                                 \
+#define FIND_ORIGIN(v, i)                                                                          \
     if (i < n_pixels) {                                                                            \
         origins[i] = next;                                                                         \
         next = next_origin(next, p);                                                               \
         whole = whole && origins[i].column >= 0 && origins[i].column + p->S <= p->W;               \
     }
-#define AIM_TAP(v, i)                                                                                  \
+#define AIM_TAP(v, i)                                                                              \
     if (i < n_pixels) {                                                                            \
         const int h = origins[i].row + r * p->dilation_h;                                          \
         const int w = origins[i].column + s * p->dilation_w;                                       \
         const int inside = (uint)h < (uint)p->H && (uint)w < (uint)p->W;                           \
         at[i] = inside ? x + (origins[i].image + h * p->W + w) * p->x_planes : zeros;              \
     }
-#define FINISH(v, i)                                                                                \
+#define FINISH(v, i)                                                                               \
     if (v < n_vectors && i < n_pixels)                                                             \
         finish_channels(acc[v][i], target, v, (pixel + i) * p->y_planes,                           \
                         (pixel + i) * p->add_planes);
@@ -125,15 +125,23 @@ static void conv_group(int2 at, __global const float *x, __global float *y,
 
     x += p->x_first + g * p->C;
     switch (block.y) {
-    case 1: tiles(1, chunk, x, u, zeros, &target, p); break;
+    case 1:
+        tiles(1, chunk, x, u, zeros, &target, p);
+        break;
 #if KT >= 2
-    case 2: tiles(2, chunk, x, u, zeros, &target, p); break;
+    case 2:
+        tiles(2, chunk, x, u, zeros, &target, p);
+        break;
 #endif
 #if KT >= 3
-    case 3: tiles(3, chunk, x, u, zeros, &target, p); break;
+    case 3:
+        tiles(3, chunk, x, u, zeros, &target, p);
+        break;
 #endif
 #if KT >= 4
-    case 4: tiles(4, chunk, x, u, zeros, &target, p); break;
+    case 4:
+        tiles(4, chunk, x, u, zeros, &target, p);
+        break;
 #endif
     }
 }

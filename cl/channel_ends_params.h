@@ -3,10 +3,10 @@
 #define PLEACH_CHANNEL_ENDS_PARAMS_H
 
 typedef struct {
-    int C, size;          // channels; pixels of a plane, H*W
+    int C, size; // channels; pixels of a plane, H*W
     int n_images;
-    int planes, first;    // view on channel lanes
-    int tile_pixels;      // channel_images: pixels that a work-group covers
+    int planes, first; // view on channel lanes
+    int tile_pixels;   // channel_images: pixels that a work-group covers
 } channel_ends_params;
 
 #endif

@@ -8,8 +8,9 @@
 // No worker waits for a group that nobody has begun: a launch's groups are all taken before anybody
 // waits, by workers that run. So it ends with any number of workers at a time, even if the device
 // runs one after the other. A worker that has waited for long leaves: other programs then hold the
-// processor that somebody needs, and those who are waited for do the rest. It needs stores of one work-group to be seen by another after an atomic
-// operation in both, which OpenCL C 1.2 does not promise and CPUs do.
+// processor that somebody needs, and those who are waited for do the rest. It needs stores of one
+// work-group to be seen by another after an atomic operation in both, which OpenCL C 1.2 does not
+// promise and CPUs do.
 #include "channel_conv.h"
 #include "channel_map.h"
 #include "channel_network_params.h"
@@ -30,10 +31,14 @@ typedef struct {
 static inline __global float *at_place(const memory_t *memory, channel_place place)
 {
     switch (place.in) {
-    case CHANNEL_IN_SLAB: return memory->slab + place.first;
-    case CHANNEL_IN_INPUT: return memory->input + place.first;
-    case CHANNEL_IN_LOGITS: return memory->logits + place.first;
-    default: return memory->prepared + place.first;
+    case CHANNEL_IN_SLAB:
+        return memory->slab + place.first;
+    case CHANNEL_IN_INPUT:
+        return memory->input + place.first;
+    case CHANNEL_IN_LOGITS:
+        return memory->logits + place.first;
+    default:
+        return memory->prepared + place.first;
     }
 }
 
@@ -46,16 +51,24 @@ static void run_group(const memory_t *memory, __global const channel_launch *fro
     __global float *y = at_place(memory, launch.y);
 
     switch (launch.kind) {
-    case CHANNEL_CONV: conv_group(at, x, y, add, memory->prepared, &launch.of.conv); break;
+    case CHANNEL_CONV:
+        conv_group(at, x, y, add, memory->prepared, &launch.of.conv);
+        break;
     case CHANNEL_CONV_DEPTHWISE:
         depthwise_group(at, x, y, add, memory->prepared, &launch.of.conv);
         break;
     case CHANNEL_WINOGRAD:
         winograd_group(at, x, y, add, memory->prepared, memory->scratch, &launch.of.conv);
         break;
-    case CHANNEL_MAP: map_group(at, x, add, y, memory->prepared, &launch.of.map); break;
-    case CHANNEL_MAX_POOL: pool_group(true, at, x, y, &launch.of.pool); break;
-    default: pool_group(false, at, x, y, &launch.of.pool); break;
+    case CHANNEL_MAP:
+        map_group(at, x, add, y, memory->prepared, &launch.of.map);
+        break;
+    case CHANNEL_MAX_POOL:
+        pool_group(true, at, x, y, &launch.of.pool);
+        break;
+    default:
+        pool_group(false, at, x, y, &launch.of.pool);
+        break;
     }
 }
 

@@ -28,8 +28,8 @@ typedef struct {
 
 typedef struct {
     int kind;
-    int n_x, n_y;         // groups along both axes of its grid
-    int first_group;      // groups of the launches before it
+    int n_x, n_y;    // groups along both axes of its grid
+    int first_group; // groups of the launches before it
     channel_place x, add, y;
     union {
         conv_params conv;

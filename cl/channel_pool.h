@@ -22,8 +22,8 @@ INLINE void pool_group(const bool is_max, int2 at, __global const float *x, __gl
 
         for (int h = h0; h < h1; h++)
             for (int w = w0; w < w1; w++) {
-                const real_t v = load_channels(
-                    x + ((n * p->H + h) * p->W + w) * p->x_planes + p->x_first + c);
+                const real_t v =
+                    load_channels(x + ((n * p->H + h) * p->W + w) * p->x_planes + p->x_first + c);
                 if (is_max) // a NaN counts as the largest: a diverging network shows
                     sum = select(v, sum, v <= sum || sum != sum);
                 else

@@ -89,8 +89,7 @@ INLINE void finish_channels(real_t sum, const channel_target_t *to, int vector, 
 // The target of the block that begins at vector `first` of group g. scale and shift of a group are
 // padded to whole vectors.
 INLINE channel_target_t target_of(const conv_params *p, int g, int first, __global float *y,
-                                  __global const float *add,
-                                  __global const float *prepared)
+                                  __global const float *add, __global const float *prepared)
 {
     const int k = g * p->K + first * LANES, padded = (g * vectors_of(p->K) + first) * LANES;
 

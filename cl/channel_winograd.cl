@@ -16,8 +16,7 @@ enum { TAPS = WINOGRAD_TAPS * WINOGRAD_TAPS };
 // w [groups*K][C][3][3] at w_offset; u at u_offset of `prepared`.
 // Work: a group per (group and block, c).
 GROUP __kernel void channel_winograd_filters(__global const float *restrict w,
-                                             __global float *restrict prepared,
-                                             const conv_params p)
+                                             __global float *restrict prepared, const conv_params p)
 {
     const int n_blocks = n_blocks_of(&p), g = GRID(0) / n_blocks, c = GRID(1);
     const int2 block = block_of(&p, GRID(0) % n_blocks);

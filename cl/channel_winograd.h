@@ -48,8 +48,8 @@ static inline void transform_input(__global const float *restrict x, __local flo
 
     for (int t = 0; t < chunk.y; t++, place = next_place(place, p)) {
         const int row = place.row - p->pad_h, column = place.column - p->pad_w;
-        const bool inside = row >= 0 && column >= 0 && row + WINOGRAD_IN <= p->H &&
-                            column + WINOGRAD_IN <= p->W;
+        const bool inside =
+            row >= 0 && column >= 0 && row + WINOGRAD_IN <= p->H && column + WINOGRAD_IN <= p->W;
         __global const float *image = x + place.nb * p->H * p->W * p->x_planes;
 
         for (int i = 0; i < n_vectors; i++, image += LANES, v += LANES)
@@ -142,15 +142,23 @@ static inline void products_of_any(int n_vectors, const __local float *v,
                                    const pass_t *pass)
 {
     switch (n_vectors) {
-    case 1: products(1, v, u, m, pass); break;
+    case 1:
+        products(1, v, u, m, pass);
+        break;
 #if KT >= 2
-    case 2: products(2, v, u, m, pass); break;
+    case 2:
+        products(2, v, u, m, pass);
+        break;
 #endif
 #if KT >= 3
-    case 3: products(3, v, u, m, pass); break;
+    case 3:
+        products(3, v, u, m, pass);
+        break;
 #endif
 #if KT >= 4
-    case 4: products(4, v, u, m, pass); break;
+    case 4:
+        products(4, v, u, m, pass);
+        break;
 #endif
     }
 }
@@ -158,8 +166,8 @@ static inline void products_of_any(int n_vectors, const __local float *v,
 // y = finish(AT m A) of one tile and vector, `rows` x `columns` of its 4x4 outputs. y_at and add_at:
 // the tile's first pixel.
 INLINE void output_tile(const bool whole, const __local float *m, int m_step,
-                        const channel_target_t *target, int vector, int y_at, int add_at,
-                        int rows, int columns, const conv_params *p)
+                        const channel_target_t *target, int vector, int y_at, int add_at, int rows,
+                        int columns, const conv_params *p)
 {
     real_t columns_done[WINOGRAD_OUT * WINOGRAD_IN];
 
@@ -195,11 +203,11 @@ static inline void transform_output(int n_vectors, const __local float *m, int m
 
         for (int v = 0; v < n_vectors; v++, m += LANES)
             if (rows >= WINOGRAD_OUT && columns >= WINOGRAD_OUT)
-                output_tile(true, m, m_step, target, v, pixel * p->y_planes,
-                            pixel * p->add_planes, rows, columns, p);
+                output_tile(true, m, m_step, target, v, pixel * p->y_planes, pixel * p->add_planes,
+                            rows, columns, p);
             else
-                output_tile(false, m, m_step, target, v, pixel * p->y_planes,
-                            pixel * p->add_planes, rows, columns, p);
+                output_tile(false, m, m_step, target, v, pixel * p->y_planes, pixel * p->add_planes,
+                            rows, columns, p);
     }
 }
 

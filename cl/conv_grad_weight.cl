@@ -225,8 +225,8 @@ GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
 // conv_grad_bias: db[k] += sum over n, p, q of dy[n][k][p][q].
 // dy as in conv_grad_weight; db [groups*K] at bias_offset of the gradient arena.
 // Grid: (groups * K, 1, 1) work-groups. Reads dy once.
-GROUP __kernel void conv_grad_bias(__global const stored_t *restrict dy, __global float *restrict db,
-                                   const conv_params p)
+GROUP __kernel void conv_grad_bias(__global const stored_t *restrict dy,
+                                   __global float *restrict db, const conv_params p)
 {
     LANE_SCRATCH(scratch, 1);
     const int k = GRID(0), size = p.P * p.Q;

@@ -48,8 +48,9 @@ INLINE void gradient_tile(const bool inside, __global const stored_t *restrict d
 }
 
 // z[36][n_channels][tiles] of the tiles from `first` on. dy stands at the first channel of block 0.
-INLINE void transform_gradient(__global const stored_t *restrict dy, __local scratch_t *z, int z_step,
-                               int n_channels, int first, int tiles, const conv_params *p)
+INLINE void transform_gradient(__global const stored_t *restrict dy, __local scratch_t *z,
+                               int z_step, int n_channels, int first, int tiles,
+                               const conv_params *p)
 {
     const place_t start = place_of(first, p);
     const int plane = p->P * p->Q * STEP;

@@ -21,8 +21,8 @@ struct pleach_device {
     bool vector_lanes;        // a work-item holds all lanes
     int value_bytes;          // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
     bool profile;
-    bool allow_broken;        // goes on when the self-test fails
-    unsigned tested;          // a bit per part of the self-test that is settled (exec/self_test.h)
+    bool allow_broken; // goes on when the self-test fails
+    unsigned tested;   // a bit per part of the self-test that is settled (exec/self_test.h)
     size_t memory_bytes, peak_memory_bytes;
     pleach_device_progress_fn *progress; // may be NULL
     void *progress_user;                 // borrowed
@@ -52,7 +52,7 @@ typedef struct plc_buffer {
     const char *name; // static, for errors and reports
     size_t bytes;
     cl_mem mem;
-    bool counted; // owns its memory (a sub-buffer does not)
+    bool counted;                    // owns its memory (a sub-buffer does not)
     const struct plc_buffer *parent; // borrowed: whose part it is, NULL for a buffer of its own
     size_t offset_bytes;             // where it begins in its parent
 } plc_buffer;

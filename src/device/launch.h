@@ -22,9 +22,9 @@ typedef struct plc_launch {
     size_t most_items; // that a work-group of the device may have
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
-    double flops, bytes; // of one launch: what the layer's definition takes, what it moves
+    double flops, bytes;   // of one launch: what the layer's definition takes, what it moves
     double executed_flops; // what it computes where an algorithm needs fewer; 0: all of them
-    double seconds;      // profile: total so far
+    double seconds;        // profile: total so far
     long long n_runs;
 } plc_launch;
 

@@ -109,10 +109,10 @@ static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool 
     for (int i = 0; i < steps->n_items; i++) {
         const plc_step *step = &steps->items[backward ? steps->n_items - 1 - i : i];
         const struct op *op = lower->graph->nodes[step->node].op;
-        pleach_status (*launch)(plc_lower *, const plc_step *) =
-            backward                ? op->backward
-            : lower->channel_lanes ? op->forward_channel_lanes
-                                   : op->forward;
+        pleach_status (*launch)(plc_lower *, const plc_step *) = backward ? op->backward
+                                                                 : lower->channel_lanes
+                                                                     ? op->forward_channel_lanes
+                                                                     : op->forward;
         const int n_before = lower->list->n_items;
 
         if (launch)
@@ -153,7 +153,8 @@ pleach_status plc_session_lower_training(pleach_session *s)
 
     TRY(plc_steps_create(s->ctx, s->graph, true, &steps));
     TRY(plc_values_create(s->ctx, s->graph, &steps, "value", lanes_bytes(s), 0, &s->train_values));
-    TRY(plc_values_create(s->ctx, s->graph, &steps, "gradient", lanes_bytes(s), 0, &s->train_grads));
+    TRY(plc_values_create(s->ctx, s->graph, &steps, "gradient", lanes_bytes(s), 0,
+                          &s->train_grads));
     s->train_grads.items[0].buffer = NULL; // nothing needs the images' gradient
     TRY(realize_ends(s, &s->train_values));
     TRY(plc_plan_buffer(s->ctx, "scratch", &s->scratch_train));
@@ -181,8 +182,7 @@ done:
 static pleach_status create_infer_values(pleach_session *s, const plc_steps *steps)
 {
     if (s->channel_lanes)
-        return plc_values_create(s->ctx, s->graph, steps, "value",
-                                 (size_t)s->batch * sizeof(float),
+        return plc_values_create(s->ctx, s->graph, steps, "value", (size_t)s->batch * sizeof(float),
                                  (size_t)s->device->lanes * sizeof(float), &s->infer_values);
     return plc_values_create(s->ctx, s->graph, steps, "value", lanes_bytes(s), 0, &s->infer_values);
 }

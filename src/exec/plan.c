@@ -33,7 +33,8 @@ static int first_channel(const pleach_graph *graph, int concat, int input)
 }
 
 static pleach_status make_root(pleach_ctx *ctx, const pleach_graph *graph, int node,
-                               const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
+                               const char *name, size_t float_bytes, size_t spare_bytes,
+                               plc_values *values)
 {
     pleach_status status = PLEACH_OK;
     const plc_shape shape = graph->nodes[node].shape;
@@ -50,7 +51,8 @@ done:
 
 // Consumers come later in the order, so concats are placed before what they contain.
 static pleach_status place_value(pleach_ctx *ctx, const pleach_graph *graph, const plc_steps *steps,
-                                 int node, const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
+                                 int node, const char *name, size_t float_bytes, size_t spare_bytes,
+                                 plc_values *values)
 {
     const int inside = container(graph, steps, node);
 
@@ -77,7 +79,8 @@ static void place_flatten(const pleach_graph *graph, int node, plc_values *value
 }
 
 pleach_status plc_values_create(pleach_ctx *ctx, const pleach_graph *graph, const plc_steps *steps,
-                                const char *name, size_t float_bytes, size_t spare_bytes, plc_values *values)
+                                const char *name, size_t float_bytes, size_t spare_bytes,
+                                plc_values *values)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)graph->n_nodes;

@@ -112,8 +112,7 @@ done:
 
 pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *graph,
                                           pleach_device *device, int batch,
-                                          const pleach_session_opts *opts,
-                                          pleach_session **session)
+                                          const pleach_session_opts *opts, pleach_session **session)
 {
     pleach_status status = PLEACH_OK;
     const pleach_session_opts defaults = {0};
@@ -130,9 +129,8 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
     s->opts = opts ? *opts : defaults;
     const float *mean = s->opts.mean, *std = s->opts.std;
     s->opts.mean = s->opts.std = NULL;
-    plc_launch_list *lists[] = {&s->input_train, &s->input_infer, &s->train,
-                                &s->prepare,     &s->infer,       &s->infer_network,
-                                &s->infer_loss};
+    plc_launch_list *lists[] = {&s->input_train, &s->input_infer,   &s->train,     &s->prepare,
+                                &s->infer,       &s->infer_network, &s->infer_loss};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         plc_launch_list_init(lists[i], device);
     TRY(plc_graph_copy(ctx, graph, &s->graph));
@@ -178,11 +176,11 @@ void pleach_session_destroy(pleach_session **session)
         plc_buffer_destroy(s->device, &s->train_sums[i].buffer);
     free(s->train_sums);
     plc_slabs_finish(s->device, &s->slabs);
-    plc_buffer **buffers[] = {&s->weights,      &s->grads,   &s->moments[0], &s->moments[1],
-                              &s->masks,        &s->gates,   &s->images,     &s->labels,
-                              &s->mean_std,     &s->metrics, &s->workspace,  &s->scratch_train,
-                              &s->scratch_infer, &s->lane_logits,
-                              &s->network_launches, &s->network_state};
+    plc_buffer **buffers[] = {
+        &s->weights,       &s->grads,       &s->moments[0],       &s->moments[1],
+        &s->masks,         &s->gates,       &s->images,           &s->labels,
+        &s->mean_std,      &s->metrics,     &s->workspace,        &s->scratch_train,
+        &s->scratch_infer, &s->lane_logits, &s->network_launches, &s->network_state};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

@@ -45,7 +45,7 @@ struct pleach_session {
     int n_forward;                            // launches of `train` that are the forward pass
     plc_launch_list prepare;                  // inference: coefficients from running statistics
     plc_launch_list infer;                    // forward
-    plc_launch_list infer_network;            // `infer` as one launch (ops/channel_network.h), or empty
+    plc_launch_list infer_network; // `infer` as one launch (ops/channel_network.h), or empty
     plc_buffer *network_launches, *network_state;
     plc_launch_list infer_loss;
     plc_augment augment_train, augment_infer;

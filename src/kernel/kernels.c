@@ -25,10 +25,10 @@ typedef struct noted {
 } noted;
 
 struct plc_kernels {
-    pleach_device *device;   // borrowed
-    char *folder;            // owned: of all that is cached, NULL: nothing is
-    char *cache_folder;      // borrowed: `folder`, NULL: binaries are not cached
-    program *programs;       // owned
+    pleach_device *device; // borrowed
+    char *folder;          // owned: of all that is cached, NULL: nothing is
+    char *cache_folder;    // borrowed: `folder`, NULL: binaries are not cached
+    program *programs;     // owned
     int n_programs;
     size_t capacity;
     plc_build_counts counts;
@@ -129,8 +129,9 @@ static pleach_status build_error(pleach_device *device, cl_program built, const 
     CL_TRY(device->ctx, device->cl,
            clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL));
 done:
-    status = plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
-                      device->info->name, options, log && *log ? log : "its compiler leaves no log");
+    status =
+        plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
+                 device->info->name, options, log && *log ? log : "its compiler leaves no log");
     free(log);
     return status;
 }
@@ -279,7 +280,8 @@ void plc_launch_groups(const pleach_device *device, plc_launch *launch, size_t x
 
 void plc_launch_items(plc_launch *launch, size_t n)
 {
-    const size_t items = launch->most_items < ITEMS_PER_GROUP ? launch->most_items : ITEMS_PER_GROUP;
+    const size_t items =
+        launch->most_items < ITEMS_PER_GROUP ? launch->most_items : ITEMS_PER_GROUP;
     const size_t groups = (n + items - 1) / items;
 
     launch->global[0] = (groups ? groups : 1) * items;

@@ -54,8 +54,7 @@ typedef struct results {
 
 static results results_of(const trial *t, const float *buffer)
 {
-    const bool halfs =
-        t->problem->result_is_tensor && t->device->value_bytes < (int)sizeof *buffer;
+    const bool halfs = t->problem->result_is_tensor && t->device->value_bytes < (int)sizeof *buffer;
 
     return (results){buffer, result_floats(t) * (halfs ? 2 : 1), halfs};
 }

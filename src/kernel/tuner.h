@@ -43,11 +43,13 @@ typedef struct plc_tune_problem {
     size_t buffer_floats
         [PLC_TUNE_MAX_BUFFERS]; // made for the measurement, all filled with +-[0.5, 1.5]
     int n_buffers;
-    int result;        // the buffer that must agree with candidate 0's
-    bool result_is_tensor; // holds values as the device stores them (PLEACH_PRECISION_), else floats
-    bool changes_bits; // agreement is within `tolerance`; else every bit must be the same
-    double tolerance; // of |difference| over the larger of |value| and the values' root mean square;
-                      // what storing halfs rounds comes on top
+    int result; // the buffer that must agree with candidate 0's
+    bool
+        result_is_tensor; // holds values as the device stores them (PLEACH_PRECISION_), else floats
+    bool changes_bits;    // agreement is within `tolerance`; else every bit must be the same
+    double
+        tolerance; // of |difference| over the larger of |value| and the values' root mean square;
+                   // what storing halfs rounds comes on top
 } plc_tune_problem;
 
 // Opens what is known of the device. `folder`: of the cache, NULL for no file. Files that cannot be read

@@ -26,9 +26,9 @@ typedef struct plc_chart_series {
 typedef struct plc_chart {
     const char *title, *x_label;
     bool logarithmic; // both axes; whole_x, from_zero and percent are not for it
-    bool percent;   // y is a share: shown times 100
-    bool from_zero; // the y axis begins at 0
-    bool whole_x;   // x counts something: no ticks between
+    bool percent;     // y is a share: shown times 100
+    bool from_zero;   // the y axis begins at 0
+    bool whole_x;     // x counts something: no ticks between
     plc_chart_series series[PLC_CHART_MAX_SERIES];
     int n_series;
     struct {

@@ -173,8 +173,7 @@ done:
 // A run records how its device stores values, and goes on only on one that stores them so.
 static pleach_status take_precision(plc_run *run)
 {
-    const char *precision =
-        run->device->value_bytes < (int)sizeof(float) ? "half" : "float";
+    const char *precision = run->device->value_bytes < (int)sizeof(float) ? "half" : "float";
 
     if (!run->job->resume)
         run->opts.precision = precision;

@@ -47,8 +47,7 @@ static pleach_status add_launch(plc_optimizer *optimizer)
     for (int i = 0; i < plc_optimizer_n_moments(opts->kind); i++)
         plc_launch_arg_buffer(launch, session->moments[i]);
     plc_launch_arg_int(launch, n);
-    plc_launch_arg_float(launch,
-                         1.0f / plc_loss_gradient_scale(session->device, session->batch));
+    plc_launch_arg_float(launch, 1.0f / plc_loss_gradient_scale(session->device, session->batch));
     plc_launch_arg_float(launch, opts->weight_decay);
     if (adamw) {
         plc_launch_arg_float(launch, opts->beta2);

@@ -140,8 +140,7 @@ static void set_value(const plc_harness *h, void *block, size_t i, float value)
 
 static float get_value(const plc_harness *h, const void *block, size_t i)
 {
-    return is_half(h) ? plc_half_to_float(((const uint16_t *)block)[i])
-                      : ((const float *)block)[i];
+    return is_half(h) ? plc_half_to_float(((const uint16_t *)block)[i]) : ((const float *)block)[i];
 }
 
 static char *place_of_value(const plc_harness *h, void *block, size_t i)
@@ -518,8 +517,8 @@ static void lower_step(plc_harness *h, const plc_step *step)
 
     h->lower.list = &h->forward;
     if (op->forward)
-        plc_harness_check(h, (h->opts.channel_lanes ? op->forward_channel_lanes
-                                                    : op->forward)(&h->lower, step));
+        plc_harness_check(
+            h, (h->opts.channel_lanes ? op->forward_channel_lanes : op->forward)(&h->lower, step));
     h->lower.list = &h->backward;
     mark_written(h, step);
     if (!h->opts.inference && op->backward)

@@ -225,8 +225,7 @@ static void run_case(pleach_device *device, const bn_case *c)
     plc_reference_batch_norm_forward(&p, x, y, open_at);
     const double tolerance = TOLERANCE * magnification(&p, (double)c->mean);
     plc_harness_run_forward(h, &step);
-    plc_harness_compare(h, "y", h->values[step.output], y, n,
-                        tolerance + plc_harness_rounding(h));
+    plc_harness_compare(h, "y", h->values[step.output], y, n, tolerance + plc_harness_rounding(h));
     if (!c->inference) {
         check_running(h, &p, before, offsets, (double)h->graph->nodes[step.node].attrs.momentum);
         check_backward(h, c, &step, &p, x, open_at, tolerance);

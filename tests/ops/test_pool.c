@@ -13,7 +13,7 @@ typedef struct pool_case {
     const char *op;
     int n_images, c, h, w;
     int kernel[2], stride[2], pad[2];
-    bool channel_lanes; // forward only
+    bool channel_lanes;    // forward only
     bool accumulate, ties; // ties: values from a small set, so that maxima are equal
     unsigned seed;
     char label[LABEL_MAX];

@@ -165,7 +165,8 @@ static void check_workload(pleach_device *device, bool trains)
     assert_near(plc_profile_total(&by_shape).bytes, plc_profile_total(&by_kernel).bytes);
     assert_true(by_shape.n_items > by_kernel.n_items);
     // Nothing is cheaper than what must be moved.
-    assert_true(plc_profile_total(&by_shape).bytes > plc_least_step_bytes(graph, BATCH, trains, device->value_bytes));
+    assert_true(plc_profile_total(&by_shape).bytes >
+                plc_least_step_bytes(graph, BATCH, trains, device->value_bytes));
     plc_profile_sort(&by_shape);
     for (size_t i = 0; i < by_shape.n_items; i++) {
         assert_true(by_shape.items[i].seconds > 0);
