@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <kernel/kernels.h>
+#include <platform.h>
 
 static const char added[] = " cl_khr_fp16";
 
@@ -31,5 +32,5 @@ pleach_status plc_open_with_halfs(pleach_ctx *ctx, const pleach_device_opts *opt
 
     table = plc_cl_loader;
     table.clGetDeviceInfo = get_device_info;
-    return plc_kernels_open(ctx, &table, NULL, opts, device);
+    return plc_kernels_open(ctx, &table, plc_test_device(), opts, device);
 }

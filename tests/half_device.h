@@ -5,7 +5,7 @@
 
 #include <pleach/device.h>
 
-// pleach_device_open of the default device, told that it has cl_khr_fp16.
+// pleach_device_open of the tests' device (platform.h), told that it has cl_khr_fp16.
 pleach_status plc_open_with_halfs(pleach_ctx *ctx, const pleach_device_opts *opts,
                                   pleach_device **device);
 

@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <platform.h>
 
 enum { MAX_PATH = 4096, MAX_OUTPUT = 1 << 20 };
 
@@ -35,6 +36,8 @@ static int find_program(void **state)
         snprintf(program, sizeof program, "%s/../pleach", own);
     }
     unsetenv("PLEACH_DEVICE");
+    if (plc_test_device())
+        setenv("PLEACH_DEVICE", plc_test_device(), 1);
     setenv("PLEACH_TUNE", "off", 1);
     return access(program, X_OK) == 0 && mkdtemp(folder) ? 0 : -1;
 }

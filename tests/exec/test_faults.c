@@ -12,6 +12,7 @@
 #include <train/optimizer.h>
 #include <faulty_cl.h>
 #include <random_graph.h>
+#include <platform.h>
 
 enum { BATCH = 5, SIDE = 6, CLASSES = 3, PIXELS = SIDE * SIDE, MOST_WEIGHTS = 1 << 16 };
 
@@ -112,7 +113,7 @@ static int set_up(void **state)
 
     if (make_fixture(state) != 0)
         return -1;
-    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, NULL, &opts, &f.device));
+    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, plc_test_device(), &opts, &f.device));
     assert_ok(plc_graph_create(ctx, "tiny", (plc_shape){1, SIDE, SIDE}, &f.graph));
     assert_ok(plc_graph_add(ctx, f.graph, "conv", "conv1", &at, 1, &conv, &at));
     for (size_t i = 0; i < sizeof middle / sizeof *middle; i++)

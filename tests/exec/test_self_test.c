@@ -10,6 +10,7 @@
 #include <base/random.h>
 #include <exec/expected.h>
 #include <exec/self_test.h>
+#include <platform.h>
 
 enum { N_IMAGES = 7 };
 
@@ -62,7 +63,7 @@ static pleach_device *open_device(const plc_cl *cl, int lanes, int mapping, bool
         .lanes = lanes, .mapping = mapping, .cache_dir = cache, .allow_broken = allow_broken};
     pleach_device *device = NULL;
 
-    assert_ok(plc_kernels_open(ctx, cl, NULL, &opts, &device));
+    assert_ok(plc_kernels_open(ctx, cl, plc_test_device(), &opts, &device));
     return device;
 }
 

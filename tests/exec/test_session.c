@@ -21,6 +21,7 @@
 #include <evaluate.h>
 #include <half_device.h>
 #include <random_graph.h>
+#include <platform.h>
 
 enum { N_GRAPHS = 24, BATCH = 5 };
 
@@ -49,9 +50,9 @@ static int open_devices(void **state)
     *state = d;
     if (d == NULL || pleach_ctx_create(&d->ctx) != PLEACH_OK)
         return -1;
-    if (pleach_device_open(d->ctx, NULL, &vector, &d->vector) != PLEACH_OK ||
-        pleach_device_open(d->ctx, NULL, &few_lanes, &d->few_lanes) != PLEACH_OK ||
-        pleach_device_open(d->ctx, NULL, &work_item, &d->work_item) != PLEACH_OK ||
+    if (pleach_device_open(d->ctx, plc_test_device(), &vector, &d->vector) != PLEACH_OK ||
+        pleach_device_open(d->ctx, plc_test_device(), &few_lanes, &d->few_lanes) != PLEACH_OK ||
+        pleach_device_open(d->ctx, plc_test_device(), &work_item, &d->work_item) != PLEACH_OK ||
         plc_open_with_halfs(d->ctx, &half_vector, &d->half_vector) != PLEACH_OK ||
         plc_open_with_halfs(d->ctx, &half_work_item, &d->half_work_item) != PLEACH_OK) {
         print_error("%s\n", pleach_error(d->ctx));

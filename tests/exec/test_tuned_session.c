@@ -7,6 +7,7 @@
 #include <base/random.h>
 #include <exec/session.h>
 #include <kernel/tuner.h>
+#include <platform.h>
 
 enum { BATCH = 21, SIDE = 16, CHANNELS = 3, CLASSES = 10, N_LOGITS = BATCH * CLASSES };
 
@@ -21,7 +22,7 @@ static pleach_device *open_device(int mapping, int tune, pleach_device_progress_
                                      .user = user};
     pleach_device *device = NULL;
 
-    assert_ok(pleach_device_open(ctx, NULL, &opts, &device));
+    assert_ok(pleach_device_open(ctx, plc_test_device(), &opts, &device));
     return device;
 }
 

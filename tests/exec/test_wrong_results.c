@@ -7,6 +7,7 @@
 
 #include <exec/self_test.h>
 #include <faulty_cl.h>
+#include <platform.h>
 
 static const char *const wrong_names[PLC_N_WRONGS] = {
     [PLC_WRONG_SKIPPED] = "skipped",
@@ -19,7 +20,7 @@ static pleach_device *open_device(int lanes, int mapping)
     const pleach_device_opts opts = {.lanes = lanes, .mapping = mapping, .cache_dir = ""};
     pleach_device *device = NULL;
 
-    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, NULL, &opts, &device));
+    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, plc_test_device(), &opts, &device));
     return device;
 }
 

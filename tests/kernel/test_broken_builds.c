@@ -11,6 +11,7 @@
 #include <base/file.h>
 #include <kernel/kernels.h>
 #include <faulty_cl.h>
+#include <platform.h>
 
 static char folder[64]; // of sources and of the cache
 
@@ -34,7 +35,7 @@ static pleach_status open_device(const plc_cl *cl, pleach_device **device)
     const pleach_device_opts opts = {.cache_dir = folder};
 
     *device = NULL;
-    return plc_kernels_open(ctx, cl, NULL, &opts, device);
+    return plc_kernels_open(ctx, cl, plc_test_device(), &opts, device);
 }
 
 // Kernels: values[i] = 3 i.

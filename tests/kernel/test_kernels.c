@@ -15,6 +15,7 @@
 #include <base/random.h>
 #include <kernel/kernels.h>
 #include <kernel/sources.h>
+#include <platform.h>
 
 typedef struct fixture {
     pleach_ctx *ctx;
@@ -78,7 +79,7 @@ static int run_counting_kernel(fixture *f, const char *options, char *last)
     plc_buffer *values = NULL;
     int read[64];
 
-    CHECK(pleach_device_open(f->ctx, NULL, &opts, &device));
+    CHECK(pleach_device_open(f->ctx, plc_test_device(), &opts, &device));
     plc_launch_list_init(&list, device);
     CHECK(plc_buffer_create(device, "values", sizeof read, &values));
     const pleach_status status = plc_launch_add(&list, "count", "count", options, &launch);
@@ -142,7 +143,7 @@ static plc_build_counts counts_after_one_kernel(fixture *f)
     plc_launch_list list;
     plc_launch *launch = NULL;
 
-    CHECK(pleach_device_open(f->ctx, NULL, &opts, &device));
+    CHECK(pleach_device_open(f->ctx, plc_test_device(), &opts, &device));
     plc_launch_list_init(&list, device);
     CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=7", &launch));
     CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=7", &launch)); // no second program
@@ -240,7 +241,7 @@ static void a_failed_allocation_says_what_and_how_much(void **state)
     plc_buffer *buffer = NULL;
 
     broken.clCreateBuffer = no_memory;
-    CHECK(plc_kernels_open(f->ctx, &broken, NULL, NULL, &device));
+    CHECK(plc_kernels_open(f->ctx, &broken, plc_test_device(), NULL, &device));
     assert_int_equal(plc_buffer_create(device, "weights", 4096, &buffer), PLEACH_ENOMEM);
     assert_non_null(strstr(pleach_error(f->ctx), "'weights' of 4096 bytes"));
     assert_null(buffer);

@@ -14,6 +14,7 @@
 #include <kernel/tuner.h>
 #include <kernel/tuning_file.h>
 #include <kernel/tuning_json.h>
+#include <platform.h>
 
 enum { N = 4096, GROUP_ITEMS = 64 };
 
@@ -89,7 +90,7 @@ static pleach_device *open_device(int mode)
     const pleach_device_opts opts = {.cache_dir = cache, .tune = mode};
     pleach_device *device = NULL;
 
-    assert_ok(plc_kernels_open(ctx, &counting, NULL, &opts, &device));
+    assert_ok(plc_kernels_open(ctx, &counting, plc_test_device(), &opts, &device));
     return device;
 }
 

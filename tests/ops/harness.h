@@ -18,8 +18,9 @@
 #include <cmocka.h>
 
 #include <ops/lower.h>
+#include <platform.h>
 
-// Devices of both mappings, several lane counts and both precisions on the first device of the machine.
+// Devices of both mappings, several lane counts and both precisions on one device of the machine (plc_test_device).
 enum { PLC_HARNESS_DEVICES = 7 };
 
 typedef struct plc_harness_devices {

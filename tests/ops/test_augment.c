@@ -21,9 +21,10 @@ typedef struct augment_case {
 static augment_case draw_case(unsigned seed)
 {
     augment_case c = {
-        .n_images = plc_harness_pick(seed, 1, 1, 40),
-        .shape = {plc_harness_pick(seed, 2, 1, 4), plc_harness_pick(seed, 3, 1, 40),
-                  plc_harness_pick(seed, 4, 1, 40)},
+        .n_images = plc_harness_pick(seed, 1, 1, plc_test_size(1, 40)),
+        .shape = {plc_harness_pick(seed, 2, 1, 4),
+                  plc_harness_pick(seed, 3, 1, plc_test_size(1, 40)),
+                  plc_harness_pick(seed, 4, 1, plc_test_size(1, 40))},
         .step = (unsigned)plc_harness_pick(seed, 5, 0, 100000),
         .seed = seed,
         .opts = {.training = seed % 3 != 0,
@@ -143,10 +144,11 @@ static void run_case(pleach_device *device, const augment_case *c)
 static void augmented_images_are_cut_mirrored_and_normalised(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
         const augment_case c = draw_case(i);
-        run_case(devices->items[i / CASES_PER_DEVICE], &c);
+        run_case(devices->items[i / n_cases], &c);
     }
 }
 

@@ -43,10 +43,10 @@ static bn_case draw_case(unsigned seed)
 {
     bn_case c = {
         .seed = seed,
-        .n_images = plc_harness_pick(seed, 1, 3, 40),
-        .c = plc_harness_pick(seed, 2, 1, 7),
-        .h = plc_harness_pick(seed, 3, 1, 9),
-        .w = plc_harness_pick(seed, 4, 1, 9),
+        .n_images = plc_harness_pick(seed, 1, 3, plc_test_size(3, 40)),
+        .c = plc_harness_pick(seed, 2, 1, plc_test_size(1, 7)),
+        .h = plc_harness_pick(seed, 3, 1, plc_test_size(1, 9)),
+        .w = plc_harness_pick(seed, 4, 1, plc_test_size(1, 9)),
         .add = flip_coin(seed, 5),
         .relu = flip_coin(seed, 6),
         .mask = flip_coin(seed, 7),
@@ -246,7 +246,7 @@ static void training_matches_the_definition(void **state)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE; j++) {
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const bn_case c = draw_case(i * CASES_PER_DEVICE + j);
             run_case(devices->items[i], &c);
         }
@@ -257,7 +257,7 @@ static void inference_uses_running_statistics_mask_and_gate(void **state)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE / 2; j++) {
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE / 2); j++) {
             bn_case c = draw_case(1000 + i * CASES_PER_DEVICE + j);
             c.inference = true;
             name_case(&c);

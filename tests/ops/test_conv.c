@@ -109,20 +109,22 @@ static conv_case draw_case(unsigned seed, family family, bool linear, bool infer
 {
     conv_case c = {.seed = seed, .linear = linear, .inference = inference};
 
-    c.n_images = pick(&c, DRAW_IMAGES, 1, 37);
+    c.n_images = pick(&c, DRAW_IMAGES, 1, plc_test_size(1, 37));
     if (linear) {
-        c.x = (plc_shape){pick(&c, DRAW_IN, 1, 70), 1, 1};
+        c.x = (plc_shape){pick(&c, DRAW_IN, 1, plc_test_size(1, 70)), 1, 1};
         c.attrs.out_channels = pick(&c, DRAW_OUT, 1, 20);
     } else {
         draw_axis(&c, family, 0);
         draw_axis(&c, family, 1);
         draw_channels(&c);
-        c.x.h = pick(&c, DRAW_HEIGHT, least_size(&c.attrs, 0), 16);
-        c.x.w = pick(&c, DRAW_WIDTH, least_size(&c.attrs, 1), 16);
+        c.x.h = pick(&c, DRAW_HEIGHT, least_size(&c.attrs, 0),
+                     plc_test_size(least_size(&c.attrs, 0), 16));
+        c.x.w = pick(&c, DRAW_WIDTH, least_size(&c.attrs, 1),
+                     plc_test_size(least_size(&c.attrs, 1), 16));
         c.winograd = family == WINOGRAD;
         if (c.winograd && c.attrs.groups > 1) {
-            c.x.c = pick(&c, DRAW_IN + 200, 1, 40);
-            c.attrs.out_channels = pick(&c, DRAW_OUT + 200, 1, 40);
+            c.x.c = pick(&c, DRAW_IN + 200, 1, plc_test_size(1, 40));
+            c.attrs.out_channels = pick(&c, DRAW_OUT + 200, 1, plc_test_size(1, 40));
             c.attrs.groups = 1;
         }
     }
@@ -338,7 +340,8 @@ static void run_cases(void **state, family family, bool linear, bool inference)
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
         const bool builds_fixed =
             devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes;
-        for (unsigned j = 0; j < CASES_PER_DEVICE && (family != FIXED || builds_fixed); j++) {
+        for (unsigned j = 0;
+             j < plc_test_cases(CASES_PER_DEVICE) && (family != FIXED || builds_fixed); j++) {
             const conv_case c = draw_case(i * CASES_PER_DEVICE + j, family, linear, inference);
             run_case(devices->items[i], &c);
         }

@@ -24,9 +24,10 @@ typedef struct eltwise_case {
 static eltwise_case draw_case(const char *op, unsigned seed)
 {
     eltwise_case c = {
-        .n_images = plc_harness_pick(seed, 1, 1, 37),
-        .shape = {plc_harness_pick(seed, 2, 1, 9), plc_harness_pick(seed, 3, 1, 20),
-                  plc_harness_pick(seed, 4, 1, 20)},
+        .n_images = plc_harness_pick(seed, 1, 1, plc_test_size(1, 37)),
+        .shape = {plc_harness_pick(seed, 2, 1, 9),
+                  plc_harness_pick(seed, 3, 1, plc_test_size(1, 20)),
+                  plc_harness_pick(seed, 4, 1, plc_test_size(1, 20))},
         .relu = plc_harness_pick(seed, 5, 0, 1) == 1,
         .accumulate = plc_harness_pick(seed, 6, 0, 1) == 1,
         .seed = seed,
@@ -90,9 +91,10 @@ static void relu_passes_what_is_positive(void **state)
 {
     const plc_harness_devices *devices = *state;
     const int input = 0;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
-        pleach_device *device = devices->items[i / CASES_PER_DEVICE];
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+        pleach_device *device = devices->items[i / n_cases];
         const eltwise_case c = draw_case("relu", i);
         pleach_graph *graph = make_graph(device->ctx, c.shape);
         const int node = plc_harness_add_node(device->ctx, graph, "relu", &input, 1, NULL);
@@ -124,10 +126,11 @@ static void run_add(pleach_device *device, const eltwise_case *c, bool twice)
 static void add_gives_its_gradient_to_both(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
         const eltwise_case c = draw_case("add", 500 + i);
-        run_add(devices->items[i / CASES_PER_DEVICE], &c, i % 4 == 0);
+        run_add(devices->items[i / n_cases], &c, i % 4 == 0);
     }
 }
 
@@ -184,10 +187,11 @@ static void run_concat(pleach_device *device, const eltwise_case *c, int aliases
 static void concat_copies_only_what_is_no_view(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
         const eltwise_case c = draw_case("concat", 1000 + i);
-        run_concat(devices->items[i / CASES_PER_DEVICE], &c, (int)(i % 3));
+        run_concat(devices->items[i / n_cases], &c, (int)(i % 3));
     }
 }
 
@@ -271,10 +275,11 @@ static void run_mask(pleach_device *device, const eltwise_case *c, bool mask_gra
 static void mask_makes_pruned_channels_positive_zero(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(4);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * 4; i++) {
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
         const eltwise_case c = draw_case("mask", 2000 + i);
-        run_mask(devices->items[i / 4], &c, i % 2 == 0);
+        run_mask(devices->items[i / n_cases], &c, i % 2 == 0);
     }
 }
 

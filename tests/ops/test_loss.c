@@ -22,8 +22,8 @@ static loss_case draw_case(unsigned seed)
 {
     static const float smoothings[] = {0, 0.1f, 0.3f}, scales[] = {1, 30, 1000};
     loss_case c = {
-        .n_images = plc_harness_pick(seed, 1, 1, 70),
-        .classes = plc_harness_pick(seed, 2, 2, 120),
+        .n_images = plc_harness_pick(seed, 1, 1, plc_test_size(1, 70)),
+        .classes = plc_harness_pick(seed, 2, 2, plc_test_size(2, 120)),
         .slot = plc_harness_pick(seed, 3, 0, N_SLOTS - 1),
         .smoothing = smoothings[plc_harness_pick(seed, 4, 0, 2)],
         .scale = scales[plc_harness_pick(seed, 5, 0, 2)],
@@ -125,10 +125,11 @@ static void run_case(pleach_device *device, const loss_case *c)
 static void loss_gradient_and_metrics_match_the_definition(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
         const loss_case c = draw_case(i);
-        run_case(devices->items[i / CASES_PER_DEVICE], &c);
+        run_case(devices->items[i / n_cases], &c);
     }
 }
 

@@ -24,8 +24,8 @@ static pool_case draw_case(const char *op, unsigned seed)
     pool_case c = {.op = op, .seed = seed};
     unsigned draw = 0;
 
-    c.n_images = plc_harness_pick(seed, ++draw, 1, 37);
-    c.c = plc_harness_pick(seed, ++draw, 1, 5);
+    c.n_images = plc_harness_pick(seed, ++draw, 1, plc_test_size(1, 37));
+    c.c = plc_harness_pick(seed, ++draw, 1, plc_test_size(1, 5));
     for (int i = 0; i < 2; i++) {
         c.kernel[i] = plc_harness_pick(seed, ++draw, 1, 4);
         c.stride[i] = plc_harness_pick(seed, ++draw, 1, 4);
@@ -126,7 +126,7 @@ static void run_cases(void **state, const char *op)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE; j++) {
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const pool_case c = draw_case(op, i * CASES_PER_DEVICE + j);
             run_case(devices->items[i], &c);
         }

@@ -9,6 +9,7 @@
 #include <price/energy.h>
 #include <price/macs.h>
 #include <price/profile.h>
+#include <platform.h>
 
 enum { BATCH = 6, SIZE = 16 };
 
@@ -185,7 +186,7 @@ static pleach_device *open_device(int mapping, int lanes)
     const pleach_device_opts opts = {.mapping = mapping, .lanes = lanes, .profile = true};
     pleach_device *device = NULL;
 
-    assert_ok(pleach_device_open(ctx, NULL, &opts, &device));
+    assert_ok(pleach_device_open(ctx, plc_test_device(), &opts, &device));
     device->profile = false;
     return device;
 }

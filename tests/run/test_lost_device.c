@@ -10,6 +10,7 @@
 #include <base/file.h>
 #include <kernel/kernels.h>
 #include <faulty_cl.h>
+#include <platform.h>
 
 enum { N_TRAIN = 96, N_TEST = 32, SIDE = 8, EPOCHS = 3 };
 
@@ -50,7 +51,7 @@ static int set_up(void **state)
     write_idx("t10k-images-idx3-ubyte", N_TEST, true);
     write_idx("t10k-labels-idx1-ubyte", N_TEST, false);
     snprintf(data, sizeof data, "mnist:%s", folder);
-    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, NULL, NULL, &device));
+    assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, plc_test_device(), NULL, &device));
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <half_device.h>
 #include <price/macs.h>
 #include <report/report.h>
+#include <platform.h>
 
 typedef struct fixture {
     pleach_ctx *ctx;
@@ -35,7 +36,7 @@ static int set_up(void **state)
 
     *state = f;
     if (f == NULL || pleach_ctx_create(&f->ctx) != PLEACH_OK ||
-        pleach_device_open(f->ctx, NULL, NULL, &f->device) != PLEACH_OK)
+        pleach_device_open(f->ctx, plc_test_device(), NULL, &f->device) != PLEACH_OK)
         return -1;
     strcpy(f->folder, "/tmp/pleach-run-XXXXXX");
     return mkdtemp(f->folder) ? 0 : -1;

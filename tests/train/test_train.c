@@ -11,6 +11,7 @@
 
 #include <base/random.h>
 #include <train/trainer.h>
+#include <platform.h>
 
 typedef struct fixture {
     pleach_ctx *ctx;
@@ -29,7 +30,7 @@ static int set_up(void **state)
 
     *state = f;
     return f && pleach_ctx_create(&f->ctx) == PLEACH_OK &&
-                   pleach_device_open(f->ctx, NULL, NULL, &f->device) == PLEACH_OK
+                   pleach_device_open(f->ctx, plc_test_device(), NULL, &f->device) == PLEACH_OK
                ? 0
                : -1;
 }
