@@ -73,7 +73,8 @@ enum {
 };
 
 // Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a
-// device's or platform's name; NULL or "" takes a GPU if there is one, else a CPU, never an emulator.
+// platform's name or, if none has it, of a device's (emulators only if nothing else has it); NULL or ""
+// takes a GPU if there is one, else a CPU, never an emulator.
 // Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform, or says that
 // the device has no half precision.
 pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <base/memory.h>
+#include <device/quirks.h>
 
 enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64 };
 
@@ -223,8 +224,7 @@ void pleach_device_list_destroy(pleach_device_list **list)
 
 bool plc_device_is_emulator(const pleach_device_info *info)
 {
-    return strcasestr(info->name, "emulat") || strcasestr(info->platform_name, "emulat") ||
-           strcasestr(info->platform_name, "oclgrind") || strcasestr(info->name, "oclgrind");
+    return plc_quirks_of(info).emulates;
 }
 
 static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
@@ -233,6 +233,21 @@ static int find_kind(const pleach_device_list *list, const char *kind, bool emul
         if (strcmp(list->items[i].kind, kind) == 0 &&
             (emulators || !plc_device_is_emulator(&list->items[i])))
             return i;
+    return -1;
+}
+
+// A part of a name: of the platform before the device's, because PoCL's devices are called after the
+// CPU and its vendor; emulators last, because nobody who says "intel" means one.
+static int find_name(const pleach_device_list *list, const char *part)
+{
+    for (int emulates = 0; emulates < 2; emulates++)
+        for (int of_device = 0; of_device < 2; of_device++)
+            for (int i = 0; i < list->n_items; i++) {
+                const pleach_device_info *info = &list->items[i];
+                if (plc_quirks_of(info).emulates == (emulates == 1) &&
+                    strcasestr(of_device ? info->name : info->platform_name, part))
+                    return i;
+            }
     return -1;
 }
 
@@ -250,11 +265,7 @@ static int find_choice(const pleach_device_list *list, const char *choice)
         return find_kind(list, choice, false);
     if (strcmp(choice, "fpga") == 0 || strcmp(choice, "accelerator") == 0)
         return find_kind(list, "accelerator", true);
-    for (int i = 0; i < list->n_items; i++)
-        if (strcasestr(list->items[i].name, choice) ||
-            strcasestr(list->items[i].platform_name, choice))
-            return i;
-    return -1;
+    return find_name(list, choice);
 }
 
 pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *table,

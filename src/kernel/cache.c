@@ -7,6 +7,7 @@
 #include <base/file.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <device/quirks.h>
 
 enum { MAX_BINARY_BYTES = 256 << 20 };
 
@@ -51,8 +52,7 @@ bool plc_cache_is_the_drivers(const pleach_device *device)
 {
     const char *kept = getenv("POCL_KERNEL_CACHE"); // PoCL's own variable: "0" turns its cache off
 
-    return strcmp(device->info->platform_name, "Portable Computing Language") == 0 &&
-           !(kept && strcmp(kept, "0") == 0);
+    return plc_quirks_of(device->info).keeps_binaries && !(kept && strcmp(kept, "0") == 0);
 }
 
 void plc_cache_key(const pleach_device *device, const char *source, const char *options,

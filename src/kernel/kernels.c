@@ -6,6 +6,7 @@
 #include <base/clock.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <device/quirks.h>
 #include <kernel/cache.h>
 #include <kernel/sources.h>
 #include <kernel/tuner.h>
@@ -155,7 +156,8 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     cl_int error = CL_SUCCESS;
 
     snprintf(name, sizeof name, "%s.cl", file);
-    snprintf(all_options, sizeof all_options, "-cl-std=CL1.2 -DLANES=%d %s%s%s", device->lanes,
+    snprintf(all_options, sizeof all_options, "-cl-std=CL1.2%s -DLANES=%d %s%s%s",
+             plc_quirks_of(device->info).build_options, device->lanes,
              device->vector_lanes ? "-DLANES_IN_VECTOR " : "",
              device->value_bytes < (int)sizeof(float) ? "-DHALF_STORAGE " : "", options);
     TRY(plc_source_expand(device->ctx, name, &source));

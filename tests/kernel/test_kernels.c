@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,38 @@ static void every_embedded_source_expands_to_one_text(void **state)
     assert_true(n >= 10);
 }
 
+// Whether the word stands in the text outside of comments.
+static bool has_word(const char *text, const char *word)
+{
+    const size_t length = strlen(word);
+
+    for (const char *at = text; *at; at++) {
+        if (at[0] == '/' && at[1] == '/') {
+            at += strcspn(at, "\n");
+            if (*at == '\0')
+                break;
+        }
+        if (strncmp(at, word, length) == 0 && !isalnum(at[length]) && at[length] != '_' &&
+            (at == text || (!isalnum(at[-1]) && at[-1] != '_')))
+            return true;
+    }
+    return false;
+}
+
+// Compilers for FPGAs have channels between kernels; later versions of OpenCL C have pipes.
+static void no_source_uses_a_word_that_some_compiler_reserves(void **state)
+{
+    static const char *const reserved[] = {"channel", "pipe", "generic"};
+
+    (void)state;
+    assert_true(has_word("int channel;", "channel"));
+    assert_false(has_word("int channels; // a channel\n", "channel"));
+    for (const plc_source *source = plc_sources; source->name; source++)
+        for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
+            if (has_word(source->text, reserved[i]))
+                fail_msg("%s has an identifier '%s'", source->name, reserved[i]);
+}
+
 static void devices_are_chosen_by_index_kind_and_name(void **state)
 {
     fixture *f = *state;
@@ -256,6 +289,7 @@ int main(void)
         cmocka_unit_test(programs_are_counted_by_where_they_came_from),
         cmocka_unit_test(a_kernel_that_does_not_build_names_its_file_and_line),
         cmocka_unit_test(every_embedded_source_expands_to_one_text),
+        cmocka_unit_test(no_source_uses_a_word_that_some_compiler_reserves),
         cmocka_unit_test(devices_are_chosen_by_index_kind_and_name),
         cmocka_unit_test(a_failed_allocation_says_what_and_how_much),
     };
