@@ -203,18 +203,17 @@ static inline void park(SCRATCH_SPACE scratch_t *scratch, int i, real_t value)
 static inline float parked_sum(const SCRATCH_SPACE scratch_t *scratch, int i)
 {
 #ifdef LANES_IN_VECTOR
-    real_t v = scratch[i];
+    const real_t v = scratch[i];
 #if LANES == 16
-    v += v.s89abcdef89abcdef;
-    v += v.s4567456745674567;
-    v += v.s2323232323232323;
+    const float8 a = v.lo + v.hi;
+    const float4 b = a.lo + a.hi;
 #elif LANES == 8
-    v += v.s45674567;
-    v += v.s23232323;
+    const float4 b = v.lo + v.hi;
 #else
-    v += v.s2323;
+    const float4 b = v;
 #endif
-    return v.s0 + v.s1;
+    const float2 c = b.lo + b.hi;
+    return c.x + c.y;
 #else
     float sum[LANES / 2];
     #pragma unroll

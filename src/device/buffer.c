@@ -2,7 +2,9 @@
 #include <device/device.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <base/memory.h>
+#include <device/quirks.h>
 
 static pleach_status check(pleach_device *device, cl_int error, const char *call,
                            const plc_buffer *buffer)
@@ -96,9 +98,47 @@ pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const 
     return check(device, error, "clCreateSubBuffer", buffer);
 }
 
+// The quirk whole_writes: changes [offset, offset + bytes) on the host, in a copy of the whole memory.
+static pleach_status write_whole(pleach_device *device, const plc_buffer *buffer,
+                                 size_t offset_bytes, size_t bytes, const void *data)
+{
+    pleach_status status = PLEACH_OK;
+    char *all = NULL;
+
+    for (; buffer->parent; buffer = buffer->parent)
+        offset_bytes += buffer->offset_bytes;
+    TRY(plc_alloc(device->ctx, buffer->bytes, 1, &all));
+    TRY(plc_buffer_read(device, buffer, 0, buffer->bytes, all));
+    memcpy(all + offset_bytes, data, bytes);
+    status = check(device,
+                   device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, 0,
+                                                    buffer->bytes, all, 0, NULL, NULL),
+                   "clEnqueueWriteBuffer", buffer);
+done:
+    free(all);
+    return status;
+}
+
+static pleach_status fill_whole(pleach_device *device, const plc_buffer *buffer,
+                                size_t offset_bytes, size_t bytes, unsigned pattern)
+{
+    pleach_status status = PLEACH_OK;
+    unsigned *filled = NULL;
+
+    TRY(plc_alloc(device->ctx, bytes / sizeof pattern, sizeof pattern, &filled));
+    for (size_t i = 0; i < bytes / sizeof pattern; i++)
+        filled[i] = pattern;
+    TRY(write_whole(device, buffer, offset_bytes, bytes, filled));
+done:
+    free(filled);
+    return status;
+}
+
 pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                                size_t bytes, const void *data)
 {
+    if (plc_quirks_of(device->info).whole_writes)
+        return write_whole(device, buffer, offset_bytes, bytes, data);
     return check(device,
                  device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_TRUE, offset_bytes,
                                                   bytes, data, 0, NULL, NULL),
@@ -108,6 +148,8 @@ pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t
 pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                                      size_t bytes, const void *data, cl_event *done)
 {
+    if (plc_quirks_of(device->info).whole_writes)
+        return write_whole(device, buffer, offset_bytes, bytes, data); // no event: it is complete
     return check(device,
                  device->cl->clEnqueueWriteBuffer(device->queue, buffer->mem, CL_FALSE,
                                                   offset_bytes, bytes, data, 0, NULL, done),
@@ -128,6 +170,8 @@ pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t 
 {
     if (bytes == 0)
         return PLEACH_OK;
+    if (plc_quirks_of(device->info).whole_writes)
+        return fill_whole(device, buffer, offset_bytes, bytes, pattern);
     return check(device,
                  device->cl->clEnqueueFillBuffer(device->queue, buffer->mem, &pattern,
                                                  sizeof pattern, offset_bytes, bytes, 0, NULL,

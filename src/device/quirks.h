@@ -8,6 +8,7 @@
 typedef struct plc_quirks {
     const char *build_options; // of every program, each after a space; "" for none
     bool keeps_binaries;       // has a cache of kernels of its own, and asking for a binary is dear
+    bool whole_writes;         // what the host writes or fills must be a whole buffer
     bool emulates;             // computes as slowly as it likes: taken only when it is asked for
 } plc_quirks;
 

@@ -74,7 +74,7 @@ static void quirks_belong_to_one_platform_and_driver(void **state)
     assert_true(plc_quirks_of(&listed[1]).keeps_binaries);
     assert_false(plc_quirks_of(&listed[1]).emulates);
     assert_true(plc_quirks_of(&listed[2]).emulates);
-    assert_string_equal(plc_quirks_of(&listed[2]).build_options, " -cl-opt-disable");
+    assert_string_equal(plc_quirks_of(&listed[2]).build_options, " -cl-opt-disable -Drestrict=");
     next.driver_version = "Oclgrind 22.1";
     assert_string_equal(plc_quirks_of(&next).build_options, "");
     assert_true(plc_quirks_of(&next).emulates);
