@@ -202,23 +202,12 @@ static inline void park(SCRATCH_SPACE scratch_t *scratch, int i, real_t value)
 
 static inline float parked_sum(const SCRATCH_SPACE scratch_t *scratch, int i)
 {
-#ifdef LANES_IN_VECTOR
-    const real_t v = scratch[i];
-#if LANES == 16
-    const float8 a = v.lo + v.hi;
-    const float4 b = a.lo + a.hi;
-#elif LANES == 8
-    const float4 b = v.lo + v.hi;
-#else
-    const float4 b = v;
-#endif
-    const float2 c = b.lo + b.hi;
-    return c.x + c.y;
-#else
+    const SCRATCH_SPACE float *lanes = (const SCRATCH_SPACE float *)scratch + i * LANES;
     float sum[LANES / 2];
+
     #pragma unroll
     for (int l = 0; l < LANES / 2; l++)
-        sum[l] = scratch[i * LANES + l] + scratch[i * LANES + l + LANES / 2];
+        sum[l] = lanes[l] + lanes[l + LANES / 2];
     #pragma unroll
     for (int width = LANES / 4; width > 0; width /= 2)
         #pragma unroll
@@ -226,7 +215,6 @@ static inline float parked_sum(const SCRATCH_SPACE scratch_t *scratch, int i)
             if (l < width)
                 sum[l] += sum[l + width];
     return sum[0];
-#endif
 }
 
 // Sum over the lanes of one value, known to every lane. All work-items of a group must call it.
