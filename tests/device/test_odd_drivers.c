@@ -8,14 +8,13 @@
 #include <exec/self_test.h>
 #include <kernel/kernels.h>
 #include <faulty_cl.h>
-#include <platform.h>
 
 static pleach_status open_device(const plc_cl *cl, pleach_device **device)
 {
     const pleach_device_opts opts = {.cache_dir = ""};
 
     *device = NULL;
-    return plc_kernels_open(ctx, cl, plc_test_device(), &opts, device);
+    return plc_kernels_open(ctx, cl, NULL, &opts, device);
 }
 
 // Facts. The driver gives `value` when it is asked for `lied_about`.
