@@ -154,9 +154,8 @@ static pleach_status tell(plc_cli *cli, const fpga_args *args, const plc_manifes
         return plc_cli_print_json(
             cli, json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i}", "schema",
                            "pleach.export/1", "folder", args->out, "model", m->model, "training",
-                           m->training, "lanes", m->lanes, "tile_out", m->tile.n_out,
-                           "tile_pixels", m->tile.n_pixels, "programs", m->n_programs, "kernels",
-                           n_kernels));
+                           m->training, "lanes", m->lanes, "tile_out", m->tile.n_out, "tile_pixels",
+                           m->tile.n_pixels, "programs", m->n_programs, "kernels", n_kernels));
     TRY(plc_text_printf(cli->ctx, &text,
                         "%s: %d kernels of %d programs for %s of %s, %d lanes, tile %dx%d\n"
                         "Next: %s/build.sh shows how to build it for a board; `pleach fpga build "

@@ -11,7 +11,7 @@
 enum { MAX_BINARY_BYTES = 1 << 30, MAX_TYPE = 256 };
 
 struct plc_binary {
-    const plc_cl *cl; // borrowed, NULL until it is loaded
+    const plc_cl *cl;                   // borrowed, NULL until it is loaded
     char *path, *manifest_path, *bytes; // owned; bytes only until they are loaded
     size_t n_bytes;
     char hash[PLC_HASH_HEX_SIZE];
@@ -115,7 +115,13 @@ static pleach_status check_source(const plc_binary *b, pleach_ctx *ctx,
     char *source = NULL, name[MAX_TYPE], hex[PLC_HASH_HEX_SIZE], suffix[PLC_SUFFIX_SIZE];
 
     snprintf(name, sizeof name, "%s.cl", program->file);
-    TRY(plc_source_expand(ctx, name, &source));
+    status = plc_source_expand(ctx, name, &source);
+    if (status == PLEACH_EBUILD)
+        FAIL(ctx, PLEACH_EINPUT,
+             "%s: this pleach has no %s, it was exported by pleach %s; export and build the "
+             "kernels again",
+             b->manifest_path, name, b->manifest.version);
+    TRY(status);
     plc_hash_hex(source, strlen(source), hex);
     if (strcmp(hex, program->source) != 0)
         FAIL(ctx, PLEACH_EINPUT,
@@ -130,12 +136,23 @@ static pleach_status check_source(const plc_binary *b, pleach_ctx *ctx,
             FAIL(ctx, PLEACH_EINPUT,
                  "%s: %s of %s.cl with '%s' and %d lanes is called %s, not %s; was the manifest "
                  "changed by hand?",
-                 b->manifest_path, kernel->name, program->file, program->options,
-                 b->manifest.lanes, name, kernel->exported);
+                 b->manifest_path, kernel->name, program->file, program->options, b->manifest.lanes,
+                 name, kernel->exported);
     }
 done:
     free(source);
     return status;
+}
+
+// Asks the driver to tell types, which it may do for binaries; options that it does not know are left out.
+static cl_int build_program(plc_binary *b, pleach_device *device)
+{
+    const cl_int error =
+        device->cl->clBuildProgram(b->program, 1, &device->id, "-cl-kernel-arg-info", NULL, NULL);
+
+    return error != CL_INVALID_BUILD_OPTIONS
+               ? error
+               : device->cl->clBuildProgram(b->program, 1, &device->id, "", NULL, NULL);
 }
 
 static pleach_status create_program(plc_binary *b, pleach_device *device)
@@ -149,7 +166,7 @@ static pleach_status create_program(plc_binary *b, pleach_device *device)
     if (error == CL_SUCCESS)
         error = of_device;
     if (error == CL_SUCCESS)
-        error = device->cl->clBuildProgram(b->program, 1, &device->id, "", NULL, NULL);
+        error = build_program(b, device);
     if (error == CL_SUCCESS)
         return PLEACH_OK;
     return plc_fail(device->ctx, PLEACH_EINPUT,

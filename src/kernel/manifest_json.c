@@ -178,9 +178,8 @@ pleach_status plc_manifest_read(pleach_ctx *ctx, const char *path, plc_manifest 
     TRY(plc_file_read(ctx, path, MAX_FILE_BYTES, &text, &length));
     root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL)
-        FAIL(ctx, PLEACH_EINPUT,
-             "%s: line %d, column %d: %s; `pleach fpga export` writes it anew", path, error.line,
-             error.column, error.text);
+        FAIL(ctx, PLEACH_EINPUT, "%s: line %d, column %d: %s; `pleach fpga export` writes it anew",
+             path, error.line, error.column, error.text);
     TRY(read_root(&r, root, manifest));
 done:
     if (status != PLEACH_OK)

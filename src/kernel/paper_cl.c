@@ -124,8 +124,8 @@ static cl_program CL_API_CALL refuse_binary(cl_context context, cl_uint n,
 }
 
 static cl_int CL_API_CALL build(cl_program program, cl_uint n, const cl_device_id *devices,
-                                const char *options,
-                                void(CL_CALLBACK *notify)(cl_program, void *), void *user)
+                                const char *options, void(CL_CALLBACK *notify)(cl_program, void *),
+                                void *user)
 {
     (void)program, (void)n, (void)devices, (void)options, (void)notify, (void)user;
     return CL_SUCCESS;

@@ -122,12 +122,14 @@ static pleach_status add_declared(writer *w, const declaration *d)
     const int second = plc_tokens_next(t, d->first + 1);
     const bool is_lone_macro =
         second < d->end && *t->items[second].at == '(' && is_own(w, &t->items[d->first]);
+    bool has_value = false;
     int before = d->first;
 
     for (int i = d->first; i < d->end; before = i, i = plc_tokens_next(t, i + 1)) {
         const plc_token *token = &t->items[i];
         const int after = plc_tokens_next(t, i + 1);
-        if (token->kind != PLC_TOKEN_NAME)
+        has_value |= token->depth == 0 && is_one_of(token, "=");
+        if (token->kind != PLC_TOKEN_NAME || has_value)
             continue;
         if (is_lone_macro ||
             (token->depth == 0 && after < d->end && is_one_of(&t->items[after], ";=[(")) ||
