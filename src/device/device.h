@@ -26,6 +26,7 @@ struct pleach_device {
     bool vector_lanes;        // a work-item holds all lanes
     int value_bytes;          // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
     plc_fixed_tile fixed_tile; // n_out > 0: one set of kernels for all layers, as an FPGA wants it
+    bool single_work_item;     // kernels loop over the grid themselves, and are told its sizes
     bool profile;
     bool allow_broken; // goes on when the self-test fails
     unsigned tested;   // a bit per part of the self-test that is settled (exec/self_test.h)

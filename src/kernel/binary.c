@@ -270,6 +270,7 @@ pleach_status plc_binary_load(plc_binary *b, pleach_device *device)
         for (int j = 0; j < m->programs[i].n_kernels; j++)
             TRY(check_kernel(b, device, &m->programs[i].kernels[j]));
     device->fixed_tile = m->tile;
+    device->single_work_item = true;
 done:
     return status;
 }

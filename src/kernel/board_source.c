@@ -57,7 +57,12 @@ pleach_status plc_board_source(pleach_device *device, plc_text *text, plc_manife
     TRY(plc_text_printf(device->ctx, text,
                         "// Written by `pleach fpga export`; pleach.json says what is in it.\n"
                         "// One program after another: what a program defines ends in a suffix of "
-                        "its own.\n"));
+                        "its own.\n"
+                        "#ifdef INTELFPGA_CL\n"
+                        "#define SINGLE_WORK_ITEM __attribute__((max_global_work_dim(0)))\n"
+                        "#else\n"
+                        "#define SINGLE_WORK_ITEM __attribute__((reqd_work_group_size(1, 1, 1)))\n"
+                        "#endif\n"));
     for (int i = 0; i < plc_kernels_n_asked(device); i++) {
         const plc_asked_program asked = plc_kernels_asked(device, i);
         if (asked.n_kernels > 0)

@@ -1,7 +1,7 @@
 // What a file of kernels built ahead holds, for a board that compiles nothing at run time: pleach.json.
 //
 //     {"schema": "pleach.fpga/1", "pleach": "0.1.0", "model": "resnet20", "training": false, "lanes": 16,
-//      "mapping": "vector", "tile": {"out": 8, "pixels": 2},
+//      "mapping": "single work-item", "tile": {"out": 8, "pixels": 2},
 //      "programs": [{"file": "conv", "options": "-DOT=8 ...", "source": "<hash>", "kernels":
 //          [{"name": "conv_forward", "exported": "conv_forward_1a2b3c4d", "arguments":
 //              [{"name": "x", "address": "global", "type": "stored_t_1a2b3c4d*"}, ...]}]}]}
@@ -44,7 +44,7 @@ typedef struct plc_manifest_program {
 typedef struct plc_manifest {
     char *version, *model; // owned: of pleach, and what was exported
     bool training;
-    int lanes; // of the vector mapping
+    int lanes; // in a vector; a single work-item walks along the grid
     plc_fixed_tile tile;
     plc_manifest_program *programs; // owned
     int n_programs;

@@ -149,8 +149,8 @@ static pleach_status read_root(reader *r, json_t *root, plc_manifest *m)
     if (!is_plain(version, false) || !is_plain(model, false))
         return refuse(r, "the version or the model is none");
     if (m->lanes < 4 || m->lanes > MOST_LANES || (m->lanes & (m->lanes - 1)) != 0 ||
-        strcmp(mapping, "vector") != 0)
-        return refuse(r, "lanes of 4, 8 or 16 in the vector mapping are expected");
+        strcmp(mapping, "single work-item") != 0)
+        return refuse(r, "lanes of 4, 8 or 16 and the mapping \"single work-item\" are expected");
     if (m->tile.n_out < 1 || m->tile.n_out > MAX_TILE || m->tile.n_pixels < 1 ||
         m->tile.n_pixels > MAX_TILE)
         return refuse(r, "a tile of 1 to 8 channels and pixels is expected");
@@ -234,8 +234,8 @@ pleach_status plc_manifest_write(pleach_ctx *ctx, const char *path, const plc_ma
     }
     root = json_pack("{s:s, s:s, s:s, s:b, s:i, s:s, s:{s:i, s:i}, s:o}", "schema", schema,
                      "pleach", m->version, "model", m->model, "training", m->training, "lanes",
-                     m->lanes, "mapping", "vector", "tile", "out", m->tile.n_out, "pixels",
-                     m->tile.n_pixels, "programs", programs);
+                     m->lanes, "mapping", "single work-item", "tile", "out", m->tile.n_out,
+                     "pixels", m->tile.n_pixels, "programs", programs);
     text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (text == NULL)
         FAIL(ctx, PLEACH_ENOMEM, "%s: no memory to write it", path);

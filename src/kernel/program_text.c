@@ -8,6 +8,10 @@
 
 enum { MAX_TYPE = 100 };
 
+// What tells a kernel its place, and the arguments with which the host gives the grid's sizes.
+static const char *const place_names[] = {"get_group_id", "get_global_id"};
+static const char *const grid_names[] = {"grid_x", "grid_y", "grid_z"};
+
 typedef struct writer {
     pleach_ctx *ctx;
     plc_tokens tokens;
@@ -52,6 +56,10 @@ static pleach_status add_macros(writer *w, const char *options)
     for (int i = 0; i + 2 < t->n; i++)
         if (t->items[i].directive && plc_token_is(&t->items[i], "define"))
             TRY(add_name(w, &t->items[i + 2]));
+    for (size_t i = 0; i < sizeof place_names / sizeof *place_names; i++)
+        TRY(add_name(w, &(plc_token){.at = place_names[i],
+                                     .length = strlen(place_names[i]),
+                                     .kind = PLC_TOKEN_NAME}));
     for (const char *at = strstr(options, "-D"); at; at = strstr(at, "-D")) {
         at += 2;
         const plc_token name = {.at = at, .length = strcspn(at, "= "), .kind = PLC_TOKEN_NAME};
@@ -226,6 +234,16 @@ done:
     return status;
 }
 
+static pleach_status add_grid_args(writer *w, plc_manifest_kernel *kernel)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < 3; i++)
+        TRY(plc_manifest_add_arg(w->ctx, kernel, grid_names[i], "int", PLC_ADDRESS_PRIVATE));
+done:
+    return status;
+}
+
 static pleach_status add_args(writer *w, int name, plc_manifest_kernel *kernel)
 {
     pleach_status status = PLEACH_OK;
@@ -239,6 +257,7 @@ static pleach_status add_args(writer *w, int name, plc_manifest_kernel *kernel)
             end = plc_tokens_next(t, end + 1);
         TRY(add_arg(w, first, end, kernel));
     }
+    TRY(add_grid_args(w, kernel));
 done:
     return status;
 }
@@ -266,6 +285,17 @@ done:
 }
 
 // The options' macros: -DNAME or -DNAME=VALUE.
+static pleach_status define_places(const writer *w, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (size_t i = 0; i < sizeof place_names / sizeof *place_names; i++)
+        TRY(plc_text_printf(w->ctx, text, "#define %s%s(d) (place%s[d])\n", place_names[i],
+                            w->suffix, w->suffix));
+done:
+    return status;
+}
+
 static pleach_status define_options(const writer *w, const char *options, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -281,6 +311,42 @@ done:
     return status;
 }
 
+// The kernel's body as a function that is told its place, and the kernel as a loop that calls it.
+static pleach_status write_kernel(const writer *w, const declaration *d, int name,
+                                  const plc_manifest_kernel *kernel, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_tokens *t = &w->tokens;
+    const int open = plc_tokens_next(t, name + 1), close = closing(t, open);
+    const char *suffix = w->suffix;
+
+    TRY(plc_text_printf(w->ctx, text, "static inline void %s_group%s(", kernel->name, suffix));
+    TRY(copy(w, open + 1, close, text));
+    TRY(plc_text_printf(w->ctx, text, ", const int *place%s)", suffix));
+    TRY(copy(w, close + 1, d->end, text));
+    TRY(plc_text_printf(w->ctx, text, "\n\nSINGLE_WORK_ITEM __kernel void %s%s(", kernel->name,
+                        suffix));
+    TRY(copy(w, open + 1, close, text));
+    TRY(plc_text_printf(w->ctx, text,
+                        ", const int grid_x, const int grid_y, const int grid_z)\n{\n"));
+    for (int i = 2; i >= 0; i--)
+        TRY(plc_text_printf(w->ctx, text,
+                            "#pragma ivdep\n    for (int at_%c = 0; at_%c < %s; at_%c++)%s\n",
+                            "xyz"[i], "xyz"[i], grid_names[i], "xyz"[i], i ? "" : " {"));
+    TRY(plc_text_printf(w->ctx, text,
+                        "        const int place[3] = {at_x, at_y, at_z};\n"
+                        "        %s_group%s(",
+                        kernel->name, suffix));
+    for (int i = 0; i < kernel->n_args - 3; i++) {
+        const plc_token own = {.at = kernel->args[i].name, .length = strlen(kernel->args[i].name)};
+        TRY(plc_text_printf(w->ctx, text, "%s%s, ", kernel->args[i].name,
+                            is_own(w, &own) ? suffix : ""));
+    }
+    TRY(plc_text_printf(w->ctx, text, "place);\n    }\n}"));
+done:
+    return status;
+}
+
 static pleach_status write_declarations(writer *w, plc_manifest_program *program, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -290,14 +356,17 @@ static pleach_status write_declarations(writer *w, plc_manifest_program *program
     while (find_declaration(w, d.end, &d)) {
         const int name = kernel_name(w, &d);
         plc_manifest_kernel *kernel = name < 0 ? NULL : find_wanted(w, program, name);
+        if (name < 0)
+            continue;
+        TRY(copy(w, written, d.first, text));
+        written = d.end;
         if (kernel) {
             TRY(add_args(w, name, kernel));
+            TRY(write_kernel(w, &d, name, kernel, text));
             n_found++;
-        } else if (name >= 0) {
-            TRY(copy(w, written, d.first, text));
+        } else {
             TRY(plc_text_printf(w->ctx, text, "// %.*s is not needed.",
                                 (int)w->tokens.items[name].length, w->tokens.items[name].at));
-            written = d.end;
         }
     }
     TRY(copy(w, written, w->tokens.n, text));
@@ -317,6 +386,7 @@ pleach_status plc_program_text(pleach_ctx *ctx, const char *source, const char *
     TRY(plc_tokens_read(ctx, source, &w.tokens));
     TRY(add_macros(&w, options));
     TRY(add_declarations(&w));
+    TRY(define_places(&w, text));
     TRY(define_options(&w, options, text));
     TRY(write_declarations(&w, program, text));
 done:

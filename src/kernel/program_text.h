@@ -4,6 +4,11 @@
 // the variants of a program, and programs that call different things the same, must not meet. So names of
 // macros, functions, types and constants of file scope are written with the suffix wherever they stand,
 // and kernels that nobody asked for are left out: each would be hardware.
+//
+// A kernel becomes one work-item's loop over the grid of work-groups (or of items) that it would be launched with
+// elsewhere, whose three sizes are its last arguments: such compilers pipeline loops. No group reads what another
+// writes, as OpenCL has it anyway, which #pragma ivdep tells them. Kernels must be of one work-item per group, or of
+// items that know nothing of their group, and must ask for their place themselves, not in what they call.
 #ifndef PLC_KERNEL_PROGRAM_TEXT_H
 #define PLC_KERNEL_PROGRAM_TEXT_H
 

@@ -258,7 +258,7 @@ static void check_refused(const spoiled *c)
 
     spoil(c->from, c->to, path);
     if (open_board(inference, path, true, &device) != PLEACH_EINPUT)
-        fail_msg("%s: %s", c->to, device ? "taken" : pleach_error(ctx));
+        fail_msg("%s: %s", c->said, device ? "taken" : pleach_error(ctx));
     if (!strstr(pleach_error(ctx), c->said))
         fail_msg("'%s' says nothing of '%s'", pleach_error(ctx), c->said);
     assert_int_equal(plc_live_objects, 0);
@@ -272,7 +272,7 @@ static void manifests_that_are_not_of_the_kernels_are_refused(void **state)
         {"\"lanes\": 8", "\"lanes\": 16", "16 lanes is called"},
         {"\"lanes\": 8", "\"lanes\": 2147483647", "lanes of 4, 8 or 16"},
         {"\"lanes\": 8", "\"lanes\": \"8\"", "Expected integer"},
-        {"\"mapping\": \"vector\"", "\"mapping\": \"work-item\"", "vector mapping"},
+        {"single work-item", "work-item", "single work-item"},
         {"\"out\": 3", "\"out\": 9", "a tile of 1 to 8"},
         {"\"model\": \"a network\",", "", "model"},
         {"\"model\": \"a network\",", "\"model\": \"a\", \"more\": 1,", "more"},

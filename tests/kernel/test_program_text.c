@@ -27,6 +27,10 @@ static char *write(const char *source, const char *options, const char *wanted,
     return taken;
 }
 
+// Every program begins so.
+static const char places[] = "#define get_group_id_z(d) (place_z[d])\n"
+                             "#define get_global_id_z(d) (place_z[d])\n";
+
 static void names_of_a_program_get_its_suffix(void **state)
 {
     static const struct {
@@ -70,7 +74,8 @@ static void names_of_a_program_get_its_suffix(void **state)
         plc_manifest manifest;
         char *text = write(cases[i].source, cases[i].options, "", &manifest);
         assert_non_null(text);
-        assert_string_equal(text, cases[i].expected);
+        assert_memory_equal(text, places, sizeof places - 1);
+        assert_string_equal(text + sizeof places - 1, cases[i].expected);
         free(text);
         plc_manifest_finish(&manifest);
     }
@@ -104,25 +109,52 @@ static void arguments_are_found_with_their_types(void **state)
     static const struct {
         const char *name, *type;
         plc_address address;
-    } expected[] = {{"x", "float*", PLC_ADDRESS_GLOBAL},
-                    {"scratch", "float*", PLC_ADDRESS_LOCAL},
-                    {"p", "params_z", PLC_ADDRESS_PRIVATE},
-                    {"n", "unsignedint", PLC_ADDRESS_PRIVATE}};
+    } expected[] = {
+        {"x", "float*", PLC_ADDRESS_GLOBAL},    {"scratch", "float*", PLC_ADDRESS_LOCAL},
+        {"p", "params_z", PLC_ADDRESS_PRIVATE}, {"n", "unsignedint", PLC_ADDRESS_PRIVATE},
+        {"grid_x", "int", PLC_ADDRESS_PRIVATE}, {"grid_y", "int", PLC_ADDRESS_PRIVATE},
+        {"grid_z", "int", PLC_ADDRESS_PRIVATE}};
+    enum { N_EXPECTED = sizeof expected / sizeof *expected };
     plc_manifest manifest;
     char *text = write(kernels, "", "second,first", &manifest);
 
     (void)state;
     assert_non_null(text);
     const plc_manifest_kernel *second = &manifest.programs[0].kernels[0], *first = second + 1;
-    assert_int_equal(first->n_args, 4);
-    for (int i = 0; i < 4; i++) {
+    assert_int_equal(first->n_args, N_EXPECTED);
+    for (int i = 0; i < N_EXPECTED; i++) {
         assert_string_equal(first->args[i].name, expected[i].name);
         assert_string_equal(first->args[i].type, expected[i].type);
         assert_int_equal(first->args[i].address, expected[i].address);
     }
-    assert_int_equal(second->n_args, 1);
+    assert_int_equal(second->n_args, 4);
     assert_string_equal(second->args[0].type, "params_z*");
     assert_int_equal(second->args[0].address, PLC_ADDRESS_CONSTANT);
+    free(text);
+    plc_manifest_finish(&manifest);
+}
+
+static void a_kernel_becomes_a_loop_over_its_grid(void **state)
+{
+    static const char source[] = "#define AT (int)get_group_id(0)\n"
+                                 "GROUP __kernel void k(__global int *y, int n)\n{ y[AT] = n; }\n";
+    static const char expected[] =
+        "#define AT_z (int)get_group_id_z(0)\n"
+        "static inline void k_group_z(__global int *y, int n, const int *place_z)\n"
+        "{ y[AT_z] = n; }\n\n"
+        "SINGLE_WORK_ITEM __kernel void k_z(__global int *y, int n, const int grid_x, "
+        "const int grid_y, const int grid_z)\n{\n"
+        "#pragma ivdep\n    for (int at_z = 0; at_z < grid_z; at_z++)\n"
+        "#pragma ivdep\n    for (int at_y = 0; at_y < grid_y; at_y++)\n"
+        "#pragma ivdep\n    for (int at_x = 0; at_x < grid_x; at_x++) {\n"
+        "        const int place[3] = {at_x, at_y, at_z};\n"
+        "        k_group_z(y, n, place);\n    }\n}\n";
+    plc_manifest manifest;
+    char *text = write(source, "", "k", &manifest);
+
+    (void)state;
+    assert_non_null(text);
+    assert_string_equal(text + sizeof places - 1, expected);
     free(text);
     plc_manifest_finish(&manifest);
 }
@@ -158,6 +190,7 @@ int main(void)
         cmocka_unit_test(names_of_a_program_get_its_suffix),
         cmocka_unit_test(kernels_that_nobody_launches_are_left_out),
         cmocka_unit_test(arguments_are_found_with_their_types),
+        cmocka_unit_test(a_kernel_becomes_a_loop_over_its_grid),
         cmocka_unit_test(a_kernel_that_is_not_there_is_missed),
         cmocka_unit_test(texts_that_end_early_do_no_harm),
     };
