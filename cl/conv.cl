@@ -135,9 +135,18 @@ INLINE void tile(const int n_out, const int n_pixels, __global const stored_t *r
                         x + (c * layer->height + r * down.step) * layer->width * STEP,
                         w + c * layer->w_channel + r * down.w_step, layer, across);
 
+// Once per tile: a board need not have the epilogue OT x PT times.
+#ifdef ONE_TILE
+#pragma unroll 1
+#else
 #pragma unroll
+#endif
     for (int o = 0; o < TILE_END(n_out, OT); o++)
+#ifdef ONE_TILE
+#pragma unroll 1
+#else
 #pragma unroll
+#endif
         for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
             const int at = (o * layer->out_plane + i * layer->out_step) * STEP;
             if (IN_TILE(o, n_out) && IN_TILE(i, n_pixels))
