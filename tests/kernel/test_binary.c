@@ -209,6 +209,48 @@ static void a_kernel_that_was_not_exported_is_named(void **state)
     pleach_device_close(&device);
 }
 
+static char told[256]; // what the log says of the self-test
+
+static void keep_self_test(void *user, pleach_log_level level, const char *text)
+{
+    (void)user, (void)level;
+    if (strstr(text, "self-test without"))
+        snprintf(told, sizeof told, "%s", text);
+}
+
+// No batch norm is among the kernels of a network that has none: the rest of the self-test runs.
+static void the_self_test_leaves_out_what_was_not_exported(void **state)
+{
+    const plc_attrs conv = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = 4};
+    const plc_attrs linear = {.out_channels = CLASSES, .bias = true};
+    pleach_graph *saved = graph, *plain = NULL;
+    pleach_device *device = NULL;
+    pleach_session *session = NULL;
+    char binary[MAX_PATH], manifest[MAX_PATH];
+    int at = 0;
+
+    (void)state;
+    assert_ok(plc_graph_create(ctx, "plain", (plc_shape){3, 8, 8}, &plain));
+    assert_ok(plc_graph_add(ctx, plain, "conv", "conv", &at, 1, &conv, &at));
+    assert_ok(plc_graph_add(ctx, plain, "flatten", "flat", &at, 1, NULL, &at));
+    assert_ok(plc_graph_add(ctx, plain, "linear", "fc", &at, 1, &linear, &at));
+    graph = plain;
+    build_network(false, "plain", binary);
+    graph = saved;
+    snprintf(manifest, sizeof manifest, "%s/plain.json", folder);
+    assert_ok(open_board(binary, manifest, false, &device));
+    told[0] = '\0';
+    pleach_ctx_set_log(ctx, keep_self_test, NULL);
+    assert_ok(pleach_session_create(ctx, plain, device, IMAGES,
+                                    &(pleach_session_opts){.inference_only = true}, &session));
+    pleach_ctx_set_log(ctx, NULL, NULL);
+    assert_non_null(strstr(told, "self-test without batch norm: "));
+    assert_non_null(strstr(told, "has no kernel 'bn_coefficients'"));
+    pleach_session_destroy(&session);
+    pleach_device_close(&device);
+    pleach_graph_destroy(&plain);
+}
+
 // The manifest of inference with `from` replaced by `to`, once; NULL: cut off in the middle.
 static void spoil(const char *from, const char *to, char *path)
 {
@@ -434,6 +476,7 @@ int main(void)
         cmocka_unit_test(kernels_built_ahead_give_the_bits_of_compiled_ones),
         cmocka_unit_test(without_a_compiler_the_error_says_what_to_do),
         cmocka_unit_test(a_kernel_that_was_not_exported_is_named),
+        cmocka_unit_test(the_self_test_leaves_out_what_was_not_exported),
         cmocka_unit_test(manifests_that_are_not_of_the_kernels_are_refused),
         cmocka_unit_test(types_that_the_driver_tells_are_compared),
         cmocka_unit_test(kernels_of_another_source_are_refused),
