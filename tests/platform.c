@@ -18,6 +18,13 @@ bool plc_test_is_quick(void)
     return level && strcmp(level, "quick") == 0;
 }
 
+const char *plc_test_cache(void)
+{
+    const char *folder = getenv("PLEACH_TEST_CACHE");
+
+    return folder ? folder : "";
+}
+
 static unsigned rounded_up_share(unsigned n)
 {
     return plc_test_is_quick() ? (n + QUICK_SHARE - 1) / QUICK_SHARE : n;

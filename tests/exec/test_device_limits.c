@@ -84,7 +84,7 @@ static pleach_status predict(float *logits)
     pleach_status status = PLEACH_OK;
     const pleach_device_opts opts = {.lanes = LANES,
                                      .mapping = PLEACH_MAPPING_WORK_ITEM,
-                                     .cache_dir = "",
+                                     .cache_dir = plc_test_cache(),
                                      .tune = PLEACH_TUNE_OFF};
     unsigned char images[BATCH * PIXELS];
     pleach_graph *graph = small_network();
