@@ -22,4 +22,8 @@ unsigned plc_test_cases(unsigned n);
 // The upper end of a range of sizes from `low`: `high`, or at the quick level a quarter of the way.
 int plc_test_size(int low, int high);
 
+// Ends the test as skipped; tools/test-platforms names it with the reason.
+#define plc_test_skip(reason) plc_test_skip_named(__func__, reason)
+void plc_test_skip_named(const char *test, const char *reason);
+
 #endif

@@ -286,7 +286,7 @@ static void a_value_that_is_normalised_and_added_gets_both_gradients(void **stat
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < devices->n; i++)
-        for (unsigned j = 0; j < 4; j++) {
+        for (unsigned j = 0; j < plc_test_cases(4); j++) {
             bn_case c = draw_case(2000 + i * 4 + j);
             c.add = c.add_is_x = true;
             c.mask = false;

@@ -430,7 +430,7 @@ static void a_convolution_sums_for_the_batch_norm_after_it(void **state)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < devices->n; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE; j++)
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++)
             check_statistics(devices->items[i], i * CASES_PER_DEVICE + j);
 }
 
@@ -458,8 +458,9 @@ static void run_channel_cases(void **state, family family, bool linear)
     const plc_harness_devices *devices = *state;
 
     for (unsigned i = 0; i < devices->n; i++)
-        for (unsigned j = 0;
-             plc_harness_has_channel_lanes(devices->items[i]) && j < CASES_PER_DEVICE; j++) {
+        for (unsigned j = 0; plc_harness_has_channel_lanes(devices->items[i]) &&
+                             j < plc_test_cases(CASES_PER_DEVICE);
+             j++) {
             conv_case c = draw_case(7000 + i * CASES_PER_DEVICE + j, family, linear, true);
             widen(&c);
             run_case(devices->items[i], &c);
