@@ -47,27 +47,11 @@ static saved_numbers collect_numbers(const plc_run *run)
     };
 }
 
-// "1101...", a digit per class; null when no mask is set.
-static json_t *mask_text(const plc_run *run)
-{
-    if (run->mask == NULL)
-        return json_null();
-    const int n = plc_channels_n_classes(run->channels);
-    char *text = malloc((size_t)n + 1);
-    if (text == NULL)
-        return NULL;
-    for (int k = 0; k < n; k++)
-        text[k] = run->mask[k] ? '1' : '0';
-    json_t *json = json_stringn(text, (size_t)n);
-    free(text);
-    return json;
-}
-
 static pleach_status state_to_text(plc_run *run, char **text)
 {
     const saved_numbers numbers = collect_numbers(run);
     json_t *state = json_object();
-    int failed = json_object_set_new(state, "mask", mask_text(run));
+    int failed = json_object_set_new(state, "mask", plc_run_mask_text(run));
 
     if (run->dropping)
         failed |= json_object_set_new(state, "dropping", json_string(run->dropping));

@@ -127,6 +127,21 @@ done:
     return status;
 }
 
+json_t *plc_run_mask_text(const plc_run *run)
+{
+    if (run->mask == NULL)
+        return json_null();
+    const int n = plc_channels_n_classes(run->channels);
+    char *text = malloc((size_t)n + 1);
+    if (text == NULL)
+        return NULL;
+    for (int k = 0; k < n; k++)
+        text[k] = run->mask[k] ? '1' : '0';
+    json_t *json = json_stringn(text, (size_t)n);
+    free(text);
+    return json;
+}
+
 static pleach_status report_update(plc_run *run, const plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
@@ -142,11 +157,12 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
 
     TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
     TRY(plc_run_log_event(run, "mask",
-                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b}", "epoch", update.epoch,
-                                    "step", update.step, "pl", update.pl, "macs",
+                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b,s:o}", "epoch",
+                                    update.epoch, "step", update.step, "pl", update.pl, "macs",
                                     (json_int_t)update.macs, "params", (json_int_t)update.params,
                                     "n_pruned", update.n_pruned, "flips", update.flips, "returns",
-                                    update.returns, "reached", selection->reached)));
+                                    update.returns, "reached", selection->reached, "kept",
+                                    plc_run_mask_text(run))));
 done:
     return status;
 }

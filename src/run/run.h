@@ -70,6 +70,8 @@ int plc_run_n_controls(const plc_run *run);
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);
+// "1101...", a digit per class, for logs and checkpoints; JSON's null when no mask is set.
+json_t *plc_run_mask_text(const plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
 
 // phases.c: what happens between epochs.
