@@ -31,6 +31,7 @@ static const step steps[] = {
     {"train", {"bench", "train"}, PLC_BENCH_SCHEMA, false},
     {"infer", {"bench", "infer"}, PLC_BENCH_SCHEMA, false},
 };
+enum { N_STEPS = sizeof steps / sizeof *steps };
 
 typedef struct device_run {
     plc_cli *cli;
@@ -269,9 +270,11 @@ static pleach_status run_step(device_run *run, const step *s, bool *succeeded)
     TRY(make_child(run, s, &c));
     tell(run, s);
     TRY(plc_process_run(ctx, &c.process, &c.result));
-    if (c.result.end == PLC_PROCESS_STOPPED)
+    if (c.result.end == PLC_PROCESS_STOPPED) {
+        unlink(c.log.data);
         FAIL(ctx, PLEACH_EINTERRUPTED, "interrupted; what was measured before is in '%s'",
              run->machine->out);
+    }
     root = read_document(&c, s->schema);
     *succeeded = has_succeeded(run, s, &c, root, why);
     if (!*succeeded) {
@@ -332,7 +335,7 @@ done:
     return status;
 }
 
-// Names the file of the results, and takes away what an earlier call has left under that name.
+// Names the file of the results, and takes away what an earlier call has left of this device.
 static pleach_status prepare(device_run *run)
 {
     pleach_status status = PLEACH_OK;
@@ -342,6 +345,11 @@ static pleach_status prepare(device_run *run)
     TRY(plc_text_printf(run->cli->ctx, &path, "%s.json", run->base));
     TRY(plc_text_take(run->cli->ctx, &path, &run->outcome->path));
     unlink(run->outcome->path);
+    for (int i = 0; i < N_STEPS; i++) {
+        TRY(plc_text_printf(run->cli->ctx, &path, "%s.%s.log", run->base, steps[i].name));
+        unlink(path.data);
+        plc_text_finish(&path);
+    }
 done:
     plc_text_finish(&path);
     return status;
@@ -350,7 +358,6 @@ done:
 pleach_status plc_bench_run_children(plc_cli *cli, const plc_bench_machine *machine,
                                      const volatile int *stop, plc_bench_outcome *outcome)
 {
-    enum { N_STEPS = sizeof steps / sizeof *steps };
     pleach_status status = PLEACH_OK;
     device_run run = {.cli = cli, .machine = machine, .stop = stop, .outcome = outcome};
     bool succeeded = true;

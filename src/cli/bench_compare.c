@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <base/file.h>
-#include <base/memory.h>
 
 enum {
     KEY_HTML = 1000, // no letter, and none of the network's
@@ -117,15 +116,15 @@ static pleach_status print_json(plc_cli *cli, const shown_files *shown, const pl
     return plc_cli_print_json(cli, root);
 }
 
-static pleach_status print_text(plc_cli *cli, const shown_files *shown, const plc_bench *files,
-                                const plc_bench_rows *rows)
+static pleach_status print_text(plc_cli *cli, const shown_files *shown, const plc_table *devices,
+                                const plc_bench *files, const plc_bench_rows *rows)
 {
     pleach_status status = PLEACH_OK;
     plc_table table = {0};
     plc_text text = {0};
 
     if (shown->outcomes)
-        TRY(plc_bench_print_outcomes(cli->ctx, shown->outcomes, &text));
+        TRY(plc_table_print(cli->ctx, devices, &text));
     if (shown->n) {
         TRY(plc_text_printf(cli->ctx, &text, "%s", text.length ? "\n" : ""));
         TRY(plc_bench_tabulate(cli->ctx, files, shown->n, rows, &table));
@@ -145,7 +144,10 @@ static pleach_status show(plc_cli *cli, const shown_files *shown)
     pleach_status status = PLEACH_OK;
     plc_bench files[PLC_BENCH_MAX_FILES] = {0};
     plc_bench_rows rows = {0};
+    plc_table devices = {0};
 
+    if (shown->outcomes)
+        TRY(plc_bench_tabulate_outcomes(cli->ctx, shown->outcomes, &devices));
     for (size_t i = 0; i < shown->n; i++) {
         TRY(plc_bench_read(cli->ctx, shown->paths[i], &files[i]));
         if (shown->titles[i])
@@ -153,9 +155,12 @@ static pleach_status show(plc_cli *cli, const shown_files *shown)
     }
     TRY(plc_bench_compare(cli->ctx, files, shown->n, &rows));
     if (shown->n && shown->html)
-        TRY(plc_bench_write_html(cli->ctx, files, shown->n, &rows, shown->html));
-    TRY(cli->json ? print_json(cli, shown, files, &rows) : print_text(cli, shown, files, &rows));
+        TRY(plc_bench_write_html(cli->ctx, shown->outcomes ? &devices : NULL, files, shown->n,
+                                 &rows, shown->html));
+    TRY(cli->json ? print_json(cli, shown, files, &rows)
+                  : print_text(cli, shown, &devices, files, &rows));
 done:
+    plc_table_finish(&devices);
     plc_bench_rows_finish(&rows);
     for (size_t i = 0; i < PLC_BENCH_MAX_FILES; i++)
         plc_bench_finish(&files[i]);
@@ -174,11 +179,18 @@ static pleach_status measure_and_show(plc_cli *cli, compare_args *args)
         shown->html = page;
     TRY(plc_bench_measure_devices(cli, &args->machine, &outcomes));
     shown->outcomes = &outcomes;
-    for (size_t i = 0; i < outcomes.n_items && shown->n < PLC_BENCH_MAX_FILES; i++)
-        if (outcomes.items[i].path) {
-            shown->titles[shown->n] = outcomes.items[i].id;
-            shown->paths[shown->n++] = outcomes.items[i].path;
+    for (size_t i = 0; i < outcomes.n_items; i++) {
+        if (!outcomes.items[i].path)
+            continue;
+        if (shown->n == PLC_BENCH_MAX_FILES) {
+            plc_log(cli->ctx, PLEACH_LOG_WARNING,
+                    "only the first %d devices stand side by side; the others' files are there",
+                    PLC_BENCH_MAX_FILES);
+            break;
         }
+        shown->titles[shown->n] = outcomes.items[i].id;
+        shown->paths[shown->n++] = outcomes.items[i].path;
+    }
     TRY(show(cli, shown));
     TRY(plc_bench_check_outcomes(cli->ctx, &outcomes));
 done:

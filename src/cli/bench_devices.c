@@ -154,30 +154,27 @@ void plc_bench_outcomes_finish(plc_bench_outcomes *outcomes)
     *outcomes = (plc_bench_outcomes){0};
 }
 
-pleach_status plc_bench_print_outcomes(pleach_ctx *ctx, const plc_bench_outcomes *outcomes,
-                                       plc_text *text)
+pleach_status plc_bench_tabulate_outcomes(pleach_ctx *ctx, const plc_bench_outcomes *outcomes,
+                                          plc_table *table)
 {
     pleach_status status = PLEACH_OK;
-    plc_table table = {0};
 
-    plc_table_column(&table, 'l', "id");
-    plc_table_column(&table, 'l', "device");
-    plc_table_column(&table, 'l', "platform");
-    plc_table_column(&table, 'l', "driver");
-    plc_table_column(&table, 'l', "results");
+    plc_table_column(table, 'l', "id");
+    plc_table_column(table, 'l', "device");
+    plc_table_column(table, 'l', "platform");
+    plc_table_column(table, 'l', "driver");
+    plc_table_column(table, 'l', "results");
     for (size_t i = 0; i < outcomes->n_items; i++) {
         const plc_bench_outcome *o = &outcomes->items[i];
 
-        TRY(plc_table_cell(ctx, &table, "%s", o->id));
-        TRY(plc_table_cell(ctx, &table, "%s", o->name));
-        TRY(plc_table_cell(ctx, &table, "%s", o->platform));
-        TRY(plc_table_cell(ctx, &table, "%s", o->driver));
-        TRY(plc_table_cell(ctx, &table, "%s%s%s", o->path ? o->path : "",
+        TRY(plc_table_cell(ctx, table, "%s", o->id));
+        TRY(plc_table_cell(ctx, table, "%s", o->name));
+        TRY(plc_table_cell(ctx, table, "%s", o->platform));
+        TRY(plc_table_cell(ctx, table, "%s", o->driver));
+        TRY(plc_table_cell(ctx, table, "%s%s%s", o->path ? o->path : "",
                            o->path && o->failed ? "; " : "", o->failed ? o->failed : ""));
     }
-    TRY(plc_table_print(ctx, &table, text));
 done:
-    plc_table_finish(&table);
     return status;
 }
 

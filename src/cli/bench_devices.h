@@ -34,9 +34,9 @@ pleach_status plc_bench_measure_devices(plc_cli *cli, const plc_bench_machine *m
                                         plc_bench_outcomes *outcomes);
 void plc_bench_outcomes_finish(plc_bench_outcomes *outcomes);
 
-// Appends a table: each device, and its file or what went wrong.
-pleach_status plc_bench_print_outcomes(pleach_ctx *ctx, const plc_bench_outcomes *outcomes,
-                                       plc_text *text);
+// Each device, and its file or what went wrong; the caller finishes *table.
+pleach_status plc_bench_tabulate_outcomes(pleach_ctx *ctx, const plc_bench_outcomes *outcomes,
+                                          plc_table *table);
 // A list with an object for each device; NULL without memory.
 json_t *plc_bench_outcomes_to_json(const plc_bench_outcomes *outcomes);
 

@@ -183,14 +183,16 @@ done:
     return status;
 }
 
-pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_bench *files, size_t n,
-                                   const plc_bench_rows *rows, const char *path)
+pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_table *first, const plc_bench *files,
+                                   size_t n, const plc_bench_rows *rows, const char *path)
 {
     pleach_status status = PLEACH_OK;
     plc_table table = {0};
     plc_text text = {0};
 
     TRY(plc_page_begin(ctx, "pleach bench", &text));
+    if (first)
+        TRY(plc_page_table(ctx, first, &text));
     TRY(draw_files(ctx, files, n, &text));
     TRY(plc_text_printf(ctx, &text, "<div class='charts'>\n"));
     TRY(draw_groups(ctx, files, n, rows, &text));
