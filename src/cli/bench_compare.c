@@ -220,8 +220,7 @@ static const struct argp_option compare_options[] = {
 pleach_status plc_bench_sides(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
-    const double default_limit =
-        600; // seconds; a device that is slow but works builds all kernels in less
+    const double default_limit = 600; // seconds: first builds take minutes with some drivers
     compare_args args = {.machine = {.out = "pleach-bench",
                                      .limit_seconds = default_limit,
                                      .network = plc_bench_defaults}};

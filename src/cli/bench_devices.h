@@ -6,7 +6,7 @@
 
 // What is to be measured, as the options say it. All is borrowed.
 typedef struct plc_bench_machine {
-    const char *devices;  // choices between commas, as --device has them; NULL: all
+    const char *devices;  // choices between commas; NULL: the one of --device, without it all
     bool emulators;       // also those that nobody has named
     const char *out;      // folder of the results
     double limit_seconds; // of each child

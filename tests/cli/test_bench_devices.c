@@ -84,7 +84,7 @@ static void every_device_is_measured_into_a_file_that_can_be_sent(void **state)
     (void)state;
     if (there_is_none())
         skip();
-    assert_int_equal(compare("--out all --json"), 0);
+    assert_int_equal(compare("--out all --limit 3600 --json"), 0);
     json_t *root = parsed_output("pleach.bench-compare/1");
     const json_t *devices = json_object_get(root, "devices");
     assert_true(json_array_size(devices) > 0);
@@ -114,7 +114,7 @@ static void the_table_has_the_devices_and_their_speed(void **state)
     (void)state;
     if (there_is_none() || plc_test_is_quick()) // measures all of it once more
         skip();
-    assert_int_equal(compare("--out tables --html side.html --progress none"), 0);
+    assert_int_equal(compare("--out tables --limit 3600 --html side.html --progress none"), 0);
     assert_non_null(strstr(out, "tables/"));
     assert_non_null(strstr(out, "images/s, best"));
     assert_non_null(strstr(out, "page: side.html"));
