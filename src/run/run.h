@@ -10,6 +10,7 @@
 #include <pleach/run.h>
 #include <fuse/importance.h>
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <prune/select.h>
 #include <report/report.h>
 #include <run/directory.h>
@@ -50,6 +51,7 @@ typedef struct plc_run {
     plc_optimizer *optimizer;
     plc_trainer *trainer;
     plc_channels *channels; // while pruning
+    plc_scorer *scorer;
     plc_pruner *pruner;
     plc_blocks *fading; // blocks of the session's graph, while fading
     double started, epoch_started, told, step_seconds;

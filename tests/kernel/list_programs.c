@@ -12,6 +12,7 @@
 #include <kernel/kernels.h>
 #include <price/peaks.h>
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <random_graph.h>
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
@@ -150,21 +151,24 @@ static pleach_status visit_rewrites(pleach_device *device, const pleach_graph *g
     unsigned char *mask = NULL;
     pleach_session *session = NULL, *compacted = NULL, *last = NULL;
     plc_optimizer *optimizer = NULL;
+    plc_scorer *scorer = NULL;
     plc_pruner *pruner = NULL;
 
     TRY(pleach_session_create(device->ctx, graph, device, device->lanes, NULL, &session));
     TRY(plc_optimizer_create(session, &optimizer_opts, &optimizer));
     TRY(plc_channels_create(device->ctx, graph, &channels));
     for (int score = PLC_SCORE_L1; score <= PLC_SCORE_RANDOM; score++) {
-        TRY(plc_pruner_create(session, channels, (plc_score)score, 0, &pruner));
-        plc_pruner_destroy(&pruner);
+        TRY(plc_scorer_create(session, channels, (plc_score)score, 0, &scorer));
+        plc_scorer_destroy(&scorer);
     }
+    TRY(plc_pruner_create(session, channels, &pruner));
     TRY(plc_random_mask(device->ctx, channels, 1, 0.5, &mask));
     TRY(plc_compact_describe(device->ctx, graph, channels, mask, &small, &compaction));
     TRY(plc_rewrite_session(session, small, compaction, false, &compacted));
     TRY(plc_fold_describe(device->ctx, small, &folded, &folding, NULL));
     TRY(plc_rewrite_session(compacted, folded, folding, true, &last));
 done:
+    plc_scorer_destroy(&scorer);
     plc_pruner_destroy(&pruner);
     plc_optimizer_destroy(&optimizer);
     pleach_session_destroy(&last);
