@@ -121,8 +121,9 @@ static void conv_group(int2 at, __global const float *x, __global float *y,
     const int2 chunk = run_of(n_pixels, parts_of(n_pixels, p->tiles), at.y);
     __global const float *u = prepared + p->u_offset + FILTERS_AT(p, g, block.x, p->R * p->S);
     __global const float *zeros = prepared + ZEROS_AT(p);
-    const channel_target_t target = target_of(p, g, block.x, y, add, prepared);
+    channel_target_t target;
 
+    set_target(&target, p, g, block.x, y, add, prepared);
     x += p->x_first + g * p->C;
     switch (block.y) {
     case 1:
@@ -154,8 +155,9 @@ static void depthwise_group(int2 at, __global const float *x, __global float *y,
     const int n_pixels = p->n_images * p->P * p->Q, vector = at.x;
     const int2 chunk = run_of(n_pixels, parts_of(n_pixels, p->tiles), at.y);
     __global const float *u = prepared + p->u_offset + FILTERS_AT(p, 0, vector, p->R * p->S);
-    const channel_target_t target = target_of(p, 0, vector, y, add, prepared);
+    channel_target_t target;
 
+    set_target(&target, p, 0, vector, y, add, prepared);
     x += p->x_first + vector * LANES;
     for (int pixel = chunk.x; pixel < chunk.x + chunk.y; pixel++) {
         const origin_t origin = origin_of(pixel, p);

@@ -45,7 +45,8 @@ INLINE void store_channels(__global float *to, real_t v, int n)
     if (n & 8) {
         *(__global float8_any_t *)to = v8;
         to += 8;
-        v8 = v.hi;
+        // Not v.hi: Oclgrind takes element 11 of a vector that is shuffled for uninitialised.
+        v8 = (float8)(v.s8, v.s9, v.sa, v.sb, v.sc, v.sd, v.se, v.sf);
     }
 #elif LANES == 8
     const float8 v8 = v;

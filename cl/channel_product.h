@@ -86,21 +86,21 @@ INLINE void finish_channels(real_t sum, const channel_target_t *to, int vector, 
     store_channels(to->y + y_at + c, v, to->n_channels - c);
 }
 
-// The target of the block that begins at vector `first` of group g. scale and shift of a group are
-// padded to whole vectors.
-INLINE channel_target_t target_of(const conv_params *p, int g, int first, __global float *y,
-                                  __global const float *add, __global const float *prepared)
+// Sets the target of the block that begins at vector `first` of group g. scale and shift of a group are
+// padded to whole vectors. Not returned: a struct that an inlined function returns leaves marks of
+// LLVM that Oclgrind does not know.
+INLINE void set_target(channel_target_t *to, const conv_params *p, int g, int first,
+                       __global float *y, __global const float *add,
+                       __global const float *prepared)
 {
     const int k = g * p->K + first * LANES, padded = (g * vectors_of(p->K) + first) * LANES;
 
-    return (channel_target_t){
-        .y = y + p->y_first + k,
-        .add = add + p->add_first + k,
-        .scale = prepared + p->scale_offset + padded,
-        .shift = prepared + p->shift_offset + padded,
-        .flags = p->flags,
-        .n_channels = p->K - first * LANES,
-    };
+    to->y = y + p->y_first + k;
+    to->add = add + p->add_first + k;
+    to->scale = prepared + p->scale_offset + padded;
+    to->shift = prepared + p->shift_offset + padded;
+    to->flags = p->flags;
+    to->n_channels = p->K - first * LANES;
 }
 
 #endif

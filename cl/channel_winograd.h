@@ -229,7 +229,9 @@ static void winograd_group(int2 at, __global const float *x, __global float *y,
         const int m_step = POINT_STEP(chunk.y * block.y * LANES);
         __global const float *u =
             prepared + p->u_offset + FILTERS_AT(p, g, block.x, WINOGRAD_POINTS);
-        const channel_target_t target = target_of(p, g, block.x, y, add, prepared);
+        channel_target_t target;
+
+        set_target(&target, p, g, block.x, y, add, prepared);
 
         for (int c = 0; c < p->C; c += p->channels) {
             const int n_channels = min(p->channels, p->C - c), n = vectors_of(n_channels);

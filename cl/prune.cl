@@ -26,6 +26,64 @@ __kernel void score_norm(__global const float *restrict weights,
     scores[k] = norm == PRUNE_L2 ? sqrt(sum) : norm == PRUNE_MEAN ? sum / max(count, 1) : sum;
 }
 
+// A step's estimate of what the loss would change by if a class were zero, into a running mean (of some
+// 1/rate steps, from zero: selection compares within groups, where the beginning weighs on all alike):
+//     means[k] += rate * (sum over batch norms of abs(gamma dgamma + beta dbeta) - means[k])
+// which is abs(sum of a dL/da) over images and pixels at each batch norm's output a = gamma x + beta, as dgamma and
+// dbeta are the sums of x dL/da and dL/da (Molchanov et al., "Importance Estimation for Neural Network
+// Pruning", 2019). Slices: gamma and beta of each batch norm.
+__kernel void score_taylor(__global const float *restrict weights,
+                           __global const float *restrict gradients,
+                           __global const prune_slice *restrict slices,
+                           __global const int *restrict starts, __global float *restrict means,
+                           const int n_classes, const float rate)
+{
+    const int k = get_global_id(0);
+    if (k >= n_classes)
+        return;
+    float total = 0.0f;
+    for (int i = starts[k]; i < starts[k + 1]; i++) {
+        const prune_slice s = slices[i];
+        float sum = 0.0f;
+        for (int o = 0; o < s.n_outer; o++)
+            sum += weights[s.offset + o * s.stride] * gradients[s.offset + o * s.stride];
+        total += fabs(sum);
+    }
+    means[k] += rate * (total - means[k]);
+}
+
+// scores[k] = sum over the other classes j of k's group of the distance of their filters: small where the
+// others could stand in (He et al., "Filter Pruning via Geometric Median", 2019). The classes of a group have
+// slices of the same sizes. peers[peer_starts[k] .. peer_starts[k + 1]) are the classes of k's group, none
+// where it is frozen. Bytes: 8 per weight and peer.
+__kernel void score_distance(__global const float *restrict weights,
+                             __global const prune_slice *restrict slices,
+                             __global const int *restrict starts,
+                             __global const int *restrict peers,
+                             __global const int *restrict peer_starts,
+                             __global float *restrict scores, const int n_classes)
+{
+    const int k = get_global_id(0);
+    if (k >= n_classes)
+        return;
+    float total = 0.0f;
+    for (int p = peer_starts[k]; p < peer_starts[k + 1]; p++) {
+        const int ahead = starts[peers[p]] - starts[k];
+        float sum = 0.0f;
+        for (int i = starts[k]; i < starts[k + 1]; i++) {
+            const prune_slice s = slices[i], other = slices[i + ahead];
+            for (int o = 0; o < s.n_outer; o++)
+                for (int j = 0; j < s.n_inner; j++) {
+                    const float d = weights[s.offset + o * s.stride + j] -
+                                    weights[other.offset + o * other.stride + j];
+                    sum += d * d;
+                }
+        }
+        total += sqrt(sum);
+    }
+    scores[k] = total;
+}
+
 // masks[i] = kept[class_of[i]]: 1 or 0 for every channel of every masking node. class_of -1: always 1.
 __kernel void mask_scatter(__global const uchar *restrict kept, __global const int *restrict class_of,
                            __global float *restrict masks, const int n_masks)

@@ -20,7 +20,7 @@ typedef struct pleach_device_info {
     int compute_units, clock_mhz;
     int vector_width_float; // native
     size_t global_memory_bytes, max_allocation_bytes, local_memory_bytes;
-    size_t max_work_group_size;
+    size_t max_work_group_size; // items in one row
     int base_alignment_bytes;
     bool has_fp16, has_fp64, has_compiler, unified_memory;
 } pleach_device_info;

@@ -36,12 +36,13 @@ extern "C" {
     X(INT, calibration, "calibration", 1000, "N", "TC", "training images held aside for decisions") \
     X(FLOAT, macs, "macs", 0.0, "X", "C", "keep this share of the computations")                   \
     X(FLOAT, params, "params", 0.0, "X", "C", "keep this share of the parameters")                 \
-    X(TEXT, score, "score", "l2", "l1|l2|bn|random", "C", "score of a channel")                    \
+    X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|random", "C", "score of a channel")                    \
     X(TEXT, rank, "rank", "score", "score|macs", "C", "rank by score, or by score per computation") \
     X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
     X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch)")  \
     X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps")        \
+    X(INT, round_to, "round-to", 1, "N", "C", "groups keep multiples of N channels, for devices that need it") \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \

@@ -50,6 +50,17 @@ enum {
         "batch", PLC_BENCH_KEY_BATCH, "N", 0, "images per step (default 128)", 1                    \
     }
 
+// And of those that time whole steps of it.
+#define PLC_BENCH_SPEED_OPTIONS                                                                     \
+    {"repeats", PLC_BENCH_KEY_REPEATS, "N", 0, "measurements of about half a second (default 5)",   \
+     1},                                                                                            \
+        {"profile", PLC_BENCH_KEY_PROFILE, NULL, 0, "also time each kernel, in steps of their own", \
+         1},                                                                                        \
+    {                                                                                               \
+        "roofline", PLC_BENCH_KEY_ROOFLINE, NULL, 0,                                                \
+            "also measure the device's peaks, and what they leave to gain", 1                       \
+    }
+
 extern const plc_bench_args plc_bench_defaults;
 
 // Takes any of the keys above; `user` is the plc_bench_args.

@@ -150,12 +150,7 @@ static pleach_status run_speed(plc_cli *cli, const char *kind, int argc, char **
     pleach_status status = PLEACH_OK;
     static const struct argp_option options[] = {
         PLC_BENCH_NETWORK_OPTIONS,
-        {"repeats", PLC_BENCH_KEY_REPEATS, "N", 0,
-         "measurements of about half a second (default 5)", 1},
-        {"profile", PLC_BENCH_KEY_PROFILE, NULL, 0, "also time each kernel, in steps of their own",
-         1},
-        {"roofline", PLC_BENCH_KEY_ROOFLINE, NULL, 0,
-         "also measure the device's peaks, and what they leave to gain", 1},
+        PLC_BENCH_SPEED_OPTIONS,
         {0},
     };
     plc_bench_args args = plc_bench_defaults;

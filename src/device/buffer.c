@@ -69,6 +69,18 @@ done:
     return status;
 }
 
+pleach_status plc_buffer_upload(pleach_device *device, const char *name, const void *data,
+                                size_t bytes, plc_buffer **out)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_buffer_create(device, name, bytes, out));
+    if (bytes > 0)
+        TRY(plc_buffer_write(device, *out, 0, bytes, data));
+done:
+    return status;
+}
+
 void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer)
 {
     plc_buffer *b = *buffer;

@@ -70,6 +70,9 @@ pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t 
 // The same without clearing: for memory of which everything is written before it is read.
 pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_t bytes,
                                   plc_buffer **buffer);
+// The same with `data` in it (an empty one holds nothing).
+pleach_status plc_buffer_upload(pleach_device *device, const char *name, const void *data,
+                                size_t bytes, plc_buffer **buffer);
 void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer);
 
 // Gives a planned buffer its memory inside `parent` at a base-aligned offset.

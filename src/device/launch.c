@@ -23,17 +23,37 @@ void plc_launch_list_finish(plc_launch_list *list)
     *list = (plc_launch_list){0};
 }
 
+// How many items a work-group of this kernel may have, as the driver built it: registers bound it too.
+static pleach_status read_most_items(pleach_device *device, cl_kernel kernel, size_t *most)
+{
+    pleach_status status = PLEACH_OK;
+
+    CL_TRY(device->ctx, device->cl,
+           clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *most,
+                                    most, NULL));
+    if (*most > device->info->max_work_group_size)
+        *most = device->info->max_work_group_size;
+done:
+    return status;
+}
+
 pleach_status plc_launch_list_append(plc_launch_list *list, cl_kernel kernel, const char *label,
                                      plc_launch **out)
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
+    size_t most_items = 0;
 
+    status = read_most_items(list->device, kernel, &most_items);
+    if (status != PLEACH_OK) {
+        plc_fail_in(list->device->ctx, status, "kernel '%s'", label);
+        goto done;
+    }
     TRY(plc_grow(list->device->ctx, &list->items, &list->capacity, (size_t)list->n_items + 1));
     TRY(plc_alloc(list->device->ctx, 1, sizeof *launch, &launch));
     launch->label = label;
     launch->kernel = kernel;
-    launch->most_items = list->device->info->max_work_group_size;
+    launch->most_items = most_items;
     list->items[list->n_items++] = launch;
     *out = launch;
 done:
@@ -118,6 +138,32 @@ done:
                : plc_fail_in(ctx, status, "kernel '%s', the grid's sizes", launch->label);
 }
 
+// Said here, where the remedy is known: a launch would fail with CL_INVALID_WORK_GROUP_SIZE or
+// CL_OUT_OF_RESOURCES, or take the program down. Local memory counts once its arguments are set.
+static pleach_status check_limits(pleach_device *device, const plc_launch *launch)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t items = launch->local[0] * launch->local[1] * launch->local[2];
+    cl_ulong local_bytes = 0;
+
+    if (items > launch->most_items)
+        FAIL(device->ctx, PLEACH_EDEVICE,
+             "kernel '%s' needs work-groups of %zu items, and '%s' takes at most %zu of it; choose "
+             "fewer lanes with --lanes, or --mapping vector",
+             launch->label, items, device->info->name, launch->most_items);
+    CL_TRY(device->ctx, device->cl,
+           clGetKernelWorkGroupInfo(launch->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE,
+                                    sizeof local_bytes, &local_bytes, NULL));
+    if (local_bytes > device->info->local_memory_bytes)
+        FAIL(device->ctx, PLEACH_EDEVICE,
+             "kernel '%s' needs %llu bytes of local memory, and '%s' has %zu; choose fewer lanes "
+             "with --lanes, or --tune off",
+             launch->label, (unsigned long long)local_bytes, device->info->name,
+             device->info->local_memory_bytes);
+done:
+    return status;
+}
+
 pleach_status plc_launch_list_freeze(plc_launch_list *list)
 {
     pleach_status status = PLEACH_OK;
@@ -127,6 +173,7 @@ pleach_status plc_launch_list_freeze(plc_launch_list *list)
             TRY(set_arg(list, list->items[i], j));
         if (list->device->single_work_item)
             TRY(set_grid(list, list->items[i]));
+        TRY(check_limits(list->device, list->items[i]));
     }
 done:
     return status;

@@ -19,7 +19,7 @@ typedef struct plc_launch {
     cl_kernel kernel;               // owned
     const void *program;            // tells kernels of one name apart; NULL: not made by src/kernel
     size_t global[3], local[3];
-    size_t most_items; // that a work-group of the device may have
+    size_t most_items; // that a work-group of this kernel may have on this device
     plc_arg args[PLC_MAX_ARGS];
     int n_args;
     double flops, bytes;   // of one launch: what the layer's definition takes, what it moves
@@ -54,7 +54,8 @@ double plc_launch_executed_flops(const plc_launch *launch);
 void plc_launch_set_shape(plc_launch *launch, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Sets every argument on its kernel. Every buffer must exist by now.
+// Sets every argument on its kernel. Every buffer must exist by now. Fails with PLEACH_EDEVICE where a
+// work-group has more items or local memory than the device gives this kernel (text: both numbers).
 pleach_status plc_launch_list_freeze(plc_launch_list *list);
 
 // Changes one value argument of a frozen launch (learning rate, step number).

@@ -7,7 +7,7 @@
 #include <base/memory.h>
 #include <device/quirks.h>
 
-enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64 };
+enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64, MAX_DIMENSIONS = 16 };
 
 static pleach_status platform_text(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
                                    cl_platform_info what, const char **text)
@@ -59,7 +59,7 @@ static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id
     cl_device_type type = 0;
     cl_uint units = 0, clock = 0, width = 0, align_bits = 0;
     cl_ulong global = 0, alloc = 0, local = 0;
-    size_t group = 0;
+    size_t group = 0, items[MAX_DIMENSIONS] = {0};
     cl_bool compiler = CL_FALSE, unified = CL_FALSE;
     const char *extensions = NULL;
 
@@ -80,6 +80,7 @@ static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id
     FACT(CL_DEVICE_MAX_MEM_ALLOC_SIZE, alloc);
     FACT(CL_DEVICE_LOCAL_MEM_SIZE, local);
     FACT(CL_DEVICE_MAX_WORK_GROUP_SIZE, group);
+    FACT(CL_DEVICE_MAX_WORK_ITEM_SIZES, items);
     FACT(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
     FACT(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     FACT(CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
@@ -91,7 +92,7 @@ static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id
     info->global_memory_bytes = global;
     info->max_allocation_bytes = alloc;
     info->local_memory_bytes = local;
-    info->max_work_group_size = group;
+    info->max_work_group_size = group < items[0] ? group : items[0]; // our groups are rows
     info->base_alignment_bytes = (int)(align_bits / 8);
     info->has_compiler = compiler;
     info->unified_memory = unified;

@@ -31,17 +31,6 @@ typedef struct arenas {
     plc_buffer *old, *new, *kept, *class_of, *classes, *masks;
 } arenas;
 
-static pleach_status upload(pleach_device *device, const char *name, const void *data, size_t bytes,
-                            plc_buffer **buffer)
-{
-    pleach_status status = PLEACH_OK;
-
-    TRY(plc_buffer_create(device, name, bytes, buffer));
-    TRY(plc_buffer_write(device, *buffer, 0, bytes, data));
-done:
-    return status;
-}
-
 static pleach_status run_gather(arenas *a, char *wrong)
 {
     pleach_status status = PLEACH_OK;
@@ -56,8 +45,8 @@ static pleach_status run_gather(arenas *a, char *wrong)
             old[FROM +
                 (kept[i / TAIL / N_KEPT1] * DEPTH + kept[N_KEPT0 + i / TAIL % N_KEPT1]) * TAIL +
                 i % TAIL];
-    TRY(upload(a->device, "old arena", old, sizeof old, &a->old));
-    TRY(upload(a->device, "kept channels", kept, sizeof kept, &a->kept));
+    TRY(plc_buffer_upload(a->device, "old arena", old, sizeof old, &a->old));
+    TRY(plc_buffer_upload(a->device, "kept channels", kept, sizeof kept, &a->kept));
     TRY(plc_buffer_create(a->device, "new arena", sizeof got, &a->new));
     TRY(plc_append_gather(&a->list, &(plc_gather){.from_arena = a->old,
                                                   .to_arena = a->new,
@@ -91,8 +80,8 @@ static pleach_status run_masks(arenas *a, char *wrong)
         class_of[i] = i % (N_CLASSES + 1) - 1;
         expected[i] = class_of[i] < 0 || classes[class_of[i]] ? 1.0 : 0.0;
     }
-    TRY(upload(a->device, "kept classes", classes, sizeof classes, &a->classes));
-    TRY(upload(a->device, "mask classes", class_of, sizeof class_of, &a->class_of));
+    TRY(plc_buffer_upload(a->device, "kept classes", classes, sizeof classes, &a->classes));
+    TRY(plc_buffer_upload(a->device, "mask classes", class_of, sizeof class_of, &a->class_of));
     TRY(plc_buffer_create(a->device, "masks", sizeof got, &a->masks));
     TRY(plc_append_mask_scatter(&a->list, a->classes, a->class_of, a->masks, N_MASKS));
     TRY(plc_launch_list_freeze(&a->list));

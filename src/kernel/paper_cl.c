@@ -158,12 +158,17 @@ static cl_int CL_API_CALL take_arg(cl_kernel kernel, cl_uint index, size_t bytes
     return CL_SUCCESS;
 }
 
-static cl_int CL_API_CALL no_group_info(cl_kernel kernel, cl_device_id device,
-                                        cl_kernel_work_group_info what, size_t room, void *out,
-                                        size_t *needed)
+// As many items as in any group, and no local memory of its own.
+static cl_int CL_API_CALL get_group_info(cl_kernel kernel, cl_device_id device,
+                                         cl_kernel_work_group_info what, size_t room, void *out,
+                                         size_t *needed)
 {
-    (void)kernel, (void)device, (void)what, (void)room, (void)out, (void)needed;
-    return CL_INVALID_VALUE;
+    const size_t items = GROUP_ITEMS;
+    const cl_ulong none = 0;
+
+    (void)kernel, (void)device;
+    return what == CL_KERNEL_WORK_GROUP_SIZE ? answer(&items, sizeof items, room, out, needed)
+                                             : answer(&none, sizeof none, room, out, needed);
 }
 
 static cl_int CL_API_CALL no_kernel_info(cl_kernel kernel, cl_kernel_info what, size_t room,
@@ -289,7 +294,7 @@ const plc_cl plc_paper_cl = {
     .clSetKernelArg = take_arg,
     .clGetKernelInfo = no_kernel_info,
     .clGetKernelArgInfo = no_arg_info,
-    .clGetKernelWorkGroupInfo = no_group_info,
+    .clGetKernelWorkGroupInfo = get_group_info,
     .clCreateBuffer = create_buffer,
     .clCreateSubBuffer = create_part,
     .clReleaseMemObject = drop_memory,

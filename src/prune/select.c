@@ -87,11 +87,11 @@ static pleach_status check_opts(search *s)
         return plc_fail(s->ctx, PLEACH_EUSAGE, "band is %g; give 0 to 1", o->band);
     if (!(o->max_ratio >= 0 && o->max_ratio <= 1))
         return plc_fail(s->ctx, PLEACH_EUSAGE, "max ratio is %g; give 0 to 1", o->max_ratio);
-    if (o->min_channels < 0 || o->dense < 0)
+    if (o->min_channels < 0 || o->round_to < 0 || o->dense < 0)
         return plc_fail(s->ctx, PLEACH_EUSAGE,
-                        "min channels is %d, the dense count %lld; neither may be "
+                        "min channels is %d, round to is %d, the dense count %lld; none may be "
                         "negative",
-                        o->min_channels, o->dense);
+                        o->min_channels, o->round_to, o->dense);
     return PLEACH_OK;
 }
 
@@ -184,8 +184,18 @@ static int floor_of(const search *s, int n)
     return least < n ? least : n;
 }
 
-// Gives the strongest pruned classes back to every group that fell below its floor.
-static pleach_status restore_floors(search *s)
+// How many classes a group of n keeps where `kept` are above the threshold.
+static int kept_count(const search *s, int n, int kept)
+{
+    const int unit = s->opts->round_to > 0 ? s->opts->round_to : 1, least = floor_of(s, n);
+    const int count = kept > least ? kept : least;
+    const long long rounded = ((long long)count + unit - 1) / unit * unit;
+
+    return rounded < n ? (int)rounded : n;
+}
+
+// Gives the strongest pruned classes back to every group that keeps fewer than it should.
+static pleach_status restore_counts(search *s)
 {
     pleach_status status = PLEACH_OK;
     int n_groups = plc_channels_n_groups(s->channels), *missing = NULL;
@@ -193,9 +203,10 @@ static pleach_status restore_floors(search *s)
     TRY(plc_alloc(s->ctx, (size_t)n_groups, sizeof *missing, &missing));
     for (int g = 0; g < n_groups; g++) {
         const plc_group *group = plc_channels_group(s->channels, g);
-        missing[g] = floor_of(s, group->n_classes);
+        int kept = 0;
         for (int i = 0; i < group->n_classes; i++)
-            missing[g] -= s->trial[group->classes[i]];
+            kept += s->trial[group->classes[i]];
+        missing[g] = kept_count(s, group->n_classes, kept) - kept;
     }
     for (int r = s->n - 1; r >= 0; r--) {
         int c = s->order[r].class_id, g = plc_channels_group_of(s->channels, c);
@@ -220,7 +231,7 @@ static pleach_status try_threshold(search *s, int n_below)
         int c = s->order[r].class_id;
         s->trial[c] = r < n_below ? 0 : r >= upper ? 1 : s->before[c];
     }
-    TRY(restore_floors(s));
+    TRY(restore_counts(s));
     TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, NULL, &s->cost));
 done:
     return status;

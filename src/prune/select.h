@@ -22,6 +22,7 @@ typedef struct plc_select_opts {
     long long dense;  // MACs or parameters of the dense network; 0: those of `graph`
     double band;      // pu - pl, from 0 to 1
     int min_channels; // fewest classes that a group keeps; 0 means 1
+    int round_to;     // groups keep multiples of this many classes where they have them; 0 means 1
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
     const char *const *keep; // borrowed: nodes whose output channels all stay
     int n_keep;
@@ -40,7 +41,8 @@ typedef struct plc_selection {
 // Ranks the prunable classes, q(k) = (number of weaker ones) / n, and finds the least pl at which
 // the network compacted to
 //     m(k) <- 0 if q(k) < pl;  1 if q(k) >= pl + band;  mask[k] otherwise
-// meets the target. A group that would keep fewer than it must gets its strongest classes back.
+// meets the target. A group that would keep fewer than it must, or no multiple of round_to, gets its
+// strongest classes back.
 // Equal scores rank by class number, so the same input gives the same mask.
 // `scores` [n_classes] are zero or more, larger is more important; those of frozen classes are not
 // read. `mask` [n_classes] is the present one, NULL when everything is kept. The caller finishes

@@ -13,6 +13,7 @@ typedef struct row {
 
 typedef struct collector {
     pleach_ctx *ctx;
+    const plc_params_layout *layout;
     const plc_channels *channels;
     row *rows;
     size_t n, capacity;
@@ -67,11 +68,15 @@ static pleach_status add_param(collector *c, const pleach_graph *graph,
 
     if (strcmp(param->name, "weight") == 0)
         return add_weight(c, graph, place->node, place->offset, kinds);
-    if (!param->trainable ||
-        !((kinds & PLC_SLICES_VECTORS) || (gamma && (kinds & PLC_SLICES_GAMMA))))
+    if (!param->trainable || !((kinds & PLC_SLICES_VECTORS) ||
+                               (gamma && (kinds & (PLC_SLICES_GAMMA | PLC_SLICES_AFFINE)))))
         return PLEACH_OK;
+    const bool affine = gamma && (kinds & PLC_SLICES_AFFINE);
+    const int runs = affine ? 2 : 1; // beta is the parameter after gamma
+    const int stride =
+        affine ? c->layout->offsets[place->node][place->param + 1] - place->offset : 0;
     for (int k = 0; k < param->dims[0]; k++)
-        TRY(add(c, place->node, k, (prune_slice){place->offset + k, 1, 0, 1}));
+        TRY(add(c, place->node, k, (prune_slice){place->offset + k, runs, stride, 1}));
 done:
     return status;
 }
@@ -88,7 +93,7 @@ pleach_status plc_slices_create(pleach_ctx *ctx, const pleach_graph *graph,
                                 int kinds, plc_slices *slices)
 {
     pleach_status status = PLEACH_OK;
-    collector c = {.ctx = ctx, .channels = channels};
+    collector c = {.ctx = ctx, .layout = layout, .channels = channels};
     const int n_classes = plc_channels_n_classes(channels);
 
     *slices = (plc_slices){0};

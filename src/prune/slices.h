@@ -17,6 +17,7 @@ enum {
     PLC_SLICES_CONSUMERS = 2, // columns of the layers that read the channel
     PLC_SLICES_GAMMA = 4,     // scales of batch norms
     PLC_SLICES_VECTORS = 8,   // biases, gamma and beta
+    PLC_SLICES_AFFINE = 16,   // gamma and beta of a batch norm as one slice
 };
 
 // Collects the chosen kinds of every class. A depthwise filter counts once, as a producer.

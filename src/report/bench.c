@@ -149,7 +149,7 @@ pleach_status plc_bench_read(pleach_ctx *ctx, const char *path, plc_bench *bench
     char *text = NULL;
     size_t size = 0, at = 0;
 
-    *bench = (plc_bench){.path = path};
+    *bench = (plc_bench){.path = path, .title = path};
     TRY(plc_file_read(ctx, path, MAX_BENCH_BYTES, &text, &size));
     do
         TRY(read_document(ctx, text, size, &at, bench));

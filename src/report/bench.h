@@ -70,7 +70,8 @@ void plc_bench_result_finish(plc_bench_result *result);
 
 // A file of results. Works when zero.
 typedef struct plc_bench {
-    const char *path; // borrowed
+    const char *path;  // borrowed
+    const char *title; // borrowed; what it is called beside others: as read, its path
     struct {
         char *name, *platform, *driver;
         int lanes;
@@ -113,14 +114,14 @@ pleach_status plc_bench_compare(pleach_ctx *ctx, const plc_bench *files, size_t 
 void plc_bench_rows_finish(plc_bench_rows *rows);
 
 // The rows as a table: a column per file, from the second on with the ratio to the first. Borrows the
-// paths of `files`; the caller finishes *table.
+// titles of `files`; the caller finishes *table.
 pleach_status plc_bench_tabulate(pleach_ctx *ctx, const plc_bench *files, size_t n,
                                  const plc_bench_rows *rows, plc_table *table);
 
-// One self-contained page: bars for each group, the roofline of each device with its kernels, the
-// table. Replaces `path`.
-pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_bench *files, size_t n,
-                                   const plc_bench_rows *rows, const char *path);
+// One self-contained page: `first` (NULL: nothing), bars for each group, the roofline of each device with
+// its kernels, the table. Replaces `path`.
+pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_table *first, const plc_bench *files,
+                                   size_t n, const plc_bench_rows *rows, const char *path);
 
 // Fields of a result by its kind, NULL for one that is not known; and of a file but its results.
 const plc_field *plc_bench_result_fields(const char *kind);

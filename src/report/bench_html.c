@@ -20,7 +20,7 @@ static pleach_status draw_group(pleach_ctx *ctx, const plc_bench *files, size_t 
 
     for (size_t i = 0; i < n; i++)
         if (isfinite(row->values[i]))
-            bars[n_bars++] = (plc_chart_bar){.name = files[i].path,
+            bars[n_bars++] = (plc_chart_bar){.name = files[i].title,
                                              .before = NAN,
                                              .after = row->values[i],
                                              .colour = (int)i % PLC_CHART_N_COLOURS};
@@ -134,7 +134,7 @@ static pleach_status draw_roofline(pleach_ctx *ctx, const plc_bench *file, int c
             ends[0] = fmin(ends[0], r.x[i]);
             ends[1] = fmax(ends[1], r.x[i]);
         }
-    TRY(plc_text_printf(ctx, &title, "GFLOPS under the roofline: %s, %s", file->path,
+    TRY(plc_text_printf(ctx, &title, "GFLOPS under the roofline: %s, %s", file->title,
                         file->device.name ? file->device.name : ""));
     chart.title = title.data;
     add_roof(&chart, &r, 0, "roof of memory", peaks->gflops, plc_peaks_bandwidth(peaks, INFINITY),
@@ -168,7 +168,7 @@ static pleach_status draw_files(pleach_ctx *ctx, const plc_bench *files, size_t 
     plc_table_column(&table, 'l', "driver");
     plc_table_column(&table, 'l', "layout");
     for (size_t i = 0; i < n; i++) {
-        TRY(plc_table_cell(ctx, &table, "%s", files[i].path));
+        TRY(plc_table_cell(ctx, &table, "%s", files[i].title));
         TRY(plc_table_cell(ctx, &table, "%s", files[i].device.name ? files[i].device.name : ""));
         TRY(plc_table_cell(ctx, &table, "%s",
                            files[i].device.platform ? files[i].device.platform : ""));
@@ -183,14 +183,16 @@ done:
     return status;
 }
 
-pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_bench *files, size_t n,
-                                   const plc_bench_rows *rows, const char *path)
+pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_table *first, const plc_bench *files,
+                                   size_t n, const plc_bench_rows *rows, const char *path)
 {
     pleach_status status = PLEACH_OK;
     plc_table table = {0};
     plc_text text = {0};
 
     TRY(plc_page_begin(ctx, "pleach bench", &text));
+    if (first)
+        TRY(plc_page_table(ctx, first, &text));
     TRY(draw_files(ctx, files, n, &text));
     TRY(plc_text_printf(ctx, &text, "<div class='charts'>\n"));
     TRY(draw_groups(ctx, files, n, rows, &text));

@@ -206,7 +206,7 @@ pleach_status plc_bench_tabulate(pleach_ctx *ctx, const plc_bench *files, size_t
     plc_table_column(table, 'l', "benchmark");
     plc_table_column(table, 'l', "measure");
     for (size_t i = 0; i < n; i++) {
-        plc_table_column(table, 'r', files[i].path);
+        plc_table_column(table, 'r', files[i].title);
         if (i > 0)
             plc_table_column(table, 'r', "ratio");
     }

@@ -9,6 +9,7 @@
 #include <io/model_file.h>
 
 static const char *const moment_names[PLC_MAX_OPTIMIZER_ARENAS] = {"moment0", "moment1"};
+static const char means_name[] = "score_means";
 
 // Numbers of the state, X(name in the file and in saved_numbers): all that a run needs to go on, besides
 // graph, arenas, mask and the names of fading blocks.
@@ -47,27 +48,11 @@ static saved_numbers collect_numbers(const plc_run *run)
     };
 }
 
-// "1101...", a digit per class; null when no mask is set.
-static json_t *mask_text(const plc_run *run)
-{
-    if (run->mask == NULL)
-        return json_null();
-    const int n = plc_channels_n_classes(run->channels);
-    char *text = malloc((size_t)n + 1);
-    if (text == NULL)
-        return NULL;
-    for (int k = 0; k < n; k++)
-        text[k] = run->mask[k] ? '1' : '0';
-    json_t *json = json_stringn(text, (size_t)n);
-    free(text);
-    return json;
-}
-
 static pleach_status state_to_text(plc_run *run, char **text)
 {
     const saved_numbers numbers = collect_numbers(run);
     json_t *state = json_object();
-    int failed = json_object_set_new(state, "mask", mask_text(run));
+    int failed = json_object_set_new(state, "mask", plc_run_mask_text(run));
 
     if (run->dropping)
         failed |= json_object_set_new(state, "dropping", json_string(run->dropping));
@@ -94,6 +79,21 @@ static pleach_status add_moments(plc_run *run, plc_tensors *extra, float **momen
                             moments[i]));
         TRY(plc_tensors_add(run->ctx, extra, moment_names[i], &n, 1, moments[i]));
     }
+done:
+    return status;
+}
+
+// Means over steps that the next mask update reads.
+static pleach_status add_means(plc_run *run, plc_tensors *extra, float **means)
+{
+    pleach_status status = PLEACH_OK;
+
+    if (run->scorer == NULL || !plc_scorer_observes(run->scorer))
+        return PLEACH_OK;
+    const size_t n = (size_t)plc_channels_n_classes(run->channels);
+    TRY(plc_alloc(run->ctx, n, sizeof **means, means));
+    TRY(plc_scorer_read_means(run->scorer, *means));
+    TRY(plc_tensors_add(run->ctx, extra, means_name, &n, 1, *means));
 done:
     return status;
 }
@@ -152,11 +152,13 @@ pleach_status plc_run_save(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_tensors extra = {0};
     float *moments[PLC_MAX_OPTIMIZER_ARENAS] = {NULL};
+    float *means = NULL;
     char *state = NULL, *report = NULL;
 
     TRY(plc_trainer_sync(run->trainer));
     TRY(add_data(run, &extra));
     TRY(add_moments(run, &extra, moments));
+    TRY(add_means(run, &extra, &means));
     TRY(state_to_text(run, &state));
     TRY(plc_tensors_set_metadata(run->ctx, &extra, "state", state));
     TRY(plc_report_to_json(run->ctx, &run->report, &report));
@@ -167,6 +169,7 @@ done:
     free(state);
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS; i++)
         free(moments[i]);
+    free(means);
     plc_tensors_finish(&extra);
     return status;
 }
@@ -245,6 +248,18 @@ done:
     return status;
 }
 
+static pleach_status restore_means(plc_run *run, const plc_tensors *extra)
+{
+    const plc_named_tensor *means = plc_tensors_find(extra, means_name);
+    const int n = plc_channels_n_classes(run->channels);
+
+    if (!plc_scorer_observes(run->scorer))
+        return PLEACH_OK;
+    if (means == NULL || means->count != (size_t)n)
+        return plc_fail(run->ctx, PLEACH_EINPUT, "checkpoint: no '%s' of %d floats", means_name, n);
+    return plc_scorer_write_means(run->scorer, means->data);
+}
+
 // Session, trainer and the phase's own objects, from a file that has been read.
 static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *state)
 {
@@ -268,6 +283,7 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
     if (run->phase == PLC_PHASE_PRUNE) {
         TRY(plc_run_start_pruning(run));
         TRY(restore_mask(run, json_string_value(json_object_get(state, "mask"))));
+        TRY(restore_means(run, &file->extra));
     }
     if (run->phase == PLC_PHASE_FADE) {
         TRY(plc_run_start_fading(run));

@@ -16,7 +16,8 @@ pleach_status plc_run_start_pruning(plc_run *run)
 
     TRY(plc_score_parse(run->ctx, run->opts.score, &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
-    TRY(plc_pruner_create(run->session, run->channels, score, run->opts.seed, &run->pruner));
+    TRY(plc_scorer_create(run->session, run->channels, score, run->opts.seed, &run->scorer));
+    TRY(plc_pruner_create(run->session, run->channels, &run->pruner));
     if (run->mask == NULL) {
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
@@ -87,6 +88,7 @@ static pleach_status choose(plc_run *run, float *scores, double share, plc_selec
         .dense = by_macs ? run->dense_macs : run->dense_params,
         .band = run->opts.band,
         .min_channels = run->opts.min_channels,
+        .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
     };
 
@@ -127,6 +129,21 @@ done:
     return status;
 }
 
+json_t *plc_run_mask_text(const plc_run *run)
+{
+    if (run->mask == NULL)
+        return json_null();
+    const int n = plc_channels_n_classes(run->channels);
+    char *text = malloc((size_t)n + 1);
+    if (text == NULL)
+        return NULL;
+    for (int k = 0; k < n; k++)
+        text[k] = run->mask[k] ? '1' : '0';
+    json_t *json = json_stringn(text, (size_t)n);
+    free(text);
+    return json;
+}
+
 static pleach_status report_update(plc_run *run, const plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
@@ -142,11 +159,12 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
 
     TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
     TRY(plc_run_log_event(run, "mask",
-                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b}", "epoch", update.epoch,
-                                    "step", update.step, "pl", update.pl, "macs",
+                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b,s:o}", "epoch",
+                                    update.epoch, "step", update.step, "pl", update.pl, "macs",
                                     (json_int_t)update.macs, "params", (json_int_t)update.params,
                                     "n_pruned", update.n_pruned, "flips", update.flips, "returns",
-                                    update.returns, "reached", selection->reached)));
+                                    update.returns, "reached", selection->reached, "kept",
+                                    plc_run_mask_text(run))));
 done:
     return status;
 }
@@ -163,7 +181,7 @@ static pleach_status update_masks(plc_run *run, double progress)
     TRY(plc_device_finish(
         run->device)); // so that the steps before are not counted as the method's cost
     const double begin = plc_clock_seconds();
-    TRY(plc_pruner_score(run->pruner, run->n_updates, scores));
+    TRY(plc_scorer_score(run->scorer, run->n_updates, scores));
     const double scored = plc_clock_seconds();
     TRY(choose(run, scores, ramp(target, progress), &selection));
     TRY(apply(run, &selection));

@@ -59,6 +59,15 @@ done:
     return status;
 }
 
+static pleach_status on_gradients(void *user, plc_trainer *trainer)
+{
+    plc_run *run = user;
+
+    (void)trainer;
+    return run->scorer && plc_scorer_observes(run->scorer) ? plc_scorer_observe(run->scorer)
+                                                           : PLEACH_OK;
+}
+
 static pleach_status on_step(void *user, plc_trainer *trainer)
 {
     pleach_status status = PLEACH_OK;
@@ -82,7 +91,8 @@ done:
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
 {
     pleach_status status = PLEACH_OK;
-    plc_trainer_opts opts = {.seed = run->opts.seed, .on_step = on_step, .user = run};
+    plc_trainer_opts opts = {
+        .seed = run->opts.seed, .on_gradients = on_gradients, .on_step = on_step, .user = run};
     const int n_steps = run->dataset->train.n_images / run->opts.batch;
 
     opts.schedule = (plc_schedule){.n_steps = (unsigned)(n_steps * run->opts.epochs),
@@ -116,6 +126,7 @@ done:
 void plc_run_finish_network(plc_run *run)
 {
     plc_trainer_destroy(&run->trainer);
+    plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     plc_channels_destroy(&run->channels);
     plc_blocks_destroy(&run->fading);

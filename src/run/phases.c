@@ -78,6 +78,7 @@ static pleach_status compact(plc_run *run)
                              &edits));
     TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
     TRY(report_channels(run, run->session->graph, graph));
+    plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     plc_channels_destroy(&run->channels);
     free(run->mask);

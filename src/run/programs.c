@@ -8,6 +8,7 @@
 #include <fuse/blocks.h>
 #include <graph/channels.h>
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
 #include <rewrite/drop.h>
@@ -29,20 +30,23 @@ done:
     return status;
 }
 
-// A score that does not suit the network (bn without batch norms) is left out, as a run refuses it.
+// A score that does not suit the network (bn without batch norms) is left out: a run refuses it as well.
 static pleach_status visit_pruner(pleach_session *session, const plc_channels *channels)
 {
     pleach_status status = PLEACH_OK;
+    plc_scorer *scorer = NULL;
     plc_pruner *pruner = NULL;
 
     for (int score = PLC_SCORE_L1; score <= PLC_SCORE_RANDOM; score++) {
         const pleach_status made =
-            plc_pruner_create(session, channels, (plc_score)score, 0, &pruner);
-        plc_pruner_destroy(&pruner);
+            plc_scorer_create(session, channels, (plc_score)score, 0, &scorer);
+        plc_scorer_destroy(&scorer);
         if (made != PLEACH_EUSAGE)
             TRY(made);
     }
+    TRY(plc_pruner_create(session, channels, &pruner));
 done:
+    plc_pruner_destroy(&pruner);
     return status;
 }
 

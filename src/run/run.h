@@ -10,6 +10,7 @@
 #include <pleach/run.h>
 #include <fuse/importance.h>
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <prune/select.h>
 #include <report/report.h>
 #include <run/directory.h>
@@ -50,6 +51,7 @@ typedef struct plc_run {
     plc_optimizer *optimizer;
     plc_trainer *trainer;
     plc_channels *channels; // while pruning
+    plc_scorer *scorer;
     plc_pruner *pruner;
     plc_blocks *fading; // blocks of the session's graph, while fading
     double started, epoch_started, told, step_seconds;
@@ -70,6 +72,8 @@ int plc_run_n_controls(const plc_run *run);
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);
+// "1101...", a digit per class, for logs and checkpoints; JSON's null when no mask is set.
+json_t *plc_run_mask_text(const plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
 
 // phases.c: what happens between epochs.

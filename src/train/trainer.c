@@ -150,6 +150,8 @@ static pleach_status enqueue_step(plc_trainer *trainer)
     position->epoch_step++;
     TRY(plc_session_upload(trainer->session, batch.images, batch.labels, batch.n, upload));
     TRY(plc_session_train(trainer->session, position->step - 1));
+    if (trainer->opts.on_gradients)
+        TRY(trainer->opts.on_gradients(trainer->opts.user, trainer));
     TRY(plc_optimizer_step(trainer->optimizer, rate, momentum));
     TRY(plc_device_flush(trainer->session->device));
     if (trainer->n_taken > STEPS_AHEAD)

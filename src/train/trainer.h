@@ -21,8 +21,9 @@ typedef pleach_status plc_step_fn(void *user, plc_trainer *trainer);
 
 typedef struct plc_trainer_opts {
     plc_schedule schedule;
-    unsigned long long seed; // of the order of images
-    plc_step_fn *on_step;    // may be NULL
+    unsigned long long seed;   // of the order of images
+    plc_step_fn *on_gradients; // may be NULL: between a step's gradients and the update by them
+    plc_step_fn *on_step;      // may be NULL
     void *user;
 } plc_trainer_opts;
 

@@ -26,7 +26,8 @@ static cl_int CL_API_CALL lie_about(cl_device_id id, cl_device_info what, size_t
 {
     if (what != lied_about)
         return clGetDeviceInfo(id, what, size, value, needed);
-    memcpy(value, &lie, size); // little-endian, as are the machines with such drivers
+    memset(value, 0, size);
+    memcpy(value, &lie, size < sizeof lie ? size : sizeof lie); // little-endian machines
     return CL_SUCCESS;
 }
 
@@ -49,6 +50,7 @@ static void facts_that_cannot_be_are_put_right_or_refused(void **state)
         {"vector of 12", CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 12, NULL},
         {"no local memory", CL_DEVICE_LOCAL_MEM_SIZE, 0, NULL},
         {"groups of one item", CL_DEVICE_MAX_WORK_GROUP_SIZE, 1, NULL},
+        {"rows of one item", CL_DEVICE_MAX_WORK_ITEM_SIZES, 1, NULL},
         {"groups of no item", CL_DEVICE_MAX_WORK_GROUP_SIZE, 0, "work-groups of no item"},
         {"no allocation", CL_DEVICE_MAX_MEM_ALLOC_SIZE, 0, "at most 0 bytes at once"},
         {"tiny allocation", CL_DEVICE_MAX_MEM_ALLOC_SIZE, 64, "at most 64 bytes at once"},

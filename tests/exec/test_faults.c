@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
 #include <train/optimizer.h>
@@ -41,6 +42,7 @@ static fixture f;
 typedef struct scene {
     pleach_session *session, *compacted;
     plc_optimizer *optimizer;
+    plc_scorer *scorer;
     plc_pruner *pruner;
     pleach_graph *small;
     plc_edits *edits;
@@ -73,8 +75,9 @@ static pleach_status run_scene(scene *s, outcome *outcome)
     TRY(plc_session_read_metrics(s->session, 0, 1, &outcome->metrics));
     TRY(pleach_session_predict(s->session, f.images, BATCH, outcome->logits));
     assert_true(plc_channels_n_classes(f.channels) <= 256);
-    TRY(plc_pruner_create(s->session, f.channels, PLC_SCORE_L2, 0, &s->pruner));
-    TRY(plc_pruner_score(s->pruner, 0, scores));
+    TRY(plc_scorer_create(s->session, f.channels, PLC_SCORE_L2, 0, &s->scorer));
+    TRY(plc_scorer_score(s->scorer, 0, scores));
+    TRY(plc_pruner_create(s->session, f.channels, &s->pruner));
     TRY(plc_pruner_set_masks(s->pruner, f.mask));
     TRY(plc_compact_describe(ctx, f.graph, f.channels, f.mask, &s->small, &s->edits));
     TRY(plc_rewrite_session(s->session, s->small, s->edits, false, &s->compacted));
@@ -91,6 +94,7 @@ static pleach_status run_scenario(outcome *outcome)
 
     memset(outcome, 0, sizeof *outcome);
     const pleach_status status = run_scene(&s, outcome);
+    plc_scorer_destroy(&s.scorer);
     plc_pruner_destroy(&s.pruner);
     plc_optimizer_destroy(&s.optimizer);
     pleach_session_destroy(&s.compacted);

@@ -159,7 +159,7 @@ static void compare_masked_compacted(pleach_device *device, unsigned seed)
     CHECK(plc_random_params(ctx, graph, seed, &weights));
     images = random_images(graph, seed);
     masked = make_session(device, graph, weights);
-    CHECK(plc_pruner_create(masked, channels, PLC_SCORE_L2, 0, &pruner));
+    CHECK(plc_pruner_create(masked, channels, &pruner));
     CHECK(plc_pruner_set_masks(pruner, mask));
     CHECK(plc_compact_describe(ctx, graph, channels, mask, &small_graph, &edits));
     CHECK(plc_rewrite_session(masked, small_graph, edits, false, &compacted));

@@ -17,7 +17,8 @@ static const char *const wrong_names[PLC_N_WRONGS] = {
 
 static pleach_device *open_device(int lanes, int mapping)
 {
-    const pleach_device_opts opts = {.lanes = lanes, .mapping = mapping, .cache_dir = ""};
+    const pleach_device_opts opts = {
+        .lanes = lanes, .mapping = mapping, .cache_dir = plc_test_cache()};
     pleach_device *device = NULL;
 
     assert_ok(plc_kernels_open(ctx, &plc_faulty_cl, plc_test_device(), &opts, &device));

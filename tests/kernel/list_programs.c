@@ -12,6 +12,7 @@
 #include <kernel/kernels.h>
 #include <price/peaks.h>
 #include <prune/pruner.h>
+#include <prune/scores.h>
 #include <random_graph.h>
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
@@ -87,6 +88,14 @@ static cl_int skip_arg(cl_kernel kernel, cl_uint index, size_t bytes, const void
     return CL_SUCCESS;
 }
 
+static cl_int no_limits(cl_kernel kernel, cl_device_id id, cl_kernel_work_group_info what,
+                        size_t size, void *value, size_t *needed)
+{
+    (void)kernel, (void)id, (void)needed;
+    memset(value, what == CL_KERNEL_WORK_GROUP_SIZE ? 0x7f : 0, size);
+    return CL_SUCCESS;
+}
+
 static cl_int skip_run(cl_command_queue queue, cl_kernel kernel, cl_uint dims, const size_t *offset,
                        const size_t *global, const size_t *local, cl_uint n_events,
                        const cl_event *events, cl_event *event)
@@ -106,6 +115,7 @@ static plc_cl note_taking_cl(void)
     cl.clCreateKernel = note_kernel;
     cl.clReleaseKernel = keep_kernel;
     cl.clSetKernelArg = skip_arg;
+    cl.clGetKernelWorkGroupInfo = no_limits;
     cl.clEnqueueNDRangeKernel = skip_run;
     return cl;
 }
@@ -141,21 +151,24 @@ static pleach_status visit_rewrites(pleach_device *device, const pleach_graph *g
     unsigned char *mask = NULL;
     pleach_session *session = NULL, *compacted = NULL, *last = NULL;
     plc_optimizer *optimizer = NULL;
+    plc_scorer *scorer = NULL;
     plc_pruner *pruner = NULL;
 
     TRY(pleach_session_create(device->ctx, graph, device, device->lanes, NULL, &session));
     TRY(plc_optimizer_create(session, &optimizer_opts, &optimizer));
     TRY(plc_channels_create(device->ctx, graph, &channels));
     for (int score = PLC_SCORE_L1; score <= PLC_SCORE_RANDOM; score++) {
-        TRY(plc_pruner_create(session, channels, (plc_score)score, 0, &pruner));
-        plc_pruner_destroy(&pruner);
+        TRY(plc_scorer_create(session, channels, (plc_score)score, 0, &scorer));
+        plc_scorer_destroy(&scorer);
     }
+    TRY(plc_pruner_create(session, channels, &pruner));
     TRY(plc_random_mask(device->ctx, channels, 1, 0.5, &mask));
     TRY(plc_compact_describe(device->ctx, graph, channels, mask, &small, &compaction));
     TRY(plc_rewrite_session(session, small, compaction, false, &compacted));
     TRY(plc_fold_describe(device->ctx, small, &folded, &folding, NULL));
     TRY(plc_rewrite_session(compacted, folded, folding, true, &last));
 done:
+    plc_scorer_destroy(&scorer);
     plc_pruner_destroy(&pruner);
     plc_optimizer_destroy(&optimizer);
     pleach_session_destroy(&last);

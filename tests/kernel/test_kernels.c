@@ -179,10 +179,13 @@ static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
         "#include \"unit.h\"\n\n__kernel void count(__global int *v) { v[0] = nothing; }\n");
     write_source(f, "unit.h", "#define UNIT 1\n");
     setenv("PLEACH_CL_DIR", f->sources, 1);
-    assert_int_equal(run_counting_kernel(f, "", text), -PLEACH_EBUILD);
-    assert_non_null(strstr(text, "nothing"));
-    assert_non_null(strstr(text, "count.cl:3"));
+    const int built = run_counting_kernel(f, "", text);
     unsetenv("PLEACH_CL_DIR");
+    assert_int_equal(built, -PLEACH_EBUILD);
+    assert_non_null(strstr(text, "nothing"));
+    if (strstr(text, "input.cl:"))
+        plc_test_skip("the platform's compiler gives no names of files in its messages");
+    assert_non_null(strstr(text, "count.cl:3"));
 }
 
 static void every_embedded_source_expands_to_one_text(void **state)
@@ -243,6 +246,8 @@ static void devices_are_chosen_by_index_kind_and_name(void **state)
     memcpy(part, list->items[0].platform_name, 3);
     const char *choices[] = {"0:0", list->items[0].kind, list->items[0].name, part};
     for (int i = 0; i < 4; i++) {
+        if (plc_device_is_emulator(&list->items[0]) && choices[i] == list->items[0].kind)
+            continue; // not by its kind alone
         CHECK(pleach_device_open(f->ctx, choices[i], NULL, &device));
         assert_string_equal(pleach_device_get_info(device)->name, list->items[0].name);
         pleach_device_close(&device);

@@ -29,21 +29,22 @@ int plc_harness_open_devices(void **state)
 {
     static const pleach_device_opts opts[PLC_HARNESS_DEVICES] = {
         {.lanes = 16, .mapping = PLEACH_MAPPING_VECTOR},
-        {.lanes = 8, .mapping = PLEACH_MAPPING_VECTOR},
-        {.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
         {.lanes = 8, .mapping = PLEACH_MAPPING_WORK_ITEM},
-        {.lanes = 32, .mapping = PLEACH_MAPPING_WORK_ITEM},
         {.lanes = 16, .mapping = PLEACH_MAPPING_VECTOR, .precision = PLEACH_PRECISION_HALF},
         {.lanes = 8, .mapping = PLEACH_MAPPING_WORK_ITEM, .precision = PLEACH_PRECISION_HALF},
+        {.lanes = 8, .mapping = PLEACH_MAPPING_VECTOR},
+        {.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
+        {.lanes = 32, .mapping = PLEACH_MAPPING_WORK_ITEM},
     };
     plc_harness_devices *devices = calloc(1, sizeof *devices);
 
     *state = devices;
     if (devices == NULL || pleach_ctx_create(&devices->ctx) != PLEACH_OK)
         return 1;
-    for (int i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    devices->n = plc_test_is_quick() ? PLC_HARNESS_QUICK_DEVICES : PLC_HARNESS_DEVICES;
+    for (unsigned i = 0; i < devices->n; i++) {
         pleach_device_opts with_cache = opts[i];
-        with_cache.cache_dir = "";
+        with_cache.cache_dir = plc_test_cache();
         if (plc_open_with_halfs(devices->ctx, &with_cache, &devices->items[i]) != PLEACH_OK) {
             fprintf(stderr, "%s\n", pleach_error(devices->ctx));
             return 1;
@@ -56,7 +57,7 @@ int plc_harness_close_devices(void **state)
 {
     plc_harness_devices *devices = *state;
 
-    for (int i = 0; i < PLC_HARNESS_DEVICES; i++)
+    for (unsigned i = 0; i < devices->n; i++)
         pleach_device_close(&devices->items[i]);
     pleach_ctx_destroy(&devices->ctx);
     free(devices);

@@ -20,12 +20,14 @@
 #include <ops/lower.h>
 #include <platform.h>
 
-// Devices of both mappings, several lane counts and both precisions on one device of the machine (plc_test_device).
-enum { PLC_HARNESS_DEVICES = 7 };
+// Devices of both mappings, several lane counts and both precisions on one device of the machine
+// (plc_test_device); at the quick level one lane count each.
+enum { PLC_HARNESS_DEVICES = 7, PLC_HARNESS_QUICK_DEVICES = 4 };
 
 typedef struct plc_harness_devices {
     pleach_ctx *ctx;
     pleach_device *items[PLC_HARNESS_DEVICES];
+    unsigned n;
 } plc_harness_devices;
 
 // Whether inference on channel lanes is for the device: vectors of floats.

@@ -146,7 +146,7 @@ static void augmented_images_are_cut_mirrored_and_normalised(void **state)
     const plc_harness_devices *devices = *state;
     const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
         const augment_case c = draw_case(i);
         run_case(devices->items[i / n_cases], &c);
     }

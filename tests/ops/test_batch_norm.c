@@ -245,7 +245,7 @@ static void training_matches_the_definition(void **state)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
+    for (unsigned i = 0; i < devices->n; i++)
         for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const bn_case c = draw_case(i * CASES_PER_DEVICE + j);
             run_case(devices->items[i], &c);
@@ -256,7 +256,7 @@ static void inference_uses_running_statistics_mask_and_gate(void **state)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
+    for (unsigned i = 0; i < devices->n; i++)
         for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE / 2); j++) {
             bn_case c = draw_case(1000 + i * CASES_PER_DEVICE + j);
             c.inference = true;
@@ -268,9 +268,10 @@ static void inference_uses_running_statistics_mask_and_gate(void **state)
 static void inference_on_channel_lanes_does_too(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
-        pleach_device *device = devices->items[i / CASES_PER_DEVICE];
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
+        pleach_device *device = devices->items[i / n_cases];
         bn_case c = draw_case(4000 + i);
         c.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.inference = c.channel_lanes = true;
@@ -284,8 +285,8 @@ static void a_value_that_is_normalised_and_added_gets_both_gradients(void **stat
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < 4; j++) {
+    for (unsigned i = 0; i < devices->n; i++)
+        for (unsigned j = 0; j < plc_test_cases(4); j++) {
             bn_case c = draw_case(2000 + i * 4 + j);
             c.add = c.add_is_x = true;
             c.mask = false;
@@ -298,7 +299,7 @@ static void a_masked_channel_is_exactly_zero_and_still_learns(void **state)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         bn_case c = {.n_images = 19,
                      .c = 3,
                      .h = 5,
@@ -362,7 +363,7 @@ static void fewer_channels_give_the_same_bits(void **state)
     const plc_harness_devices *devices = *state;
     static const int kept[] = {6, 2};
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         bn_case c = {.n_images = 37,
                      .c = 7,
                      .h = 11,

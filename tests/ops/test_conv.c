@@ -337,7 +337,7 @@ static void run_cases(void **state, family family, bool linear, bool inference)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         const bool builds_fixed =
             devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes;
         for (unsigned j = 0;
@@ -447,8 +447,8 @@ static void a_convolution_sums_for_the_batch_norm_after_it(void **state)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0; j < CASES_PER_DEVICE; j++)
+    for (unsigned i = 0; i < devices->n; i++)
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++)
             check_statistics(devices->items[i], i * CASES_PER_DEVICE + j);
 }
 
@@ -475,9 +475,10 @@ static void run_channel_cases(void **state, family family, bool linear)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
-        for (unsigned j = 0;
-             plc_harness_has_channel_lanes(devices->items[i]) && j < CASES_PER_DEVICE; j++) {
+    for (unsigned i = 0; i < devices->n; i++)
+        for (unsigned j = 0; plc_harness_has_channel_lanes(devices->items[i]) &&
+                             j < plc_test_cases(CASES_PER_DEVICE);
+             j++) {
             conv_case c = draw_case(7000 + i * CASES_PER_DEVICE + j, family, linear, true);
             widen(&c);
             run_case(devices->items[i], &c);
@@ -557,7 +558,7 @@ static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state
 {
     const plc_harness_devices *devices = *state;
 
-    for (int i = 0; i < PLC_HARNESS_DEVICES; i++)
+    for (unsigned i = 0; i < devices->n; i++)
         if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes)
             for (int winograd = 0; winograd < 2; winograd++) {
                 check_zero_channels(devices->items[i], winograd, false);

@@ -93,7 +93,7 @@ static void relu_passes_what_is_positive(void **state)
     const int input = 0;
     const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
         pleach_device *device = devices->items[i / n_cases];
         const eltwise_case c = draw_case("relu", i);
         pleach_graph *graph = make_graph(device->ctx, c.shape);
@@ -128,7 +128,7 @@ static void add_gives_its_gradient_to_both(void **state)
     const plc_harness_devices *devices = *state;
     const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
         const eltwise_case c = draw_case("add", 500 + i);
         run_add(devices->items[i / n_cases], &c, i % 4 == 0);
     }
@@ -189,7 +189,7 @@ static void concat_copies_only_what_is_no_view(void **state)
     const plc_harness_devices *devices = *state;
     const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
         const eltwise_case c = draw_case("concat", 1000 + i);
         run_concat(devices->items[i / n_cases], &c, (int)(i % 3));
     }
@@ -198,9 +198,10 @@ static void concat_copies_only_what_is_no_view(void **state)
 static void channel_lanes_add_and_copy_the_same(void **state)
 {
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
-        pleach_device *device = devices->items[i / CASES_PER_DEVICE];
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
+        pleach_device *device = devices->items[i / n_cases];
         eltwise_case c = draw_case("channel lanes", 3000 + i);
         c.shape.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.channel_lanes = true;
@@ -218,7 +219,7 @@ static void flatten_launches_nothing_and_keeps_the_order(void **state)
     const plc_harness_devices *devices = *state;
     const int input = 0;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         pleach_device *device = devices->items[i];
         const eltwise_case c = draw_case("flatten", 1500 + i);
         pleach_graph *graph = make_graph(device->ctx, c.shape);
@@ -277,7 +278,7 @@ static void mask_makes_pruned_channels_positive_zero(void **state)
     const plc_harness_devices *devices = *state;
     const unsigned n_cases = plc_test_cases(4);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * n_cases; i++) {
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
         const eltwise_case c = draw_case("mask", 2000 + i);
         run_mask(devices->items[i / n_cases], &c, i % 2 == 0);
     }
@@ -287,7 +288,7 @@ static void fill_zeroes_the_view_and_nothing_else(void **state)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         pleach_device *device = devices->items[i];
         const eltwise_case c = draw_case("fill", 2500 + i);
         plc_harness *h = make_harness(device, make_graph(device->ctx, c.shape), &c);

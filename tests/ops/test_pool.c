@@ -125,7 +125,7 @@ static void run_cases(void **state, const char *op)
 {
     const plc_harness_devices *devices = *state;
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++)
+    for (unsigned i = 0; i < devices->n; i++)
         for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const pool_case c = draw_case(op, i * CASES_PER_DEVICE + j);
             run_case(devices->items[i], &c);
@@ -136,9 +136,10 @@ static void channel_lanes_give_the_same_windows(void **state)
 {
     static const char *const ops[] = {"max_pool", "avg_pool", "global_avg_pool"};
     const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES * CASES_PER_DEVICE; i++) {
-        pleach_device *device = devices->items[i / CASES_PER_DEVICE];
+    for (unsigned i = 0; i < devices->n * n_cases; i++) {
+        pleach_device *device = devices->items[i / n_cases];
         pool_case c = draw_case(ops[i % 3], 3000 + i);
         c.c = plc_harness_pick(c.seed, 100, 1, 40);
         c.channel_lanes = true;

@@ -196,6 +196,7 @@ static void groups_keep_what_the_options_say(void **state)
     plc_selection one = choose(&s, NULL, (plc_select_opts){.target = 1e-6});
     plc_selection five = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .min_channels = 5});
     plc_selection ratio = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .max_ratio = 0.75});
+    plc_selection fours = choose(&s, NULL, (plc_select_opts){.target = 0.4, .round_to = 4});
     plc_selection kept =
         choose(&s, NULL, (plc_select_opts){.target = 1e-6, .keep = keep, .n_keep = 2});
     int a = plc_channels_class(s.channels, plc_graph_find(s.graph, keep[0]), 0);
@@ -203,6 +204,7 @@ static void groups_keep_what_the_options_say(void **state)
 
     assert_false(one.reached || five.reached || ratio.reached || kept.reached);
     assert_true(one.pl == 1);
+    assert_true(fours.reached && fours.n_kept < fours.n_prunable);
     for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
         const plc_group *group = plc_channels_group(s.channels, g);
         int n = group->n_classes;
@@ -212,10 +214,12 @@ static void groups_keep_what_the_options_say(void **state)
         assert_int_equal(count_kept(&s, five.mask, g), group->frozen ? n : 5);
         assert_int_equal(count_kept(&s, ratio.mask, g), group->frozen ? n : n / 4);
         assert_int_equal(count_kept(&s, kept.mask, g), group->frozen || named ? n : 1);
+        assert_true(group->frozen || count_kept(&s, fours.mask, g) % 4 == 0);
     }
     plc_selection_finish(&one);
     plc_selection_finish(&five);
     plc_selection_finish(&ratio);
+    plc_selection_finish(&fours);
     plc_selection_finish(&kept);
     finish(&s);
 }
@@ -381,6 +385,7 @@ static void wrong_options_and_scores_are_refused(void **state)
         {{.target = 0.5, .band = -0.1}, "band is -0.1"},
         {{.target = 0.5, .max_ratio = 2}, "max ratio is 2"},
         {{.target = 0.5, .min_channels = -1}, "min channels is -1"},
+        {{.target = 0.5, .round_to = -4}, "round to is -4"},
         {{.target = 0.5, .keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv1'?"},
     };
     plc_selection sel;

@@ -13,8 +13,7 @@ PACKAGES = ["clang-19", "libclc-19"]
 TARGETS = {"sm_70": (64, 32, 96 << 10), "sm_75": (32, 16, 64 << 10), "sm_80": (64, 32, 164 << 10),
            "sm_86": (48, 16, 100 << 10), "sm_90": (64, 32, 228 << 10), "sm_100": (64, 32, 228 << 10)}
 UNITS = "registers; warps on a multiprocessor, of those that fit"
-PTX_ONLY = "ptx"  # the target when there is no ptxas
-OLDEST = "sm_70"  # what the PTX asks for, so that every ptxas target takes it
+OLDEST = "sm_70"  # what the PTX asks for, so that every ptxas target takes it; ptxas 13 itself knows it no more
 
 REGISTERS_PER_SM, WARP, REGISTER_UNIT, WARP_UNIT = 65536, 32, 8, 4
 
@@ -40,14 +39,15 @@ class Compiler:
             release = re.search(r"release [\d.]+", run([self.ptxas, "--version"]))
             self.version += f", ptxas {release[0] if release else '?'}"
         else:
-            self.version += ", ptxas not there: PTX only"
+            self.version += ", ptxas not there"
+        self.assembled = [target for target in TARGETS if self.knows(target)] if self.ptxas else []
+        if OLDEST not in self.assembled:
+            self.version += f"; {OLDEST} as PTX, which has no real registers"
         self.version += "; loops from " + ("nvdisasm" if self.ptxas and self.nvdisasm else "PTX (nvdisasm not there)")
 
     def targets(self):
-        """Those of TARGETS that this ptxas still, or already, knows."""
-        if not self.ptxas:
-            return [PTX_ONLY]
-        return [target for target in TARGETS if self.knows(target)]
+        """Those of TARGETS that this ptxas still, or already, knows; OLDEST always, as PTX where it does not."""
+        return list(dict.fromkeys([OLDEST, *self.assembled]))
 
     def knows(self, target):
         with tempfile.NamedTemporaryFile("w", suffix=".ptx") as empty:
@@ -62,7 +62,7 @@ class Compiler:
     def compile(self, program, target, folder):
         ptx = self.compile_to_ptx(program, folder)
         bodies = dict(re.findall(r"^(?:\.visible )?\.entry (\w+)\((.*?)^}", ptx, flags=re.M | re.S))
-        if target == PTX_ONLY:
+        if target not in self.assembled:
             return {name: parse_ptx(body) for name, body in bodies.items()}
         cubin = f"{folder}/{program.name}.cubin"
         log = run([self.ptxas, "-v", f"-arch={target}", f"{folder}/{program.name}.ptx", "-o", cubin])
