@@ -3,7 +3,7 @@
 // One program holds one kernel, chosen by a macro, so that a variant compiles quickly:
 //   (none)             conv_forward, the data gradient of stride 1 too
 //   GRAD_DATA_STRIDED  conv_grad_data_strided  any stride
-// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT; KERNEL_S, STRIDE.
+// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT, ONE_TILE (tile.h); KERNEL_S, STRIDE.
 // KERNEL_S = STRIDE = 0 is the variant for anything, 0 to 10 % slower. Otherwise they must equal S
 // and stride_w, and dilation_w must be 1; conv_grad_data_strided knows only 0. Everything else is
 // an argument, so that no layer is compiled anew after channels were removed: channels and pixels
@@ -15,6 +15,7 @@
 // be removed without changing a bit.
 #include "lanes.h"
 #include "conv_epilogue.h"
+#include "tile.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -77,7 +78,7 @@ static inline real_t column_of(__global const stored_t *restrict x, int column, 
 }
 
 // acc[n_out][n_pixels] += KERNEL_S taps of one kernel row, or one tap. n_out and n_pixels are
-// constants wherever this is called. The first tap of the first pixel is column `across.first` of
+// constants wherever this is called, except with ONE_TILE. The first tap of the first pixel is column `across.first` of
 // the row x.
 INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
                     __global const stored_t *restrict x, __global const float *restrict w,
@@ -86,26 +87,27 @@ INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
 #ifdef FIXED_TAPS
 // Column by column, so that each is loaded once and used by all taps.
 #pragma unroll
-    for (int j = 0; j < (n_pixels - 1) * STRIDE + KERNEL_S; j++) {
+    for (int j = 0; j < (TILE_END(n_pixels, PT) - 1) * STRIDE + KERNEL_S; j++) {
         const int column = across.first + j;
         const real_t v = column_of(x, column, layer->width);
 #pragma unroll
-        for (int i = 0; i < n_pixels; i++) {
+        for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
             const int s = j - i * STRIDE;
             if (s >= 0 && s < KERNEL_S)
 #pragma unroll
-                for (int o = 0; o < n_out; o++)
-                    acc[o][i] = fma((real_t)(w[o * layer->w_out + s * layer->w_tap]), v, acc[o][i]);
+                for (int o = 0; o < TILE_END(n_out, OT); o++)
+                    acc[o][i] = fma((real_t)(w[TILE_AT(o, n_out) * layer->w_out + s * layer->w_tap]),
+                                    v, acc[o][i]);
         }
     }
 #else
 // One tap: tile() walks along the row outside its loop over channels.
 #pragma unroll
-    for (int i = 0; i < n_pixels; i++) {
+    for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
         const real_t v = column_of(x, across.first + i * layer->pixel_step, layer->width);
 #pragma unroll
-        for (int o = 0; o < n_out; o++)
-            acc[o][i] = fma((real_t)(w[o * layer->w_out]), v, acc[o][i]);
+        for (int o = 0; o < TILE_END(n_out, OT); o++)
+            acc[o][i] = fma((real_t)(w[TILE_AT(o, n_out) * layer->w_out]), v, acc[o][i]);
     }
 #endif
 }
@@ -118,9 +120,9 @@ INLINE void tile(const int n_out, const int n_pixels, __global const stored_t *r
 {
     real_t acc[OT][PT];
 #pragma unroll
-    for (int o = 0; o < n_out; o++)
+    for (int o = 0; o < TILE_END(n_out, OT); o++)
 #pragma unroll
-        for (int i = 0; i < n_pixels; i++)
+        for (int i = 0; i < TILE_END(n_pixels, PT); i++)
             acc[o][i] = (real_t)(0.0f);
 
     x += down.first * layer->width * STEP;
@@ -133,12 +135,22 @@ INLINE void tile(const int n_out, const int n_pixels, __global const stored_t *r
                         x + (c * layer->height + r * down.step) * layer->width * STEP,
                         w + c * layer->w_channel + r * down.w_step, layer, across);
 
+// Once per tile: a board need not have the epilogue OT x PT times.
+#ifdef ONE_TILE
+#pragma unroll 1
+#else
 #pragma unroll
-    for (int o = 0; o < n_out; o++)
+#endif
+    for (int o = 0; o < TILE_END(n_out, OT); o++)
+#ifdef ONE_TILE
+#pragma unroll 1
+#else
 #pragma unroll
-        for (int i = 0; i < n_pixels; i++) {
+#endif
+        for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
             const int at = (o * layer->out_plane + i * layer->out_step) * STEP;
-            store(target.y + at, finish(acc[o][i], &target, o, at));
+            if (IN_TILE(o, n_out) && IN_TILE(i, n_pixels))
+                store(target.y + at, finish(acc[o][i], &target, o, at));
         }
 }
 
@@ -156,6 +168,9 @@ INLINE void row(const int n_out, int n_row, __global const stored_t *restrict x,
 
     for (int t = 0; t < n_tiles; t++) {
         const int n_pixels = run_of(n_row, n_tiles, t).y;
+#ifdef ONE_TILE
+        tile(n_out, n_pixels, x, w, layer, down, across, target);
+#else
         switch (n_pixels) {
             TILE(1)
 #if PT >= 2
@@ -180,6 +195,7 @@ INLINE void row(const int n_out, int n_row, __global const stored_t *restrict x,
             TILE(8)
 #endif
         }
+#endif
         across.first += n_pixels * layer->pixel_step;
         target.y += n_pixels * layer->out_step * STEP;
         target.add += n_pixels * layer->out_step * STEP;
@@ -196,6 +212,9 @@ static inline void row_of_any(int n_out, int n_row, __global const stored_t *res
                               __global const float *restrict w, const layer_t *layer, taps_t down,
                               taps_t across, target_t target)
 {
+#ifdef ONE_TILE
+    row(n_out, n_row, x, w, layer, down, across, target);
+#else
     switch (n_out) {
         ROW(1)
 #if OT >= 2
@@ -220,6 +239,7 @@ static inline void row_of_any(int n_out, int n_row, __global const stored_t *res
         ROW(8)
 #endif
     }
+#endif
 }
 
 #ifndef GRAD_DATA_STRIDED

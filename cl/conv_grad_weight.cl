@@ -1,6 +1,7 @@
 // conv_grad_weight.cl: gradients of a convolution's weights and bias on batch lanes.
 //
-// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x CT; KERNEL_R, KERNEL_S, STRIDE.
+// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x CT, ONE_TILE (tile.h); KERNEL_R,
+// KERNEL_S, STRIDE.
 // KERNEL_S = STRIDE = 0 is the variant for anything. Otherwise they must equal S and stride_w, and
 // dilation_w must be 1. KERNEL_R = R makes a work-group compute whole kernels, whose rows then share
 // what the cache holds of x and dy; KERNEL_R = 1 one row of them.
@@ -10,6 +11,7 @@
 // how they are split, not on channels or tiles.
 #include "lanes.h"
 #include "conv_params.h"
+#include "tile.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -49,8 +51,8 @@ typedef struct {
 
 // Written out, so that the array stays in registers with every compiler.
 #define LOAD_GRADIENT(o)                                                                           \
-    if (o < n_out)                                                                                 \
-        d[o] = load(dy + o * plane_y);
+    if (o < TILE_END(n_out, OT))                                                                   \
+        d[o] = load(dy + TILE_AT(o, n_out) * plane_y);
 #define LOAD_GRADIENTS                                                                             \
     LOAD_GRADIENT(0)                                                                               \
     LOAD_GRADIENT(1)                                                                               \
@@ -70,10 +72,10 @@ INLINE void add_pixel(const int n_out, const int n_in, const bool edge, real_t a
         const int row = x.row + t / ROW_TAPS * p->dilation_h, column = x.column + t % ROW_TAPS;
         if (!edge || ((uint)row < (uint)p->H && (uint)column < (uint)p->W))
 #pragma unroll
-            for (int c = 0; c < n_in; c++) {
-                const real_t v = load(x.plane + (c * plane_x + (row * p->W + column) * STEP));
+            for (int c = 0; c < TILE_END(n_in, CT); c++) {
+                const real_t v = load(x.plane + (TILE_AT(c, n_in) * plane_x + (row * p->W + column) * STEP));
 #pragma unroll
-                for (int o = 0; o < n_out; o++)
+                for (int o = 0; o < TILE_END(n_out, OT); o++)
                     acc[o][c][t] = fma(d[o], v, acc[o][c][t]);
             }
     }
@@ -88,19 +90,21 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
 {
     real_t acc[OT][CT][TAPS];
 #pragma unroll
-    for (int o = 0; o < n_out; o++)
+    for (int o = 0; o < TILE_END(n_out, OT); o++)
 #pragma unroll
-        for (int c = 0; c < n_in; c++)
+        for (int c = 0; c < TILE_END(n_in, CT); c++)
 #pragma unroll
             for (int t = 0; t < TAPS; t++)
                 acc[o][c][t] = (real_t)(0.0f);
 
     const int plane_y = p->P * p->Q * STEP, plane_x = p->H * p->W * STEP;
     const int shift = s * p->dilation_w - p->pad_w; // column of the first tap is q*stride + shift
+#ifndef ONE_TILE
     const int inner_first = clamp((COLUMN_STRIDE - 1 - shift) / COLUMN_STRIDE, 0, p->Q);
     const int last = p->W - ROW_TAPS - shift;
     const int inner_end =
         last < 0 ? inner_first : clamp(last / COLUMN_STRIDE + 1, inner_first, p->Q);
+#endif
 
     for (int nb = block_end - 1; nb >= block_first; nb--) {
         for (int row = row_first; row < row_end; row++) {
@@ -111,23 +115,28 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
                 source.row >= 0 && source.row + (KERNEL_R - 1) * p->dilation_h < p->H;
             if (KERNEL_R == 1 && !rows_inside)
                 continue;
-            const int first = rows_inside ? inner_first : p->Q;
             int q = 0;
+#ifdef ONE_TILE
+            for (; q < p->Q; q++, source.column += COLUMN_STRIDE)
+                add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
+#else
+            const int first = rows_inside ? inner_first : p->Q;
             for (; q < first; q++, source.column += COLUMN_STRIDE)
                 add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
             for (; q < inner_end; q++, source.column += COLUMN_STRIDE)
                 add_pixel(n_out, n_in, false, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
             for (; q < p->Q; q++, source.column += COLUMN_STRIDE)
                 add_pixel(n_out, n_in, true, acc, dy_row + q * STEP, source, plane_y, plane_x, p);
+#endif
         }
         // Only the last block of the batch has empty lanes, and it comes first: what they added is
         // dropped here.
         if (nb == block_end - 1) {
             const mask_t mask = lane_mask(nb, p->n_images);
 #pragma unroll
-            for (int o = 0; o < n_out; o++)
+            for (int o = 0; o < TILE_END(n_out, OT); o++)
 #pragma unroll
-                for (int c = 0; c < n_in; c++)
+                for (int c = 0; c < TILE_END(n_in, CT); c++)
 #pragma unroll
                     for (int t = 0; t < TAPS; t++)
                         acc[o][c][t] = keep(mask, acc[o][c][t]);
@@ -135,9 +144,9 @@ INLINE void grad_tile(const int n_out, const int n_in, SCRATCH_SPACE scratch_t *
     }
 
 #pragma unroll
-    for (int o = 0; o < n_out; o++)
+    for (int o = 0; o < TILE_END(n_out, OT); o++)
 #pragma unroll
-        for (int c = 0; c < n_in; c++)
+        for (int c = 0; c < TILE_END(n_in, CT); c++)
 #pragma unroll
             for (int t = 0; t < TAPS; t++)
                 park(scratch, (o * CT + c) * TAPS + t, acc[o][c][t]);
@@ -191,6 +200,9 @@ GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
     partial += (((GRID(2) * parts_of(p.P, p.rows) + GRID(1)) * p.groups * p.K + k) * p.C + in.x) *
                    p.R * p.S +
                r * p.S + s;
+#ifdef ONE_TILE
+    grad_tile(out.y, in.y, scratch, dy, x, &p, block_first, block_end, row_first, row_end, r, s);
+#else
     switch (out.y * 8 + in.y) {
         GRAD_TILES(1)
 #if OT >= 2
@@ -215,6 +227,7 @@ GROUP __kernel void conv_grad_weight(__global const stored_t *restrict x,
         GRAD_TILES(8)
 #endif
     }
+#endif
     LANE_BARRIER();
     for (int o = 0; o < out.y; o++, partial += p.C * p.R * p.S)
         for (int i = LANE; i < in.y * TAPS; i += STEP)

@@ -115,7 +115,8 @@ typedef real_t stored_t;
 
 #endif
 
-// Position of the work-group in the grid; the same in both mappings.
+// Position of the work-group in the grid; the same in both mappings. Kernels ask for it, what they
+// call gets it from them: on a board one work-item walks along the grid (src/kernel/program_text.h).
 #define GRID(d) ((int)get_group_id(d))
 
 // Cuts n into n_parts runs whose lengths differ by at most one; (first, length) of run i.

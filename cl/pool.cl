@@ -30,6 +30,8 @@ static inline span_t windows_over(int i, int kernel_size, int stride, int pad, i
                     min((i + pad) / stride + 1, n_windows)};
 }
 
+#define THIS_GROUP ((int3)(GRID(0), GRID(1), GRID(2)))
+
 // Windows of 2x2 and 3x3 pixels get loops of constant length.
 #define BY_WINDOW_SIZE(call, n_rows, n_columns, ...) \
     do {                                             \
@@ -59,18 +61,18 @@ static inline void reduce_window(const int n_rows, const int n_columns, const bo
     store(y, is_max ? sum : sum / (float)(n_rows * n_columns));
 }
 
-static inline void pool_forward(const bool is_max, __global const stored_t *restrict x,
+static inline void pool_forward(const bool is_max, int3 group, __global const stored_t *restrict x,
                                 __global stored_t *restrict y, const pool_params *p)
 {
-    const int end_p = min((GRID(0) + 1) * p->tile_rows, p->P), nb = GRID(2);
-    const int end_c = min((GRID(1) + 1) * p->tile_channels, p->C);
+    const int end_p = min((group.x + 1) * p->tile_rows, p->P), nb = group.z;
+    const int end_c = min((group.y + 1) * p->tile_channels, p->C);
 
-    for (int c = GRID(1) * p->tile_channels; c < end_c; c++) {
+    for (int c = group.y * p->tile_channels; c < end_c; c++) {
         __global const stored_t *restrict vx =
             x + AT(VIEW(nb, p->x_planes, p->x_first, c, p->H * p->W));
         __global stored_t *restrict vy = y + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q));
 
-        for (int i = GRID(0) * p->tile_rows; i < end_p; i++) {
+        for (int i = group.x * p->tile_rows; i < end_p; i++) {
             const span_t rows = window_inputs(i, p->R, p->stride_h, p->pad_h, p->H);
             const int n_rows = rows.end - rows.begin;
 
@@ -90,14 +92,14 @@ static inline void pool_forward(const bool is_max, __global const stored_t *rest
 GROUP __kernel void max_pool_forward(__global const stored_t *restrict x, __global stored_t *restrict y,
                                      const pool_params p)
 {
-    pool_forward(true, x, y, &p);
+    pool_forward(true, THIS_GROUP, x, y, &p);
 }
 
 // y = mean over the pixels of the window that lie inside the image.
 GROUP __kernel void avg_pool_forward(__global const stored_t *restrict x, __global stored_t *restrict y,
                                      const pool_params p)
 {
-    pool_forward(false, x, y, &p);
+    pool_forward(false, THIS_GROUP, x, y, &p);
 }
 
 // One channel of one block.
@@ -170,16 +172,17 @@ static inline void backward_rows(const bool is_max, planes_t v, const pool_param
     fill_rows(v.dx, filled, end, p->W);
 }
 
-static inline void pool_backward(const bool is_max, __global const stored_t *restrict x,
+static inline void pool_backward(const bool is_max, int3 group,
+                                 __global const stored_t *restrict x,
                                  __global const stored_t *restrict dy,
                                  __global stored_t *restrict dx,
                                  const pool_params *p)
 {
-    const int begin = GRID(0) * p->tile_rows, nb = GRID(2);
-    const int end_c = min((GRID(1) + 1) * p->tile_channels, p->C);
+    const int begin = group.x * p->tile_rows, nb = group.z;
+    const int end_c = min((group.y + 1) * p->tile_channels, p->C);
     const mask_t mask = lane_mask(nb, p->n_images);
 
-    for (int c = GRID(1) * p->tile_channels; c < end_c; c++) {
+    for (int c = group.y * p->tile_channels; c < end_c; c++) {
         const planes_t v = {
             .x = x + AT(VIEW(nb, p->x_planes, p->x_first, c, p->H * p->W)),
             .dy = dy + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q)),
@@ -195,14 +198,14 @@ GROUP __kernel void max_pool_backward(__global const stored_t *restrict x,
                                       __global const stored_t *restrict dy,
                                       __global stored_t *restrict dx, const pool_params p)
 {
-    pool_backward(true, x, dy, dx, &p);
+    pool_backward(true, THIS_GROUP, x, dy, dx, &p);
 }
 
 // dx (+)= sum over the windows over this pixel of dy / (their pixels inside the image).
 GROUP __kernel void avg_pool_backward(__global const stored_t *restrict dy,
                                       __global stored_t *restrict dx, const pool_params p)
 {
-    pool_backward(false, dy, dy, dx, &p);
+    pool_backward(false, THIS_GROUP, dy, dy, dx, &p);
 }
 
 #define UNROLL 4 // independent sums

@@ -162,6 +162,13 @@ CALL(clGetProgramInfo,
 RELEASE(cl_program, clReleaseProgram)
 CREATE(cl_kernel, clCreateKernel, (cl_program program, const char *name, cl_int *error),
        (program, name, error))
+CALL(clGetKernelInfo,
+     (cl_kernel kernel, cl_kernel_info what, size_t size, void *value, size_t *needed),
+     (kernel, what, size, value, needed))
+CALL(clGetKernelArgInfo,
+     (cl_kernel kernel, cl_uint index, cl_kernel_arg_info what, size_t size, void *value,
+      size_t *needed),
+     (kernel, index, what, size, value, needed))
 CALL(clGetKernelWorkGroupInfo,
      (cl_kernel kernel, cl_device_id id, cl_kernel_work_group_info what, size_t size, void *value,
       size_t *needed),

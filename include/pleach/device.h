@@ -46,6 +46,8 @@ typedef struct pleach_device_opts {
     bool profile;          // record the time of every kernel
     const char *cache_dir; // of kernels and tuning; NULL: $XDG_CACHE_HOME/pleach; "": no cache
     int tune;              // PLEACH_TUNE_
+    const char *binary;    // file of kernels built ahead, for boards that compile none; NULL: compile
+    const char *manifest;  // of what `binary` holds; NULL: pleach.json in the same folder
     bool allow_broken;     // go on with a device that fails the self-test: a warning, no error
     pleach_device_progress_fn *progress; // may be NULL
     void *user;                          // borrowed: handed to progress
@@ -76,7 +78,8 @@ enum {
 // platform's name or, if none has it, of a device's (emulators only if nothing else has it); NULL or ""
 // takes a GPU if there is one, else a CPU, never an emulator.
 // Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform, or says that
-// the device has no half precision.
+// the device has no half precision, or no compiler; with PLEACH_EINPUT where the kernels built ahead are
+// not those that their manifest or this library says.
 pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,
                                  const pleach_device_opts *opts, pleach_device **device);
 void pleach_device_close(pleach_device **device);

@@ -19,6 +19,8 @@ typedef struct plc_cli {
     int mapping;             // --mapping: PLEACH_MAPPING_
     int precision;           // --precision: PLEACH_PRECISION_
     const char *tune;        // --tune; NULL: PLEACH_TUNE, then fast
+    const char *binary;      // --binary; NULL: kernels are compiled
+    const char *manifest;    // --manifest
     bool allow_broken;       // --allow-broken
     unsigned long long seed; // --seed
     bool seed_given;
@@ -43,6 +45,7 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv);     // eval.c
 pleach_status plc_cli_inspect(plc_cli *cli, int argc, char **argv);  // inspect.c
 pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv);    // bench.c
 pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv);   // report.c
+pleach_status plc_cli_fpga(plc_cli *cli, int argc, char **argv);     // fpga.c
 
 // What a command accepts besides the global options. `option` gets each of its options by key,
 // `argument` each word that is none (NULL: the command takes none); `user` is handed to both.

@@ -111,7 +111,7 @@ static pleach_status read_result(plc_cli *cli, const pleach_device_opts *opts, c
 
     if (folder &&
         plc_device_choose_lanes(cli->ctx, info, opts, &lanes, &vector_lanes) == PLEACH_OK) {
-        TRY(plc_self_test_path(cli->ctx, folder, info, lanes, vector_lanes, &path));
+        TRY(plc_self_test_path(cli->ctx, folder, info, lanes, vector_lanes, NULL, &path));
         TRY(plc_self_test_read(cli->ctx, path, &result));
     }
     plc_self_test_describe(&result, said, SAID_MAX);

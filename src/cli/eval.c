@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
+#include <base/memory.h>
 #include <report/report.h>
 #include <train/trainer.h>
 
-enum { KEY_DATA = 1, KEY_BATCH, KEY_LIMIT };
+enum { KEY_DATA = 1, KEY_BATCH, KEY_LIMIT, KEY_LOGITS };
 
 typedef struct eval_args {
     const char *model, *data;
+    const char *logits; // file for them, NULL: none
     int batch, limit;
 } eval_args;
 
@@ -24,6 +26,9 @@ static pleach_status take_option(plc_cli *cli, void *user, int key, const char *
         return plc_cli_int(cli, "batch", value, 1, PLC_MAX_BATCH, &args->batch);
     case KEY_LIMIT:
         return plc_cli_int(cli, "limit", value, 0, 1000000000, &args->limit);
+    case KEY_LOGITS:
+        args->logits = value;
+        return PLEACH_OK;
     default:
         args->data = value;
         return PLEACH_OK;
@@ -110,6 +115,19 @@ static pleach_status read_normalisation(plc_cli *cli, const plc_model_file *mode
     return PLEACH_OK;
 }
 
+static pleach_status write_logits(plc_cli *cli, const char *path, const float *logits,
+                                  const size_t dims[2])
+{
+    pleach_status status = PLEACH_OK;
+    plc_tensors tensors = {0};
+
+    TRY(plc_tensors_add(cli->ctx, &tensors, "logits", dims, 2, logits));
+    TRY(plc_tensor_file_write(cli->ctx, path, &tensors));
+done:
+    plc_tensors_finish(&tensors);
+    return status;
+}
+
 static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_model_file *model,
                               const pleach_dataset *dataset)
 {
@@ -120,6 +138,8 @@ static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_mod
     pleach_device *device = NULL;
     pleach_session *session = NULL;
     plc_metrics metrics = {0};
+    const size_t dims[] = {(size_t)dataset->test.n_images, (size_t)dataset->n_classes};
+    float *logits = NULL;
 
     memcpy(mean, dataset->mean, sizeof mean);
     memcpy(std, dataset->deviation, sizeof std);
@@ -128,10 +148,15 @@ static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_mod
     TRY(plc_cli_open_device(cli, false, &device));
     TRY(pleach_session_create(cli->ctx, model->graph, device, args->batch, &opts, &session));
     TRY(plc_session_write_weights(session, model->weights));
+    if (args->logits)
+        TRY(plc_alloc(cli->ctx, dims[0] * dims[1], sizeof *logits, &logits));
     const double started = plc_clock_seconds();
-    TRY(plc_evaluate_split(session, &dataset->test, &metrics));
+    TRY(plc_evaluate_logits(session, &dataset->test, &metrics, logits));
+    if (logits)
+        TRY(write_logits(cli, args->logits, logits, dims));
     TRY(print_result(cli, args, device, model->graph, &metrics, plc_clock_seconds() - started));
 done:
+    free(logits);
     pleach_session_destroy(&session);
     pleach_device_close(&device);
     return status;
@@ -145,6 +170,7 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
          "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR (default fashion-mnist)", 1},
         {"batch", KEY_BATCH, "N", 0, "images at once (default 128)", 1},
         {"limit", KEY_LIMIT, "N", 0, "use only the first N test images (0: all)", 1},
+        {"logits", KEY_LOGITS, "FILE", 0, "write the logits of every image (safetensors)", 1},
         {0},
     };
     eval_args args = {.data = "fashion-mnist", .batch = 128};

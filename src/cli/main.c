@@ -17,6 +17,8 @@ const plc_command plc_commands[] = {
     {"inspect", "layers, channels, computations and parameters of a network", plc_cli_inspect},
     {"bench", "measure the speed of training and inference", plc_cli_bench},
     {"report", "tables and a page from one or several runs", plc_cli_report},
+    {"fpga", "write and build the kernels of a network ahead, for boards that compile none",
+     plc_cli_fpga},
     {NULL, NULL, NULL},
 };
 

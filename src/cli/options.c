@@ -15,6 +15,8 @@ enum {
     KEY_MAPPING,
     KEY_PRECISION,
     KEY_TUNE,
+    KEY_BINARY,
+    KEY_MANIFEST,
     KEY_ALLOW_BROKEN,
     KEY_SEED,
     KEY_JSON,
@@ -38,6 +40,10 @@ static const struct argp_option global_options[] = {
      "measure which kernels are the fastest: never, what is not known yet, everything (also "
      "PLEACH_TUNE; default fast)",
      10},
+    {"binary", KEY_BINARY, "FILE", 0,
+     "kernels built ahead, for boards that compile none (see `pleach fpga --help`)", 10},
+    {"manifest", KEY_MANIFEST, "FILE", 0,
+     "what --binary holds (default: pleach.json in its folder)", 10},
     {"allow-broken", KEY_ALLOW_BROKEN, NULL, 0,
      "go on with a device that fails the self-test (see `pleach devices`)", 10},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 0)", 10},
@@ -189,6 +195,12 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         break;
     case KEY_TUNE:
         cli->tune = value;
+        break;
+    case KEY_BINARY:
+        cli->binary = value;
+        break;
+    case KEY_MANIFEST:
+        cli->manifest = value;
         break;
     case KEY_ALLOW_BROKEN:
         cli->allow_broken = true;

@@ -26,9 +26,14 @@ pleach_status plc_cli_device_opts(plc_cli *cli, pleach_device_opts *opts)
     *opts = (pleach_device_opts){.lanes = cli->lanes,
                                  .mapping = cli->mapping,
                                  .precision = cli->precision,
+                                 .binary = cli->binary,
+                                 .manifest = cli->manifest,
                                  .allow_broken = cli->allow_broken,
                                  .progress = plc_progress_show_device,
                                  .user = &cli->progress};
+    if (cli->manifest && !cli->binary)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "--manifest says what --binary FILE holds, which is missing");
     return choose_tuning(cli, &opts->tune);
 }
 
@@ -43,9 +48,10 @@ pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **de
     TRY(pleach_device_open(cli->ctx, choice, &opts, device));
     const pleach_device_info *info = pleach_device_get_info(*device);
     plc_progress_clear(&cli->progress);
-    fprintf(stderr, "device %d:%d %s (%s, driver %s), %d lanes, %s\n", info->platform, info->index,
-            info->name, info->platform_name, info->driver_version, (*device)->lanes,
-            plc_device_layout_name(*device));
+    fprintf(stderr, "device %d:%d %s (%s, driver %s), %d lanes, %s%s%s\n", info->platform,
+            info->index, info->name, info->platform_name, info->driver_version, (*device)->lanes,
+            plc_device_layout_name(*device), cli->binary ? ", kernels of " : "",
+            cli->binary ? cli->binary : "");
 done:
     return status;
 }

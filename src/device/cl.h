@@ -27,6 +27,8 @@
     X(clCreateKernel) \
     X(clReleaseKernel) \
     X(clSetKernelArg) \
+    X(clGetKernelInfo) \
+    X(clGetKernelArgInfo) \
     X(clGetKernelWorkGroupInfo) \
     X(clCreateBuffer) \
     X(clCreateSubBuffer) \

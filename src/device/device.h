@@ -8,6 +8,11 @@
 struct plc_kernels;
 struct plc_tuner;
 
+// Output channels and pixels that a convolution's inner loop computes at once, each 1 to 8.
+typedef struct plc_fixed_tile {
+    int n_out, n_pixels;
+} plc_fixed_tile;
+
 struct pleach_device {
     pleach_ctx *ctx;  // borrowed
     const plc_cl *cl; // borrowed
@@ -20,6 +25,8 @@ struct pleach_device {
     int lanes;                // L of the layout [N/L][C][H][W][L]
     bool vector_lanes;        // a work-item holds all lanes
     int value_bytes;          // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
+    plc_fixed_tile fixed_tile; // n_out > 0: one set of kernels for all layers, as an FPGA wants it
+    bool single_work_item;     // kernels loop over the grid themselves, and are told its sizes
     bool profile;
     bool allow_broken; // goes on when the self-test fails
     unsigned tested;   // a bit per part of the self-test that is settled (exec/self_test.h)

@@ -121,6 +121,23 @@ static pleach_status set_arg(plc_launch_list *list, const plc_launch *launch, in
     return plc_fail_in(list->device->ctx, failed, "kernel '%s', argument %d", launch->label, index);
 }
 
+// The grid's sizes follow a kernel's own arguments.
+static pleach_status set_grid(plc_launch_list *list, const plc_launch *launch)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_ctx *ctx = list->device->ctx;
+
+    for (int i = 0; i < 3; i++) {
+        const int size = (int)launch->global[i];
+        CL_TRY(ctx, list->device->cl,
+               clSetKernelArg(launch->kernel, (cl_uint)(launch->n_args + i), sizeof size, &size));
+    }
+done:
+    return status == PLEACH_OK
+               ? status
+               : plc_fail_in(ctx, status, "kernel '%s', the grid's sizes", launch->label);
+}
+
 // Said here, where the remedy is known: a launch would fail with CL_INVALID_WORK_GROUP_SIZE or
 // CL_OUT_OF_RESOURCES, or take the program down. Local memory counts once its arguments are set.
 static pleach_status check_limits(pleach_device *device, const plc_launch *launch)
@@ -154,6 +171,8 @@ pleach_status plc_launch_list_freeze(plc_launch_list *list)
     for (int i = 0; i < list->n_items; i++) {
         for (int j = 0; j < list->items[i]->n_args; j++)
             TRY(set_arg(list, list->items[i], j));
+        if (list->device->single_work_item)
+            TRY(set_grid(list, list->items[i]));
         TRY(check_limits(list->device, list->items[i]));
     }
 done:
@@ -192,10 +211,12 @@ done:
 pleach_status plc_launch_run(pleach_device *device, plc_launch *launch)
 {
     pleach_status status = PLEACH_OK;
+    static const size_t one[3] = {1, 1, 1};
+    const bool single = device->single_work_item;
     cl_event event = NULL;
-    const cl_int error =
-        device->cl->clEnqueueNDRangeKernel(device->queue, launch->kernel, 3, NULL, launch->global,
-                                           launch->local, 0, NULL, device->profile ? &event : NULL);
+    const cl_int error = device->cl->clEnqueueNDRangeKernel(
+        device->queue, launch->kernel, 3, NULL, single ? one : launch->global,
+        single ? one : launch->local, 0, NULL, device->profile ? &event : NULL);
 
     if (error != CL_SUCCESS) {
         const pleach_status failed = plc_cl_check(device->ctx, error, "clEnqueueNDRangeKernel");

@@ -17,7 +17,7 @@ typedef struct plc_launch {
     const char *label;              // the kernel's name, static
     char shape[PLC_MAX_SHAPE_TEXT]; // what it works on, for people: "16->16 3x3 s1 32x32"
     cl_kernel kernel;               // owned
-    cl_program program;             // borrowed: the kernel's, NULL when src/kernel did not make it
+    const void *program;            // tells kernels of one name apart; NULL: not made by src/kernel
     size_t global[3], local[3];
     size_t most_items; // that a work-group of this kernel may have on this device
     plc_arg args[PLC_MAX_ARGS];

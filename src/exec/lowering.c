@@ -296,7 +296,8 @@ pleach_status plc_session_join_inference(pleach_session *s)
         .prepared = s->scratch_infer,
     };
 
-    if (!s->channel_lanes || strcmp(s->device->info->kind, "cpu") != 0)
+    if (!s->channel_lanes || strcmp(s->device->info->kind, "cpu") != 0 ||
+        s->device->fixed_tile.n_out > 0)
         return PLEACH_OK;
     return plc_channel_network_join(&s->infer, &memory, &s->infer_network, &s->network_launches,
                                     &s->network_state);

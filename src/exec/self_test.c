@@ -5,6 +5,8 @@
 #include <string.h>
 #include <base/clock.h>
 #include <exec/self_test_cases.h>
+#include <kernel/binary.h>
+#include <kernel/kernels.h>
 #include <kernel/tuner.h>
 
 // A part that training needs is proven together with inference: the same networks compute both.
@@ -16,11 +18,22 @@ static bool covers(plc_self_test_part run, plc_self_test_part part)
 static pleach_status find_path(pleach_device *device, char **path)
 {
     const char *folder = plc_kernels_folder(device);
+    const plc_binary *binary = plc_kernels_binary(device);
 
     *path = NULL;
     return folder ? plc_self_test_path(device->ctx, folder, device->info, device->lanes,
-                                       device->vector_lanes, path)
+                                       device->vector_lanes,
+                                       binary ? plc_binary_hash(binary) : NULL, path)
                   : PLEACH_OK;
+}
+
+pleach_status plc_self_test_without(pleach_device *device, const char *name, pleach_status status)
+{
+    if (status != PLEACH_EBUILD || !plc_kernels_binary(device))
+        return status;
+    plc_log(device->ctx, PLEACH_LOG_INFO, "self-test without %s: %s", name,
+            pleach_error(device->ctx));
+    return PLEACH_OK;
 }
 
 // Its networks are not the user's: their progress is not told and what they ask the tuner not measured.

@@ -99,8 +99,8 @@ pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TE
 
     wrong[0] = '\0';
     plc_launch_list_init(&a.list, device);
-    TRY(run_gather(&a, wrong));
-    TRY(run_masks(&a, wrong));
+    TRY(plc_self_test_without(device, "gathers", run_gather(&a, wrong)));
+    TRY(plc_self_test_without(device, "masks", run_masks(&a, wrong)));
 done:
     plc_device_settle(device);
     plc_launch_list_finish(&a.list);

@@ -2,10 +2,13 @@
 #ifndef PLC_EXEC_SELF_TEST_CASES_H
 #define PLC_EXEC_SELF_TEST_CASES_H
 
+#include <device/device.h>
 #include <exec/self_test_file.h>
 
 // Each runs on the device and waits. `wrong` is "" when all values are as expected, else it names what
-// was computed, the first value that differs, what it is and should be. Failures are those of calls.
+// was computed, the first value that differs, what it is and should be. Failures are those of calls. Where
+// kernels were built ahead, what needs one that is not among them is left out, and the log says so: no board
+// should carry a kernel for its test alone.
 
 // Networks in inference, in training also one step of it: logits, loss, gradients, running statistics.
 pleach_status plc_self_test_networks(pleach_device *device, bool training,
@@ -13,6 +16,9 @@ pleach_status plc_self_test_networks(pleach_device *device, bool training,
 
 // A gather of filters and channels, and masks from classes.
 pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX]);
+
+// PLEACH_OK where `status` says that a kernel is not among those built ahead, else `status`.
+pleach_status plc_self_test_without(pleach_device *device, const char *name, pleach_status status);
 
 // Says in `wrong` what of `name` is not as expected, unless something stands there already. A NaN is wrong.
 void plc_self_test_compare(char *wrong, const char *name, const char *what, const float *got,

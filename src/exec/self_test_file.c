@@ -58,7 +58,7 @@ done:
 
 pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,
                                  const pleach_device_info *info, int lanes, bool vector_lanes,
-                                 char **path)
+                                 const char *built, char **path)
 {
     pleach_status status = PLEACH_OK;
     plc_text key = {0}, name = {0};
@@ -68,6 +68,8 @@ pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,
                         info->platform_version, info->name, info->vendor, info->driver_version,
                         lanes, vector_lanes));
     TRY(add_sources(ctx, &key));
+    if (built)
+        TRY(plc_text_printf(ctx, &key, "%s\n", built));
     plc_hash_hex(key.data, key.length, hex);
     TRY(plc_text_printf(ctx, &name, "self-test/%s.txt", hex));
     TRY(plc_path_join(ctx, folder, name.data, path));

@@ -24,10 +24,11 @@ const char *plc_self_test_part_name(plc_self_test_part part);
 // "passed", "not run yet", "failed: WHAT", or "passed: PART, PART".
 void plc_self_test_describe(const plc_self_test_result *result, char *text, size_t size);
 
-// <folder>/self-test/<hash of platform, device, driver, lanes, mapping and all kernel sources>.txt
+// <folder>/self-test/<hash of platform, device, driver, lanes, mapping and all kernel sources>.txt. `built`: hash
+// of the file of kernels built ahead, NULL where they are compiled.
 pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,
                                  const pleach_device_info *info, int lanes, bool vector_lanes,
-                                 char **path);
+                                 const char *built, char **path);
 
 // No file, or one that is not as we write it: nothing has run yet. Fails only without memory.
 pleach_status plc_self_test_read(pleach_ctx *ctx, const char *path, plc_self_test_result *result);

@@ -341,7 +341,8 @@ pleach_status plc_self_test_networks(pleach_device *device, bool training,
 
     wrong[0] = '\0';
     for (int i = 0; i < N_NETWORKS && !wrong[0]; i++)
-        TRY(run_network(device, &networks[i], training, wrong));
+        TRY(plc_self_test_without(device, networks[i].name,
+                                  run_network(device, &networks[i], training, wrong)));
 done:
     return status;
 }

@@ -7,6 +7,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 #include <device/quirks.h>
+#include <kernel/binary.h>
 #include <kernel/cache.h>
 #include <kernel/sources.h>
 #include <kernel/tuner.h>
@@ -15,12 +16,15 @@ enum { MAX_OPTIONS = 512, ITEMS_PER_GROUP = 64 };
 
 typedef struct program {
     char *file, *options; // owned
-    cl_program program;
+    cl_program program;   // NULL: its kernels were built ahead
+    const char **kernels; // owned; the names are static
+    int n_kernels;
+    size_t capacity;
 } program;
 
 // A launch that was noted: label of the kernel is static.
 typedef struct noted {
-    cl_program program;
+    const void *program;
     const char *label;
     size_t local[3];
 } noted;
@@ -29,6 +33,7 @@ struct plc_kernels {
     pleach_device *device; // borrowed
     char *folder;          // owned: of all that is cached, NULL: nothing is
     char *cache_folder;    // borrowed: `folder`, NULL: binaries are not cached
+    plc_binary *binary;    // owned: built ahead, NULL: kernels are compiled
     program *programs;     // owned
     int n_programs;
     size_t capacity;
@@ -66,8 +71,10 @@ void plc_kernels_destroy(plc_kernels **kernels)
             k->device->cl->clReleaseProgram(k->programs[i].program);
         free(k->programs[i].file);
         free(k->programs[i].options);
+        free(k->programs[i].kernels);
     }
     free(k->programs);
+    plc_binary_destroy(&k->binary);
     free(k->noted);
     free(k->folder);
     free(k);
@@ -78,15 +85,29 @@ pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *ch
                                const pleach_device_opts *opts, pleach_device **device)
 {
     pleach_status status = PLEACH_OK;
+    pleach_device_opts used = opts ? *opts : (pleach_device_opts){0};
     pleach_device *opened = NULL;
+    plc_binary *binary = NULL;
 
-    TRY(plc_device_open_with(ctx, cl, choice, opts, &opened));
-    TRY(plc_kernels_create(opened, opts ? opts->cache_dir : NULL, &opened->kernels));
-    TRY(plc_tuner_create(opened, opened->kernels->folder, opts ? opts->tune : PLEACH_TUNE_OFF,
-                         &opened->tuner));
+    if (used.binary)
+        TRY(plc_binary_read(ctx, &used, &binary));
+    TRY(plc_device_open_with(ctx, cl, choice, &used, &opened));
+    if (!binary && !opened->info->has_compiler)
+        FAIL(ctx, PLEACH_EDEVICE,
+             "'%s' compiles no kernels: they must be built ahead; `pleach fpga export MODEL --out "
+             "DIR` writes their source with a script that builds it, --binary FILE loads the "
+             "result (docs/fpga.md)",
+             opened->info->name);
+    TRY(plc_kernels_create(opened, used.cache_dir, &opened->kernels));
+    if (binary)
+        TRY(plc_binary_load(binary, opened));
+    opened->kernels->binary = binary;
+    binary = NULL;
+    TRY(plc_tuner_create(opened, opened->kernels->folder, used.tune, &opened->tuner));
     *device = opened;
     opened = NULL;
 done:
+    plc_binary_destroy(&binary);
     pleach_device_close(&opened);
     return status;
 }
@@ -109,6 +130,23 @@ void pleach_device_close(pleach_device **device)
 plc_build_counts plc_kernels_counts(const pleach_device *device)
 {
     return device->kernels->counts;
+}
+
+int plc_kernels_n_asked(const pleach_device *device)
+{
+    return device->kernels->n_programs;
+}
+
+plc_asked_program plc_kernels_asked(const pleach_device *device, int index)
+{
+    const program *p = &device->kernels->programs[index];
+
+    return (plc_asked_program){p->file, p->options, p->kernels, p->n_kernels};
+}
+
+const plc_binary *plc_kernels_binary(const pleach_device *device)
+{
+    return device->kernels->binary;
 }
 
 const char *plc_kernels_folder(const pleach_device *device)
@@ -192,7 +230,7 @@ done:
 }
 
 static pleach_status get_program(plc_kernels *kernels, const char *file, const char *options,
-                                 cl_program *out)
+                                 program **out)
 {
     pleach_status status = PLEACH_OK;
     pleach_ctx *ctx = kernels->device->ctx;
@@ -200,7 +238,7 @@ static pleach_status get_program(plc_kernels *kernels, const char *file, const c
     for (int i = 0; i < kernels->n_programs; i++)
         if (strcmp(kernels->programs[i].file, file) == 0 &&
             strcmp(kernels->programs[i].options, options) == 0) {
-            *out = kernels->programs[i].program;
+            *out = &kernels->programs[i];
             return PLEACH_OK;
         }
     TRY(plc_grow(ctx, &kernels->programs, &kernels->capacity, (size_t)kernels->n_programs + 1));
@@ -209,10 +247,11 @@ static pleach_status get_program(plc_kernels *kernels, const char *file, const c
     TRY(plc_strdup(ctx, file, &entry->file));
     TRY(plc_strdup(ctx, options, &entry->options));
     const double begin = plc_clock_seconds();
-    TRY(build(kernels, file, options, &entry->program));
+    if (!kernels->binary)
+        TRY(build(kernels, file, options, &entry->program));
     kernels->counts.seconds += plc_clock_seconds() - begin;
     kernels->n_programs++;
-    *out = entry->program;
+    *out = entry;
     return status;
 done:
     if (kernels->n_programs < (int)kernels->capacity) {
@@ -223,27 +262,53 @@ done:
     return status;
 }
 
+static pleach_status note_kernel(pleach_ctx *ctx, program *of, const char *kernel)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < of->n_kernels; i++)
+        if (strcmp(of->kernels[i], kernel) == 0)
+            return status;
+    TRY(plc_grow(ctx, &of->kernels, &of->capacity, (size_t)of->n_kernels + 1));
+    of->kernels[of->n_kernels++] = kernel;
+done:
+    return status;
+}
+
+static pleach_status create_kernel(pleach_device *device, const program *of, const char *kernel,
+                                   cl_kernel *object)
+{
+    cl_int error = CL_SUCCESS;
+
+    *object = device->cl->clCreateKernel(of->program, kernel, &error);
+    if (error == CL_INVALID_KERNEL_NAME)
+        return plc_fail(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", of->file,
+                        kernel, plc_cl_error_name(error));
+    const pleach_status status = plc_cl_check(device->ctx, error, "clCreateKernel");
+    return status == PLEACH_OK
+               ? status
+               : plc_fail_in(device->ctx, status, "kernel '%s' of %s.cl", kernel, of->file);
+}
+
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
     pleach_device *device = list->device;
-    cl_program built = NULL;
+    program *built = NULL;
     cl_kernel object = NULL;
-    cl_int error = CL_SUCCESS;
+    const void *identity = NULL;
 
     TRY(get_program(device->kernels, file, options, &built));
-    object = device->cl->clCreateKernel(built, kernel, &error);
-    if (error == CL_INVALID_KERNEL_NAME)
-        FAIL(device->ctx, PLEACH_EBUILD, "%s.cl has no kernel '%s': %s", file, kernel,
-             plc_cl_error_name(error));
-    status = plc_cl_check(device->ctx, error, "clCreateKernel");
-    if (status != PLEACH_OK) {
-        plc_fail_in(device->ctx, status, "kernel '%s' of %s.cl", kernel, file);
-        goto done;
-    }
+    TRY(note_kernel(device->ctx, built, kernel));
+    identity = built->program;
+    if (device->kernels->binary)
+        TRY(plc_binary_kernel(device->kernels->binary, device, file, kernel, options, &object,
+                              &identity));
+    else
+        TRY(create_kernel(device, built, kernel, &object));
     TRY(plc_launch_list_append(list, object, kernel, launch));
-    (*launch)->program = built;
+    (*launch)->program = identity;
 done:
     return status;
 }

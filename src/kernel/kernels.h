@@ -6,7 +6,8 @@
 
 typedef struct plc_kernels plc_kernels;
 
-// Opens a device with its kernels, through `cl` (tests plant faults there).
+// Opens a device with its kernels, through `cl` (tests plant faults there). Fails with PLEACH_EDEVICE where
+// the device has no compiler and opts name no file of kernels built ahead.
 pleach_status plc_kernels_open(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                const pleach_device_opts *opts, pleach_device **device);
 
@@ -22,13 +23,28 @@ typedef struct plc_build_counts {
 
 plc_build_counts plc_kernels_counts(const pleach_device *device);
 
+// What sessions have asked for so far, in this order: a program as plc_launch_add names it, and the kernels of
+// it that are launched. Borrowed, until the next is asked for.
+typedef struct plc_asked_program {
+    const char *file, *options;
+    const char *const *kernels;
+    int n_kernels;
+} plc_asked_program;
+
+int plc_kernels_n_asked(const pleach_device *device);
+plc_asked_program plc_kernels_asked(const pleach_device *device, int index);
+
+// The kernels were built ahead and come from a file; NULL: they are compiled (kernel/binary.h).
+const struct plc_binary *plc_kernels_binary(const pleach_device *device);
+
 // The cache's folder; NULL: nothing is kept.
 const char *plc_kernels_folder(const pleach_device *device);
 
 // Appends a launch of a new kernel object of program `file` ("conv": cl/conv.cl) built with `options`
 // ("-DOT=4 -DPT=4"). LANES, LANES_IN_VECTOR and HALF_STORAGE are added. A program is built once per options, then
 // comes from the cache. `kernel` is a static string.
-// Fails with PLEACH_EBUILD: the compiler's log and the numbered source line.
+// Fails with PLEACH_EBUILD: the compiler's log and the numbered source line; or that the file of kernels built
+// ahead does not have it.
 pleach_status plc_launch_add(plc_launch_list *list, const char *file, const char *kernel,
                              const char *options, plc_launch **launch);
 

@@ -12,6 +12,7 @@ typedef struct plc_source {
 
 extern const plc_source plc_sources[];        // ends with a NULL name
 extern const plc_source plc_shipped_tuning[]; // the same of cl/tuning/*.json (kernel/tuning_file.h)
+extern const plc_source plc_board_scripts[];  // and of cl/fpga/*.sh, which go with what is exported
 
 // Source text of `name` with its #include "..." lines replaced by the files, joined with #line.
 // From the folder $PLEACH_CL_DIR when that is set. The text is malloc'ed; the caller frees it.

@@ -13,6 +13,10 @@ typedef struct conv_tile {
 
 static conv_tile tile_of(const plc_lower *lower)
 {
+    const plc_fixed_tile fixed = lower->device->fixed_tile;
+
+    if (fixed.n_out > 0)
+        return (conv_tile){fixed.n_out, fixed.n_pixels};
     return lower->device->vector_lanes ? (conv_tile){8, 2} : (conv_tile){4, 4};
 }
 
@@ -27,21 +31,27 @@ enum { VECTOR_GROUP_WORK = 1 << 16 };
 // so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
 enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
 
-enum { OPTIONS_MAX = 80, TILE_OPTION_MAX = 32 };
+enum { OPTIONS_MAX = 96, TILE_OPTION_MAX = 32 };
 
-static bool has_fixed_variant(const conv_params *p)
+static bool has_fixed_variant(const plc_lower *lower, const conv_params *p)
 {
-    return p->dilation_w == 1 && p->S >= FIXED_WIDTH_MIN && p->S <= FIXED_WIDTH_MAX &&
-           p->stride_w <= FIXED_STRIDE_MAX;
+    return lower->device->fixed_tile.n_out == 0 && p->dilation_w == 1 && p->S >= FIXED_WIDTH_MIN &&
+           p->S <= FIXED_WIDTH_MAX && p->stride_w <= FIXED_STRIDE_MAX;
+}
+
+static const char *one_tile(const plc_lower *lower)
+{
+    return lower->device->fixed_tile.n_out > 0 ? " -DONE_TILE" : "";
 }
 
 // Width and stride that are compiled in: 0 for the variant for any.
-static const char *write_options(const conv_params *p, int n_out, const char *more, char *options)
+static const char *write_options(const plc_lower *lower, const conv_params *p, int n_out,
+                                 const char *more, char *options)
 {
-    const bool fixed = has_fixed_variant(p);
+    const bool fixed = has_fixed_variant(lower, p);
 
-    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s", n_out, fixed ? p->S : 0,
-             fixed ? p->stride_w : 0, more);
+    snprintf(options, OPTIONS_MAX, "-DOT=%d -DKERNEL_S=%d -DSTRIDE=%d%s%s", n_out, fixed ? p->S : 0,
+             fixed ? p->stride_w : 0, more, one_tile(lower));
     return options;
 }
 
@@ -51,22 +61,22 @@ typedef struct grad_tile {
     int n_out, n_in, rows;
 } grad_tile;
 
-static grad_tile tile_of_gradient(const conv_params *p)
+static grad_tile tile_of_gradient(const plc_lower *lower, const conv_params *p)
 {
-    if (!has_fixed_variant(p))
+    if (!has_fixed_variant(lower, p))
         return (grad_tile){4, 4, 1};
     if (p->S == 3 && p->R == 3)
         return (grad_tile){3, 1, 3};
     return p->S <= 3 ? (grad_tile){4, 2, 1} : (grad_tile){4, 1, 1};
 }
 
-static const char *write_weight_options(const conv_params *p, char *options)
+static const char *write_weight_options(const plc_lower *lower, const conv_params *p, char *options)
 {
-    const grad_tile tile = tile_of_gradient(p);
+    const grad_tile tile = tile_of_gradient(lower, p);
     char more[TILE_OPTION_MAX];
 
     snprintf(more, sizeof more, " -DCT=%d -DKERNEL_R=%d", tile.n_in, tile.rows);
-    return write_options(p, tile.n_out, more, options);
+    return write_options(lower, p, tile.n_out, more, options);
 }
 
 // Appends a launch whose work-groups compute rows of a tile of a group's n_out channels, n_rows rows in
@@ -102,7 +112,7 @@ pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv
     char options[OPTIONS_MAX], pixels[TILE_OPTION_MAX];
 
     snprintf(pixels, sizeof pixels, " -DPT=%d", tile.n_pixels);
-    TRY(append_rows(lower, "conv_forward", write_options(&p, tile.n_out, pixels, options),
+    TRY(append_rows(lower, "conv_forward", write_options(lower, &p, tile.n_out, pixels, options),
                     PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
                                 buffers->scale, buffers->shift),
                     &p, p.K, p.P, (double)p.Q * p.C * p.R * p.S, &launch));
@@ -121,8 +131,8 @@ static pleach_status append_strided(plc_lower *lower, conv_params p, plc_buffer 
     plc_launch *launch = NULL;
     char options[OPTIONS_MAX];
 
-    snprintf(options, sizeof options, "-DOT=%d -DPT=%d -DGRAD_DATA_STRIDED", tile.n_out,
-             tile.n_pixels);
+    snprintf(options, sizeof options, "-DOT=%d -DPT=%d -DGRAD_DATA_STRIDED%s", tile.n_out,
+             tile.n_pixels, one_tile(lower));
     TRY(append_rows(lower, "conv_grad_data_strided", options, PLC_BUFFERS(dy, lower->weights, dx),
                     &p, p.C, p.H, row_work, &launch));
     launch->bytes = bytes;
@@ -175,10 +185,10 @@ pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor
 
     set_splits(lower, &p);
     const int n_chunks = plc_conv_parts(p.P, p.rows), n_splits = p.splits * n_chunks;
-    const grad_tile tile = tile_of_gradient(&p);
+    const grad_tile tile = tile_of_gradient(lower, &p);
     const int tiles = plc_conv_parts(p.K, tile.n_out) * plc_conv_parts(p.C, tile.n_in);
     plc_lower_workspace(lower, (size_t)n_weights * (size_t)n_splits);
-    write_weight_options(&p, options);
+    write_weight_options(lower, &p, options);
     TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_weight", options, &launch));
     plc_launch_arg_buffer(launch, x.buffer);
     plc_launch_arg_buffer(launch, dy.buffer);
@@ -186,7 +196,7 @@ pleach_status plc_direct_grad_weight(plc_lower *lower, conv_params p, plc_tensor
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch,
                       (size_t)p.groups * (size_t)tiles *
-                          (size_t)(has_fixed_variant(&p) ? p.R / tile.rows : p.R * p.S),
+                          (size_t)(has_fixed_variant(lower, &p) ? p.R / tile.rows : p.R * p.S),
                       (size_t)n_chunks, (size_t)p.splits);
     launch->flops = plc_conv_flops(&p);
     launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) +
@@ -203,7 +213,7 @@ pleach_status plc_direct_grad_bias(plc_lower *lower, conv_params p, plc_tensor d
     char options[OPTIONS_MAX];
 
     // In the program that the weight gradient uses anyway.
-    write_weight_options(&p, options);
+    write_weight_options(lower, &p, options);
     TRY(plc_launch_add(lower->list, "conv_grad_weight", "conv_grad_bias", options, &launch));
     plc_launch_arg_buffer(launch, dy.buffer);
     plc_launch_arg_buffer(launch, lower->grads);

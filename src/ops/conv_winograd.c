@@ -47,6 +47,7 @@ bool plc_winograd_suits(const plc_lower *lower, int node)
     return a->kernel[0] == WINOGRAD_TAPS && a->kernel[1] == WINOGRAD_TAPS && a->stride[0] == 1 &&
            a->stride[1] == 1 && a->dilation[0] == 1 && a->dilation[1] == 1 && a->groups == 1 &&
            n->inputs[0] != 0 && lower->device->vector_lanes &&
+           lower->device->fixed_tile.n_out == 0 &&
            lower->device->info->local_memory_bytes >= LEAST_LOCAL_BYTES;
 }
 

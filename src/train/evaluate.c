@@ -1,10 +1,13 @@
 // Evaluation of a session on a split, and fresh batch norm statistics.
 #include <train/trainer.h>
 
-// Runs `run(session, batch number, images)` on the batches of a split, one at a time.
+// Of a batch of n_images; `user` is for_each_batch's.
+typedef pleach_status run_batch(pleach_session *session, int number, int n_images, void *user);
+
+// Runs `run` on the batches of a split, one at a time.
 static pleach_status for_each_batch(pleach_session *session, const plc_split *split,
-                                    const plc_loader_opts *opts, int n_batches,
-                                    pleach_status (*run)(pleach_session *, int, int))
+                                    const plc_loader_opts *opts, int n_batches, run_batch *run,
+                                    void *user)
 {
     pleach_status status = PLEACH_OK;
     plc_loader *loader = NULL;
@@ -14,7 +17,7 @@ static pleach_status for_each_batch(pleach_session *session, const plc_split *sp
     for (int i = 0; i < n_batches && plc_loader_next(loader, &batch); i++) {
         cl_event uploaded = NULL;
         TRY(plc_session_upload(session, batch.images, batch.labels, batch.n, &uploaded));
-        status = run(session, i, batch.n);
+        status = run(session, i, batch.n, user);
         if (status == PLEACH_OK)
             status = plc_device_wait(session->device, &uploaded);
         plc_device_drop_event(session->device, &uploaded);
@@ -27,13 +30,30 @@ done:
     return status;
 }
 
-static pleach_status infer(pleach_session *session, int number, int n_images)
+// `user`: where the logits of the split go, NULL: nowhere.
+static pleach_status infer(pleach_session *session, int number, int n_images, void *user)
 {
-    return plc_session_infer(session, (unsigned)number, n_images);
+    pleach_status status = PLEACH_OK;
+    const plc_shape classes = session->graph->nodes[session->graph->n_nodes - 1].shape;
+    float *logits = user;
+
+    TRY(plc_session_infer(session, (unsigned)number, n_images));
+    if (logits)
+        TRY(plc_session_read_logits(session, false, n_images,
+                                    logits + (size_t)number * (size_t)session->batch *
+                                                 (size_t)classes.c));
+done:
+    return status;
 }
 
 pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split,
                                  plc_metrics *metrics)
+{
+    return plc_evaluate_logits(session, split, metrics, NULL);
+}
+
+pleach_status plc_evaluate_logits(pleach_session *session, const plc_split *split,
+                                  plc_metrics *metrics, float *logits)
 {
     pleach_status status = PLEACH_OK;
     const int n_batches = (split->n_images + session->batch - 1) / session->batch;
@@ -44,15 +64,15 @@ pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split
         FAIL(session->ctx, PLEACH_EUSAGE,
              "%d images in batches of %d are more than %d batches; use a larger --batch",
              split->n_images, session->batch, PLC_METRIC_SLOTS);
-    TRY(for_each_batch(session, split, &opts, n_batches, infer));
+    TRY(for_each_batch(session, split, &opts, n_batches, infer, logits));
     TRY(plc_session_read_metrics(session, 0, (unsigned)n_batches, metrics));
 done:
     return status;
 }
 
-static pleach_status forward(pleach_session *session, int number, int n_images)
+static pleach_status forward(pleach_session *session, int number, int n_images, void *user)
 {
-    (void)n_images;
+    (void)n_images, (void)user;
     return plc_session_forward(session, (unsigned)number);
 }
 
@@ -62,5 +82,5 @@ pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *
     const plc_loader_opts opts = {
         .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true};
 
-    return for_each_batch(session, split, &opts, n_batches, forward);
+    return for_each_batch(session, split, &opts, n_batches, forward, NULL);
 }

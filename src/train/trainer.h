@@ -51,6 +51,10 @@ pleach_status plc_trainer_set_session(plc_trainer *trainer, pleach_session *sess
 pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split,
                                  plc_metrics *metrics);
 
+// The same, and the logits of every image into `logits` [n_images][classes], the caller's; NULL: none.
+pleach_status plc_evaluate_logits(pleach_session *session, const plc_split *split,
+                                  plc_metrics *metrics, float *logits);
+
 // Estimates the batch norms' running statistics anew from `n_batches` of training images, forward only,
 // in an order given by the seed. Weights do not change. Waits.
 pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,

@@ -71,8 +71,8 @@ static char *path_of(const pleach_device *device)
 {
     char *path = NULL;
 
-    assert_ok(
-        plc_self_test_path(ctx, cache, device->info, device->lanes, device->vector_lanes, &path));
+    assert_ok(plc_self_test_path(ctx, cache, device->info, device->lanes, device->vector_lanes,
+                                 NULL, &path));
     return path;
 }
 
@@ -141,10 +141,10 @@ static void other_drivers_lanes_and_kernels_are_tested_anew(void **state)
     char *paths[5] = {0};
 
     paths[0] = path_of(device);
-    assert_ok(plc_self_test_path(ctx, cache, &info, 16, true, &paths[1]));
-    assert_ok(plc_self_test_path(ctx, cache, &info, 8, false, &paths[2]));
+    assert_ok(plc_self_test_path(ctx, cache, &info, 16, true, NULL, &paths[1]));
+    assert_ok(plc_self_test_path(ctx, cache, &info, 8, false, NULL, &paths[2]));
     info.driver_version = "another";
-    assert_ok(plc_self_test_path(ctx, cache, &info, 8, true, &paths[3]));
+    assert_ok(plc_self_test_path(ctx, cache, &info, 8, true, NULL, &paths[3]));
     setenv("PLEACH_CL_DIR", cache, 1); // where there are none
     paths[4] = path_of(device);
     unsetenv("PLEACH_CL_DIR");

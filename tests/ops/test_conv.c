@@ -370,6 +370,24 @@ static void conv_absorbs_batch_norm_add_and_relu_in_inference(void **state)
     run_cases(state, FIXED, false, true);
 }
 
+// As an FPGA has it: one kernel for all widths and strides, one body for all sizes of a tile.
+static void one_set_of_kernels_matches_the_reference(void **state)
+{
+    const plc_harness_devices *devices = *state;
+    const plc_fixed_tile tile = {5, 3};
+
+    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+        devices->items[i]->fixed_tile = tile;
+        for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
+            const bool inference = j % 4 == 3;
+            const conv_case c = draw_case(i * CASES_PER_DEVICE + j, j % 2 ? FIXED : ANY,
+                                          j % 8 == 6, inference);
+            run_case(devices->items[i], &c);
+        }
+        devices->items[i]->fixed_tile = (plc_fixed_tile){0};
+    }
+}
+
 static void linear_matches_the_reference(void **state)
 {
     run_cases(state, ANY, true, false);
@@ -557,6 +575,7 @@ int main(void)
         cmocka_unit_test(conv_by_winograd_matches_the_reference),
         cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
+        cmocka_unit_test(one_set_of_kernels_matches_the_reference),
         cmocka_unit_test(a_convolution_sums_for_the_batch_norm_after_it),
         cmocka_unit_test(channel_lanes_match_the_reference),
         cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),
