@@ -2,6 +2,7 @@
 #include <report/report.h>
 
 #include <math.h>
+#include <string.h>
 #include <base/memory.h>
 
 void plc_report_finish(plc_report *report)
@@ -26,12 +27,17 @@ done:
     return status;
 }
 
-pleach_status plc_report_add_channels(pleach_ctx *ctx, plc_report *report, const char *layer,
+pleach_status plc_report_set_channels(pleach_ctx *ctx, plc_report *report, const char *layer,
                                       int before, int after)
 {
     pleach_status status = PLEACH_OK;
     plc_report_channels *added = NULL;
 
+    for (size_t i = 0; i < report->n_channels; i++)
+        if (strcmp(report->channels[i].layer, layer) == 0) {
+            report->channels[i].after = after;
+            return PLEACH_OK;
+        }
     TRY(plc_grow(ctx, &report->channels, &report->channels_capacity, report->n_channels + 1));
     added = &report->channels[report->n_channels];
     *added = (plc_report_channels){.before = before, .after = after};

@@ -82,7 +82,8 @@ void plc_report_finish(plc_report *report);
 // the next one is added. `name` and `layer` are copied.
 pleach_status plc_report_add_network(pleach_ctx *ctx, plc_report *report, const char *name,
                                      plc_report_network **network);
-pleach_status plc_report_add_channels(pleach_ctx *ctx, plc_report *report, const char *layer,
+// Of a layer that is there already only `after` changes.
+pleach_status plc_report_set_channels(pleach_ctx *ctx, plc_report *report, const char *layer,
                                       int before, int after);
 pleach_status plc_report_add_mask_update(pleach_ctx *ctx, plc_report *report,
                                          const plc_report_mask_update *update);

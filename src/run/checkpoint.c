@@ -16,7 +16,7 @@ static const char means_name[] = "score_means";
 // clang-format off
 #define STATE_NUMBERS(X)                                                                           \
     X(network) X(phase) X(step) X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images)        \
-    X(optimizer_steps) X(n_updates) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+    X(optimizer_steps) X(n_updates) X(n_settled) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
 // clang-format on
 
 // As doubles: whole numbers below 2^53 are exact.
@@ -41,6 +41,7 @@ static saved_numbers collect_numbers(const plc_run *run)
         .n_images = at->metrics.n_images,
         .optimizer_steps = plc_optimizer_n_steps(run->optimizer),
         .n_updates = run->n_updates,
+        .n_settled = run->n_settled,
         .train_seconds = run->train_seconds,
         .dense_macs = (double)run->dense_macs,
         .dense_params = (double)run->dense_params,
@@ -52,8 +53,9 @@ static pleach_status state_to_text(plc_run *run, char **text)
 {
     const saved_numbers numbers = collect_numbers(run);
     json_t *state = json_object();
-    int failed = json_object_set_new(state, "mask", plc_run_mask_text(run));
+    int failed = json_object_set_new(state, "mask", plc_run_class_digits(run, run->mask));
 
+    failed |= json_object_set_new(state, "pruned_for", plc_run_class_digits(run, run->pruned_for));
     if (run->dropping)
         failed |= json_object_set_new(state, "dropping", json_string(run->dropping));
 #define X(name) failed |= json_object_set_new(state, #name, json_real(numbers.name));
@@ -207,23 +209,38 @@ static pleach_status restore_numbers(plc_run *run, const json_t *state,
     run->network = (int)numbers->network;
     run->phase = (plc_phase)numbers->phase;
     run->n_updates = (unsigned)numbers->n_updates;
+    run->n_settled = (int)numbers->n_settled;
     run->train_seconds = numbers->train_seconds;
     run->dense_macs = (long long)numbers->dense_macs;
     run->dense_params = (long long)numbers->dense_params;
     return dropping ? plc_strdup(run->ctx, dropping, &run->dropping) : PLEACH_OK;
 }
 
-static pleach_status restore_mask(plc_run *run, const char *text)
+static pleach_status restore_digits(plc_run *run, const json_t *state, const char *name, char most,
+                                    unsigned char *values)
 {
-    pleach_status status = PLEACH_OK;
+    const char *text = json_string_value(json_object_get(state, name));
     const size_t n = (size_t)plc_channels_n_classes(run->channels);
 
     if (text == NULL || strlen(text) != n)
-        FAIL(run->ctx, PLEACH_EINPUT,
-             "checkpoint state: a mask of %zu classes, the network has %zu",
-             text ? strlen(text) : 0, n);
-    for (size_t k = 0; k < n; k++)
-        run->mask[k] = text[k] == '1';
+        return plc_fail(run->ctx, PLEACH_EINPUT,
+                        "checkpoint state: '%s' of %zu classes, the network has %zu", name,
+                        text ? strlen(text) : 0, n);
+    for (size_t k = 0; k < n; k++) {
+        if (text[k] < '0' || text[k] > most)
+            return plc_fail(run->ctx, PLEACH_EINPUT,
+                            "checkpoint state: '%s' has a '%c' for class %zu", name, text[k], k);
+        values[k] = (unsigned char)(text[k] - '0');
+    }
+    return PLEACH_OK;
+}
+
+static pleach_status restore_mask(plc_run *run, const json_t *state)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(restore_digits(run, state, "mask", '1', run->mask));
+    TRY(restore_digits(run, state, "pruned_for", '0' + PLC_RUN_MAX_SETTLE, run->pruned_for));
     if (strcmp(run->opts.recover, "soft") != 0)
         TRY(plc_pruner_set_masks(run->pruner, run->mask));
 done:
@@ -282,7 +299,7 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
     TRY(plc_run_start_trainer(run, &at));
     if (run->phase == PLC_PHASE_PRUNE) {
         TRY(plc_run_start_pruning(run));
-        TRY(restore_mask(run, json_string_value(json_object_get(state, "mask"))));
+        TRY(restore_mask(run, state));
         TRY(restore_means(run, &file->extra));
     }
     if (run->phase == PLC_PHASE_FADE) {

@@ -22,9 +22,20 @@ pleach_status plc_run_start_pruning(plc_run *run)
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
         memset(run->mask, 1, n);
+        TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
     }
 done:
     return status;
+}
+
+void plc_run_finish_pruning(plc_run *run)
+{
+    plc_scorer_destroy(&run->scorer);
+    plc_pruner_destroy(&run->pruner);
+    plc_channels_destroy(&run->channels);
+    free(run->mask);
+    free(run->pruned_for);
+    run->mask = run->pruned_for = NULL;
 }
 
 // Share of the dense cost that may stay at `progress` (0 to 1) of the ramp: cubic, as in Zhu and
@@ -129,16 +140,16 @@ done:
     return status;
 }
 
-json_t *plc_run_mask_text(const plc_run *run)
+json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values)
 {
-    if (run->mask == NULL)
+    if (values == NULL)
         return json_null();
     const int n = plc_channels_n_classes(run->channels);
     char *text = malloc((size_t)n + 1);
     if (text == NULL)
         return NULL;
     for (int k = 0; k < n; k++)
-        text[k] = run->mask[k] ? '1' : '0';
+        text[k] = (char)('0' + values[k]);
     json_t *json = json_stringn(text, (size_t)n);
     free(text);
     return json;
@@ -153,7 +164,8 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
                                            .pl = selection->pl,
                                            .macs = selection->macs,
                                            .params = selection->params,
-                                           .n_pruned = selection->n_prunable - selection->n_kept,
+                                           .n_pruned = selection->n_prunable - selection->n_kept +
+                                                       run->n_settled,
                                            .flips = selection->flips,
                                            .returns = selection->returns};
 
@@ -164,7 +176,7 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
                                     (json_int_t)update.macs, "params", (json_int_t)update.params,
                                     "n_pruned", update.n_pruned, "flips", update.flips, "returns",
                                     update.returns, "reached", selection->reached, "kept",
-                                    plc_run_mask_text(run))));
+                                    plc_run_class_digits(run, run->mask))));
 done:
     return status;
 }
@@ -190,6 +202,7 @@ static pleach_status update_masks(plc_run *run, double progress)
     run->report.method_cost.mask_ms += (plc_clock_seconds() - scored) * 1e3;
     run->n_updates++;
     TRY(report_update(run, &selection));
+    TRY(plc_run_settle(run));
 done:
     plc_selection_finish(&selection);
     free(scores);

@@ -126,15 +126,11 @@ done:
 void plc_run_finish_network(plc_run *run)
 {
     plc_trainer_destroy(&run->trainer);
-    plc_scorer_destroy(&run->scorer);
-    plc_pruner_destroy(&run->pruner);
-    plc_channels_destroy(&run->channels);
+    plc_run_finish_pruning(run);
     plc_blocks_destroy(&run->fading);
     plc_optimizer_destroy(&run->optimizer);
     pleach_session_destroy(&run->session);
-    free(run->mask);
     free(run->dropping);
-    run->mask = NULL;
     run->dropping = NULL;
 }
 

@@ -137,6 +137,7 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "params", opts->params, 0, 1));
     TRY(check_range(ctx, "band", opts->band, 0, 1));
     TRY(check_range(ctx, "update-steps", opts->update_steps, 0, 1e9));
+    TRY(check_range(ctx, "settle", opts->settle, 0, PLC_RUN_MAX_SETTLE));
     TRY(check_range(ctx, "min-channels", opts->min_channels, 1, 65536));
     TRY(check_range(ctx, "round-to", opts->round_to, 1, 65536));
     TRY(check_range(ctx, "max-ratio", opts->max_ratio, 0, 1));

@@ -6,6 +6,8 @@
 #include <pleach/run.h>
 #include <base/status.h>
 
+enum { PLC_RUN_MAX_SETTLE = 9 }; // of --settle: a digit per class in a checkpoint
+
 // A new object with every option of the table.
 pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, json_t **object);
 

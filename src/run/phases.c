@@ -8,7 +8,6 @@
 #include <base/memory.h>
 #include <fuse/blocks.h>
 #include <rewrite/apply.h>
-#include <rewrite/compact.h>
 #include <rewrite/drop.h>
 #include <rewrite/fold.h>
 
@@ -39,22 +38,6 @@ done:
     return status;
 }
 
-static pleach_status report_channels(plc_run *run, const pleach_graph *before,
-                                     const pleach_graph *after)
-{
-    pleach_status status = PLEACH_OK;
-
-    for (int i = 0; i < before->n_nodes; i++)
-        if (plc_graph_is(before, i, "conv")) {
-            const int node = plc_graph_find(after, before->nodes[i].name);
-            TRY(plc_report_add_channels(run->ctx, &run->report, before->nodes[i].name,
-                                        before->nodes[i].shape.c,
-                                        node == PLC_NO_NODE ? 0 : after->nodes[node].shape.c));
-        }
-done:
-    return status;
-}
-
 // A rewrite's time begins when the steps that were enqueued before it are done.
 static pleach_status begin_rewrite(const plc_run *run, double *begin)
 {
@@ -67,30 +50,11 @@ static pleach_status begin_rewrite(const plc_run *run, double *begin)
 static pleach_status compact(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
-    pleach_graph *graph = NULL;
-    plc_edits *edits = NULL;
-    pleach_session *session = NULL;
-    double begin = 0;
 
-    TRY(begin_rewrite(run, &begin));
-    TRY(plc_pruner_set_masks(run->pruner, run->mask));
-    TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, run->mask, &graph,
-                             &edits));
-    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
-    TRY(report_channels(run, run->session->graph, graph));
-    plc_scorer_destroy(&run->scorer);
-    plc_pruner_destroy(&run->pruner);
-    plc_channels_destroy(&run->channels);
-    free(run->mask);
-    run->mask = NULL;
-    status = plc_run_replace_session(run, session);
-    session = NULL;
-    TRY(status);
-    run->report.method_cost.compact_ms += (plc_clock_seconds() - begin) * 1e3;
+    TRY(plc_pruner_set_masks(run->pruner, run->mask)); // in soft pruning they were open
+    TRY(plc_run_compact(run, run->mask));
+    plc_run_finish_pruning(run);
 done:
-    pleach_session_destroy(&session);
-    plc_edits_destroy(&edits);
-    pleach_graph_destroy(&graph);
     return status;
 }
 

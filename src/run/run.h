@@ -39,7 +39,10 @@ typedef struct plc_run {
     // State: what a checkpoint holds, besides the arenas and the graph.
     int network; // 0: the main one; i: control i-1 of --controls
     plc_phase phase;
-    unsigned char *mask;  // owned, per class while pruning, else NULL: all kept
+    unsigned char *mask; // owned, per class while pruning, else NULL: all kept
+    unsigned char *
+        pruned_for; // owned with it: updates in a row that the class was pruned, to PLC_RUN_MAX_SETTLE
+    int n_settled;        // classes that --settle has compacted away
     unsigned n_updates;   // mask updates so far
     char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
     double train_seconds; // of this network so far
@@ -72,9 +75,15 @@ int plc_run_n_controls(const plc_run *run);
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);
-// "1101...", a digit per class, for logs and checkpoints; JSON's null when no mask is set.
-json_t *plc_run_mask_text(const plc_run *run);
+void plc_run_finish_pruning(plc_run *run);
+// A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.
+json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
+
+// compaction.c: the network without the classes that are not kept. Scorer and pruner go with the old one.
+pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
+// After a mask update: compacts away what has been pruned for --settle updates; pruning goes on with what is left.
+pleach_status plc_run_settle(plc_run *run);
 
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one

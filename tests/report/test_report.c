@@ -103,7 +103,7 @@ static void fill_report(plc_report *report, const char *name)
     network->epochs = 12;
     assert_int_equal(plc_report_add_network(ctx, report, "fused", &network), PLEACH_OK);
     network->macs = 8000000;
-    assert_int_equal(plc_report_add_channels(ctx, report, "layer1.0.conv1", 16, 9), PLEACH_OK);
+    assert_int_equal(plc_report_set_channels(ctx, report, "layer1.0.conv1", 16, 9), PLEACH_OK);
     assert_int_equal(plc_report_add_mask_update(ctx, report, &update), PLEACH_OK);
     assert_int_equal(plc_report_add_mask_update(ctx, report, &update), PLEACH_OK);
     assert_int_equal(plc_report_add_block(ctx, report, "layer1.1.add", 0.0125, true), PLEACH_OK);

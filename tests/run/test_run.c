@@ -163,7 +163,8 @@ static void count_epochs(void *user, const pleach_progress *progress)
     s->stop = s->calls >= s->at;
 }
 
-static void check_resume(fixture *f, const char *recover, const char *score, const char *name)
+static void check_resume(fixture *f, const char *recover, const char *score, int settle,
+                         const char *name)
 {
     char whole[128], parts[128], label[32];
 
@@ -174,6 +175,7 @@ static void check_resume(fixture *f, const char *recover, const char *score, con
     pleach_job job = small_job(whole);
     job.opts.recover = recover;
     job.opts.score = score;
+    job.opts.settle = settle;
     CHECK(pleach_compress(f->ctx, f->device, &job));
     job.opts.out = parts;
     // Interrupted in every epoch, one step into it: dense, pruning, fading, tuning.
@@ -196,13 +198,32 @@ static void check_resume(fixture *f, const char *recover, const char *score, con
 
 static void resumed_run_gives_the_same_bits(void **state)
 {
-    check_resume(*state, "gradient", "l2", "gradient");
+    check_resume(*state, "gradient", "l2", 0, "gradient");
 }
 
-// Its scores are means over steps that the checkpoint holds.
-static void resumed_soft_pruning_by_taylor_gives_the_same_bits(void **state)
+// Scores are means over steps that the checkpoint holds, and channels leave while pruning goes on.
+static void resumed_soft_pruning_that_settles_gives_the_same_bits(void **state)
 {
-    check_resume(*state, "soft", "taylor", "soft");
+    fixture *f = *state;
+    char out[128], path[256];
+    size_t size;
+    plc_report report = {0};
+
+    check_resume(f, "soft", "taylor", 2, "soft");
+    out_path(f, "soft-parts", out);
+    char *log = read_file(f, out, "log.jsonl", &size);
+    assert_non_null(memmem(log, size, "\"settle\"", 8));
+    free(log);
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    int n_smaller = 0;
+    for (size_t i = 0; i < report.n_channels; i++) {
+        assert_true(report.channels[i].before % 16 == 0); // the dense network's
+        n_smaller += report.channels[i].after < report.channels[i].before;
+    }
+    assert_int_equal(report.n_channels, 21);
+    assert_true(n_smaller > 0);
+    plc_report_finish(&report);
 }
 
 static void a_run_with_halfs_resumes_with_halfs_only(void **state)
@@ -317,7 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compress_makes_a_smaller_network_and_reports_it),
         cmocka_unit_test(resumed_run_gives_the_same_bits),
-        cmocka_unit_test(resumed_soft_pruning_by_taylor_gives_the_same_bits),
+        cmocka_unit_test(resumed_soft_pruning_that_settles_gives_the_same_bits),
         cmocka_unit_test(a_run_with_halfs_resumes_with_halfs_only),
         cmocka_unit_test(same_seed_gives_the_same_masks_and_another_seed_does_not),
         cmocka_unit_test(pruned_for_good_stays_pruned),

@@ -1,0 +1,184 @@
+// Compaction in a run: the session on the smaller network takes the place of the one before it; and
+// --settle, which does that while pruning goes on.
+#include <run/run.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/clock.h>
+#include <base/memory.h>
+#include <rewrite/apply.h>
+#include <rewrite/compact.h>
+
+static pleach_status report_channels(plc_run *run, const pleach_graph *before,
+                                     const pleach_graph *after)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < before->n_nodes; i++)
+        if (plc_graph_is(before, i, "conv")) {
+            const int node = plc_graph_find(after, before->nodes[i].name);
+            TRY(plc_report_set_channels(run->ctx, &run->report, before->nodes[i].name,
+                                        before->nodes[i].shape.c,
+                                        node == PLC_NO_NODE ? 0 : after->nodes[node].shape.c));
+        }
+done:
+    return status;
+}
+
+pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+    plc_edits *edits = NULL;
+    pleach_session *session = NULL;
+
+    TRY(plc_device_finish(run->device)); // the steps before are not the rewrite's time
+    const double begin = plc_clock_seconds();
+    TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, kept, &graph, &edits));
+    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
+    TRY(report_channels(run, run->session->graph, graph));
+    plc_scorer_destroy(&run->scorer);
+    plc_pruner_destroy(&run->pruner);
+    status = plc_run_replace_session(run, session);
+    session = NULL;
+    TRY(status);
+    run->report.method_cost.compact_ms += (plc_clock_seconds() - begin) * 1e3;
+done:
+    pleach_session_destroy(&session);
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&graph);
+    return status;
+}
+
+// What pruning knows of each class, on its way from one network's classes to the next one's.
+typedef struct class_state {
+    unsigned char *mask, *pruned_for; // owned
+    float *means;                     // owned; NULL: the score has none
+} class_state;
+
+static void finish_state(class_state *state)
+{
+    free(state->mask);
+    free(state->pruned_for);
+    free(state->means);
+}
+
+static pleach_status make_state(plc_run *run, const plc_channels *channels, bool means,
+                                class_state *state)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t n = (size_t)plc_channels_n_classes(channels);
+
+    TRY(plc_alloc(run->ctx, n, 1, &state->mask));
+    TRY(plc_alloc(run->ctx, n, 1, &state->pruned_for));
+    if (means)
+        TRY(plc_alloc(run->ctx, n, sizeof *state->means, &state->means));
+done:
+    return status;
+}
+
+// Takes the run's state; means wait for the device.
+static pleach_status take_state(plc_run *run, class_state *state)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(make_state(run, run->channels, plc_scorer_observes(run->scorer), state));
+    memcpy(state->mask, run->mask, (size_t)plc_channels_n_classes(run->channels));
+    memcpy(state->pruned_for, run->pruned_for, (size_t)plc_channels_n_classes(run->channels));
+    if (state->means)
+        TRY(plc_scorer_read_means(run->scorer, state->means));
+done:
+    return status;
+}
+
+// Channels that stay keep their order and nodes their names, so the i-th kept channel of a value is the
+// i-th of the value of that name.
+static void move_state(const pleach_graph *from, const plc_channels *old_classes,
+                       const class_state *old, const unsigned char *kept, const pleach_graph *to,
+                       const plc_channels *new_classes, class_state *new)
+{
+    for (int node = 0; node < from->n_nodes; node++) {
+        const int at = plc_graph_find(to, from->nodes[node].name);
+        for (int c = 0, channel = 0; at != PLC_NO_NODE && c < from->nodes[node].shape.c; c++) {
+            const int k = plc_channels_class(old_classes, node, c);
+            if (!kept[k])
+                continue;
+            const int j = plc_channels_class(new_classes, at, channel++);
+            new->mask[j] = old->mask[k];
+            new->pruned_for[j] = old->pruned_for[k];
+            if (new->means)
+                new->means[j] = old->means[k];
+        }
+    }
+}
+
+static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
+                                     const plc_channels *old_classes, const class_state *old,
+                                     const unsigned char *kept)
+{
+    pleach_status status = PLEACH_OK;
+    class_state new = {0};
+
+    TRY(plc_run_start_pruning(run));
+    TRY(make_state(run, run->channels, old->means != NULL, &new));
+    move_state(before, old_classes, old, kept, run->session->graph, run->channels, &new);
+    memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
+    memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
+    if (strcmp(run->opts.recover, "soft") != 0)
+        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+    if (new.means)
+        TRY(plc_scorer_write_means(run->scorer, new.means));
+done:
+    finish_state(&new);
+    return status;
+}
+
+// Classes that may stay: all that were not pruned for --settle updates. Returns how many may not.
+static int find_settled(const plc_run *run, unsigned char *kept)
+{
+    int n_settled = 0;
+
+    for (int k = 0; k < plc_channels_n_classes(run->channels); k++) {
+        kept[k] = run->pruned_for[k] < run->opts.settle;
+        n_settled += !kept[k];
+    }
+    return n_settled;
+}
+
+pleach_status plc_run_settle(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = plc_channels_n_classes(run->channels);
+    unsigned char *kept = NULL;
+    pleach_graph *before = NULL;
+    plc_channels *old_classes = NULL;
+    class_state old = {0};
+
+    for (int k = 0; k < n; k++)
+        run->pruned_for[k] = run->mask[k]                              ? 0
+                             : run->pruned_for[k] < PLC_RUN_MAX_SETTLE ? run->pruned_for[k] + 1
+                                                                       : PLC_RUN_MAX_SETTLE;
+    if (run->opts.settle == 0)
+        return PLEACH_OK;
+    TRY(plc_alloc(run->ctx, (size_t)n, 1, &kept));
+    const int n_settled = find_settled(run, kept);
+    if (n_settled == 0)
+        goto done;
+    TRY(take_state(run, &old));
+    TRY(plc_graph_copy(run->ctx, run->session->graph, &before));
+    TRY(plc_run_compact(run, kept));
+    old_classes = run->channels;
+    run->channels = NULL;
+    plc_run_finish_pruning(run);
+    TRY(restart_pruning(run, before, old_classes, &old, kept));
+    run->n_settled += n_settled;
+    TRY(plc_run_log_event(run, "settle",
+                          json_pack("{s:i,s:i}", "compacted", n_settled, "left",
+                                    plc_channels_n_classes(run->channels))));
+done:
+    finish_state(&old);
+    plc_channels_destroy(&old_classes);
+    pleach_graph_destroy(&before);
+    free(kept);
+    return status;
+}
