@@ -10,18 +10,26 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { QUICK_SHARE = 4 };
+// Share of cases and sizes, one in.
+enum { ALL = 1, QUICK = 4, LEAST = 8 };
 
 const char *plc_test_device(void)
 {
     return getenv("PLEACH_TEST_DEVICE");
 }
 
+static unsigned level(void)
+{
+    const char *name = getenv("PLEACH_TEST_LEVEL");
+
+    return name && strcmp(name, "quick") == 0   ? QUICK
+           : name && strcmp(name, "least") == 0 ? LEAST
+                                                : ALL;
+}
+
 bool plc_test_is_quick(void)
 {
-    const char *level = getenv("PLEACH_TEST_LEVEL");
-
-    return level && strcmp(level, "quick") == 0;
+    return level() != ALL;
 }
 
 const char *plc_test_cache(void)
@@ -33,7 +41,7 @@ const char *plc_test_cache(void)
 
 static unsigned rounded_up_share(unsigned n)
 {
-    return plc_test_is_quick() ? (n + QUICK_SHARE - 1) / QUICK_SHARE : n;
+    return (n + level() - 1) / level();
 }
 
 unsigned plc_test_cases(unsigned n)

@@ -2,7 +2,7 @@
 //
 //   PLEACH_TEST_DEVICE  the device, as pleach_device_open takes it ("0:0"); unset: its default choice
 //   PLEACH_TEST_LEVEL   "quick": fewer cases and smaller shapes, for platforms some hundred times slower
-//                       than a compiler's; unset: all
+//                       than a compiler's; "least": fewer still; unset: all
 //   PLEACH_TEST_CACHE   a folder that keeps what compiles slowly from test to test; unset: nothing is kept
 #ifndef PLC_TESTS_PLATFORM_H
 #define PLC_TESTS_PLATFORM_H
@@ -11,15 +11,17 @@
 
 // NULL where the device is not chosen.
 const char *plc_test_device(void);
-bool plc_test_is_quick(void);
+bool plc_test_is_quick(void); // or least
 
 // For pleach_device_opts.cache_dir.
 const char *plc_test_cache(void);
 
-// How many of `n` cases are run (at least one): all, or at the quick level a quarter.
+// How many of `n` cases are run (at least one): all, or at the quick level a quarter, at
+// the least level an eighth.
 unsigned plc_test_cases(unsigned n);
 
-// The upper end of a range of sizes from `low`: `high`, or at the quick level a quarter of the way.
+// The upper end of a range of sizes from `low`: `high`, or at the quick level a quarter of the
+// way, at the least level an eighth.
 int plc_test_size(int low, int high);
 
 // Ends the test as skipped; tools/test-platforms names it with the reason.
