@@ -5,27 +5,9 @@
 #include <base/file.h>
 #include <base/memory.h>
 #include <device/quirks.h>
+#include <kernel/compile.h>
 
 enum { MAX_OPTIONS = 256 };
-
-static pleach_status build_error(pleach_device *device, cl_program program, cl_int error)
-{
-    size_t bytes = 0;
-    char *log = NULL;
-    pleach_status status = PLEACH_OK;
-
-    CL_TRY(device->ctx, device->cl,
-           clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes));
-    TRY(plc_alloc(device->ctx, bytes + 1, 1, &log));
-    CL_TRY(device->ctx, device->cl,
-           clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL));
-done:
-    status = plc_fail(device->ctx, PLEACH_EBUILD, "pleach.cl does not build on '%s' (%s):\n%s",
-                      device->info->name, plc_cl_error_name(error),
-                      log && *log ? log : "its compiler leaves no log");
-    free(log);
-    return status;
-}
 
 static pleach_status write_binary(pleach_device *device, cl_program program, const char *path)
 {
@@ -51,16 +33,11 @@ pleach_status plc_binary_build(pleach_device *device, const char *text, const ch
 {
     pleach_status status = PLEACH_OK;
     char options[MAX_OPTIONS];
-    cl_int error = CL_SUCCESS;
-    cl_program program =
-        device->cl->clCreateProgramWithSource(device->context, 1, &text, NULL, &error);
+    cl_program program = NULL;
 
-    TRY(plc_cl_check(device->ctx, error, "clCreateProgramWithSource"));
     snprintf(options, sizeof options, "-cl-std=CL1.2 -cl-kernel-arg-info%s",
              plc_quirks_of(device->info).build_options);
-    error = device->cl->clBuildProgram(program, 1, &device->id, options, NULL, NULL);
-    if (error != CL_SUCCESS)
-        TRY(build_error(device, program, error));
+    TRY(plc_program_compile(device, "pleach.cl", text, options, &program));
     TRY(write_binary(device, program, path));
 done:
     if (program)

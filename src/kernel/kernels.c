@@ -9,6 +9,7 @@
 #include <device/quirks.h>
 #include <kernel/binary.h>
 #include <kernel/cache.h>
+#include <kernel/compile.h>
 #include <kernel/sources.h>
 #include <kernel/tuner.h>
 
@@ -154,35 +155,6 @@ const char *plc_kernels_folder(const pleach_device *device)
     return device->kernels->folder;
 }
 
-// The compiler's log as the error's text.
-static pleach_status build_error(pleach_device *device, cl_program built, const char *file,
-                                 const char *options)
-{
-    size_t bytes = 0;
-    char *log = NULL;
-    pleach_status status = PLEACH_OK;
-
-    CL_TRY(device->ctx, device->cl,
-           clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes));
-    TRY(plc_alloc(device->ctx, bytes + 1, 1, &log));
-    CL_TRY(device->ctx, device->cl,
-           clGetProgramBuildInfo(built, device->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL));
-done:
-    status =
-        plc_fail(device->ctx, PLEACH_EBUILD, "%s does not build on '%s' with '%s':\n%s", file,
-                 device->info->name, options, log && *log ? log : "its compiler leaves no log");
-    free(log);
-    return status;
-}
-
-static pleach_status check_build(pleach_device *device, cl_int error, const char *call,
-                                 const char *file)
-{
-    const pleach_status status = plc_cl_check(device->ctx, error, call);
-
-    return status == PLEACH_OK ? status : plc_fail_in(device->ctx, status, "%s", file);
-}
-
 static pleach_status build(plc_kernels *kernels, const char *file, const char *options,
                            cl_program *out)
 {
@@ -191,7 +163,6 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     char *source = NULL;
     char name[64], all_options[MAX_OPTIONS], key[PLC_HASH_HEX_SIZE];
     cl_program built = NULL;
-    cl_int error = CL_SUCCESS;
 
     snprintf(name, sizeof name, "%s.cl", file);
     snprintf(all_options, sizeof all_options, "-cl-std=CL1.2%s -DLANES=%d %s%s%s",
@@ -209,13 +180,7 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     }
     plc_log(device->ctx, PLEACH_LOG_DEBUG, "building %s %s", name, all_options);
     plc_device_tell(device, "building programs", kernels->counts.n_compiled + 1, 0);
-    built = device->cl->clCreateProgramWithSource(device->context, 1, (const char **)&source, NULL,
-                                                  &error);
-    TRY(check_build(device, error, "clCreateProgramWithSource", name));
-    error = device->cl->clBuildProgram(built, 1, &device->id, all_options, NULL, NULL);
-    if (error == CL_BUILD_PROGRAM_FAILURE)
-        TRY(build_error(device, built, name, all_options));
-    TRY(check_build(device, error, "clBuildProgram", name));
+    TRY(plc_program_compile(device, name, source, all_options, &built));
     kernels->counts.n_compiled++;
     if (kernels->cache_folder)
         plc_cache_store(device, kernels->cache_folder, key, built);
