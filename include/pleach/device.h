@@ -46,9 +46,9 @@ typedef struct pleach_device_opts {
     bool profile;          // record the time of every kernel
     const char *cache_dir; // of kernels and tuning; NULL: $XDG_CACHE_HOME/pleach; "": no cache
     int tune;              // PLEACH_TUNE_
-    const char *binary;    // file of kernels built ahead, for boards that compile none; NULL: compile
-    const char *manifest;  // of what `binary` holds; NULL: pleach.json in the same folder
-    bool allow_broken;     // go on with a device that fails the self-test: a warning, no error
+    const char *binary; // file of kernels built ahead, for boards that compile none; NULL: compile
+    const char *manifest; // of what `binary` holds; NULL: pleach.json in the same folder
+    bool allow_broken;    // go on with a device that fails the self-test: a warning, no error
     pleach_device_progress_fn *progress; // may be NULL
     void *user;                          // borrowed: handed to progress
 } pleach_device_opts;

@@ -376,7 +376,7 @@ static void one_set_of_kernels_matches_the_reference(void **state)
     const plc_harness_devices *devices = *state;
     const plc_fixed_tile tile = {5, 3};
 
-    for (unsigned i = 0; i < PLC_HARNESS_DEVICES; i++) {
+    for (unsigned i = 0; i < devices->n; i++) {
         devices->items[i]->fixed_tile = tile;
         for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const bool inference = j % 4 == 3;
