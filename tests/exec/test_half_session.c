@@ -23,8 +23,11 @@ static const double loss_error = 0.1;
 
 static pleach_device *open_tuned_device(int mapping, int precision, int tune)
 {
-    const pleach_device_opts opts = {
-        .mapping = mapping, .lanes = 8, .precision = precision, .cache_dir = "", .tune = tune};
+    const pleach_device_opts opts = {.mapping = mapping,
+                                     .lanes = 8,
+                                     .precision = precision,
+                                     .cache_dir = plc_test_cache(),
+                                     .tune = tune};
     pleach_device *device = NULL;
 
     assert_ok(plc_open_with_halfs(ctx, &opts, &device));
