@@ -8,6 +8,7 @@
 #include <base/random.h>
 #include <exec/session.h>
 #include <half_device.h>
+#include <platform.h>
 #include <kernel/tuner.h>
 #include <train/optimizer.h>
 
