@@ -30,7 +30,9 @@ static inline span_t windows_over(int i, int kernel_size, int stride, int pad, i
                     min((i + pad) / stride + 1, n_windows)};
 }
 
-#define THIS_GROUP ((int3)(GRID(0), GRID(1), GRID(2)))
+// Tile of rows, tile of channels, block. Three numbers: of an int3 that functions hand on, Intel's CPU compiler
+// makes a crash.
+#define THIS_GROUP GRID(0), GRID(1), GRID(2)
 
 // Windows of 2x2 and 3x3 pixels get loops of constant length.
 #define BY_WINDOW_SIZE(call, n_rows, n_columns, ...) \
@@ -61,18 +63,19 @@ static inline void reduce_window(const int n_rows, const int n_columns, const bo
     store(y, is_max ? sum : sum / (float)(n_rows * n_columns));
 }
 
-static inline void pool_forward(const bool is_max, int3 group, __global const stored_t *restrict x,
+static inline void pool_forward(const bool is_max, int row_tile, int channel_tile, int nb,
+                                __global const stored_t *restrict x,
                                 __global stored_t *restrict y, const pool_params *p)
 {
-    const int end_p = min((group.x + 1) * p->tile_rows, p->P), nb = group.z;
-    const int end_c = min((group.y + 1) * p->tile_channels, p->C);
+    const int end_p = min((row_tile + 1) * p->tile_rows, p->P);
+    const int end_c = min((channel_tile + 1) * p->tile_channels, p->C);
 
-    for (int c = group.y * p->tile_channels; c < end_c; c++) {
+    for (int c = channel_tile * p->tile_channels; c < end_c; c++) {
         __global const stored_t *restrict vx =
             x + AT(VIEW(nb, p->x_planes, p->x_first, c, p->H * p->W));
         __global stored_t *restrict vy = y + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q));
 
-        for (int i = group.x * p->tile_rows; i < end_p; i++) {
+        for (int i = row_tile * p->tile_rows; i < end_p; i++) {
             const span_t rows = window_inputs(i, p->R, p->stride_h, p->pad_h, p->H);
             const int n_rows = rows.end - rows.begin;
 
@@ -172,17 +175,17 @@ static inline void backward_rows(const bool is_max, planes_t v, const pool_param
     fill_rows(v.dx, filled, end, p->W);
 }
 
-static inline void pool_backward(const bool is_max, int3 group,
+static inline void pool_backward(const bool is_max, int row_tile, int channel_tile, int nb,
                                  __global const stored_t *restrict x,
                                  __global const stored_t *restrict dy,
                                  __global stored_t *restrict dx,
                                  const pool_params *p)
 {
-    const int begin = group.x * p->tile_rows, nb = group.z;
-    const int end_c = min((group.y + 1) * p->tile_channels, p->C);
+    const int begin = row_tile * p->tile_rows;
+    const int end_c = min((channel_tile + 1) * p->tile_channels, p->C);
     const mask_t mask = lane_mask(nb, p->n_images);
 
-    for (int c = group.y * p->tile_channels; c < end_c; c++) {
+    for (int c = channel_tile * p->tile_channels; c < end_c; c++) {
         const planes_t v = {
             .x = x + AT(VIEW(nb, p->x_planes, p->x_first, c, p->H * p->W)),
             .dy = dy + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q)),

@@ -44,6 +44,11 @@ static unsigned rounded_up_share(unsigned n)
     return (n + level() - 1) / level();
 }
 
+bool plc_test_is_least(void)
+{
+    return level() == LEAST;
+}
+
 unsigned plc_test_cases(unsigned n)
 {
     return rounded_up_share(n);

@@ -12,6 +12,7 @@
 // NULL where the device is not chosen.
 const char *plc_test_device(void);
 bool plc_test_is_quick(void); // or least
+bool plc_test_is_least(void);
 
 // For pleach_device_opts.cache_dir.
 const char *plc_test_cache(void);

@@ -558,6 +558,8 @@ static void channels_of_zeros_can_be_removed_without_changing_a_bit(void **state
 {
     const plc_harness_devices *devices = *state;
 
+    if (plc_test_is_least())
+        plc_test_skip("minutes in an interpreter, and no kernel that other tests have not");
     for (unsigned i = 0; i < devices->n; i++)
         if (devices->items[i]->lanes == 16 || !devices->items[i]->vector_lanes)
             for (int winograd = 0; winograd < 2; winograd++) {
