@@ -19,12 +19,12 @@ struct pleach_device {
     cl_platform_id platform;
     cl_device_id id;
     cl_context context;
-    cl_command_queue queue;   // in order
-    plc_device_table *table;  // owned: holds the strings of info
-    pleach_device_info *info; // one of table
-    int lanes;                // L of the layout [N/L][C][H][W][L]
-    bool vector_lanes;        // a work-item holds all lanes
-    int value_bytes;          // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
+    cl_command_queue queue;    // in order
+    plc_device_table *table;   // owned: holds the strings of info
+    pleach_device_info *info;  // one of table
+    int lanes;                 // L of the layout [N/L][C][H][W][L]
+    bool vector_lanes;         // a work-item holds all lanes
+    int value_bytes;           // of a tensor's value in memory: 4, or 2 with PLEACH_PRECISION_HALF
     plc_fixed_tile fixed_tile; // n_out > 0: one set of kernels for all layers, as an FPGA wants it
     bool single_work_item;     // kernels loop over the grid themselves, and are told its sizes
     bool profile;

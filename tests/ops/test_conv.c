@@ -380,8 +380,8 @@ static void one_set_of_kernels_matches_the_reference(void **state)
         devices->items[i]->fixed_tile = tile;
         for (unsigned j = 0; j < plc_test_cases(CASES_PER_DEVICE); j++) {
             const bool inference = j % 4 == 3;
-            const conv_case c = draw_case(i * CASES_PER_DEVICE + j, j % 2 ? FIXED : ANY,
-                                          j % 8 == 6, inference);
+            const conv_case c =
+                draw_case(i * CASES_PER_DEVICE + j, j % 2 ? FIXED : ANY, j % 8 == 6, inference);
             run_case(devices->items[i], &c);
         }
         devices->items[i]->fixed_tile = (plc_fixed_tile){0};

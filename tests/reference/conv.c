@@ -37,8 +37,8 @@ static bool find_product(const plc_reference_conv *v, int n, int k, int p, int q
     FOR(n, (v)->N)                                                                                 \
     FOR(k, (v)->groups *(v)->K)                                                                    \
     FOR(p, (v)->P)                                                                                 \
-    FOR(q, (v)->Q) FOR(c, (v)->C) FOR(r, (v)->R)                                                   \
-        FOR(s, (v)->S) if (find_product(v, n, k, p, q, c, r, s, &(at)))
+    FOR(q, (v)->Q)                                                                                 \
+    FOR(c, (v)->C) FOR(r, (v)->R) FOR(s, (v)->S) if (find_product(v, n, k, p, q, c, r, s, &(at)))
 
 void plc_reference_conv_forward(const plc_reference_conv *v, const float *x, const float *w,
                                 double *y)
