@@ -2,6 +2,8 @@
 #include <run/options.h>
 
 #include <string.h>
+#include <base/text.h>
+#include <prune/scores.h>
 
 void pleach_run_opts_init(pleach_run_opts *opts)
 {
@@ -99,6 +101,18 @@ static pleach_status check_range(pleach_ctx *ctx, const char *option, double val
                     high);
 }
 
+static pleach_status check_word(pleach_ctx *ctx, const char *option, const char *value,
+                                const char *const words[], int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(words[i], value) == 0)
+            return PLEACH_OK;
+    const char *nearest = plc_nearest_name(value, words, n);
+    return plc_fail(ctx, PLEACH_EUSAGE, "--%s '%s': no such choice%s%s%s; `--help` lists them",
+                    option, value, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                    nearest ? "'?" : "");
+}
+
 static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
 {
     if (opts->macs > 0 && opts->params > 0)
@@ -114,6 +128,7 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
 {
     enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_CROP = 64 };
     pleach_status status = PLEACH_OK;
+    plc_score score;
 
     if (opts->model[0] == '\0')
         FAIL(ctx, PLEACH_EUSAGE, "no network: --model resnet20, or a model file");
@@ -135,6 +150,10 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_target(ctx, opts));
     TRY(check_range(ctx, "macs", opts->macs, 0, 1));
     TRY(check_range(ctx, "params", opts->params, 0, 1));
+    TRY(plc_score_parse(ctx, opts->score, &score));
+    TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs"}, 2));
+    TRY(check_word(ctx, "recover", opts->recover, (const char *const[]){"gradient", "soft", "none"},
+                   3));
     TRY(check_range(ctx, "band", opts->band, 0, 1));
     TRY(check_range(ctx, "update-steps", opts->update_steps, 0, 1e9));
     TRY(check_range(ctx, "settle", opts->settle, 0, PLC_RUN_MAX_SETTLE));

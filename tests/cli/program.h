@@ -51,6 +51,17 @@ static int drop_folder(void **state)
     return system(command);
 }
 
+static inline void write_text(const char *name, const char *text)
+{
+    char path[MAX_PATH];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
 static void read_back(const char *name, char *text)
 {
     char path[MAX_PATH];

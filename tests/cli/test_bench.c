@@ -205,17 +205,6 @@ static void the_text_names_what_is_not_available(void **state)
             fail_msg("'%s' is not in\n%s", expected[i], out);
 }
 
-static void write_text(const char *name, const char *text)
-{
-    char path[MAX_PATH];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static const char first_file[] =
     "{\"schema\": \"pleach.bench/1\", \"device\": {\"name\": \"<one>\", \"lanes\": 16},\n"
     "\"results\": [{\"kind\": \"train\", \"model\": \"resnet20\", \"input\": [3, 32, 32],\n"

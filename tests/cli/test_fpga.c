@@ -9,17 +9,6 @@ static bool exists(const char *name)
     return access(path, F_OK) == 0;
 }
 
-static void write_file(const char *name, const char *text)
-{
-    char path[MAX_PATH];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static void wrong_words_are_answered(void **state)
 {
     static const struct {
@@ -79,7 +68,7 @@ static void only_an_export_is_replaced(void **state)
     assert_int_equal(call("fpga export cnn5 --out board"), 0);
     assert_int_equal(call("fpga export cnn5 --out board"), 0);
     assert_non_null(strstr(out, "16 lanes, tile 8x2"));
-    write_file("note", "mine");
+    write_text("note", "mine");
     assert_int_equal(call("fpga export cnn5 --out ."), 2);
     assert_non_null(strstr(err, "no export of pleach; choose a new folder"));
     assert_true(exists("note"));

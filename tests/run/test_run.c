@@ -330,6 +330,14 @@ static void wrong_options_are_refused_before_anything_is_written(void **state)
     job.opts.macs = 0;
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "no target"));
+    job.opts.macs = 0.5;
+    job.opts.score = "taylr";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'taylor'"));
+    job.opts.score = "l2";
+    job.opts.recover = "sofft";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'soft'"));
     assert_false(plc_file_exists(out));
 }
 
