@@ -296,6 +296,7 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
     TRY(plc_run_start_network(run, graph, file->weights));
     TRY(restore_moments(run, &file->extra));
     plc_optimizer_set_n_steps(run->optimizer, (unsigned)numbers.optimizer_steps);
+    TRY(plc_run_restore_teacher(run));
     TRY(plc_run_start_trainer(run, &at));
     if (run->phase == PLC_PHASE_PRUNE) {
         TRY(plc_run_start_pruning(run));

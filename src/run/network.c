@@ -30,6 +30,7 @@ static pleach_session_opts session_opts(const plc_run *run)
         .mean = run->dataset->mean,
         .std = run->dataset->deviation,
         .mask_gradients = strcmp(run->opts.recover, "none") == 0,
+        .distillation = plc_run_distills(run) ? (float)run->opts.temperature : 0.0f,
     };
 }
 
@@ -116,6 +117,7 @@ pleach_status plc_run_replace_session(plc_run *run, pleach_session *session)
     run->optimizer = NULL;
     TRY(make_optimizer(run));
     plc_optimizer_set_n_steps(run->optimizer, plc_optimizer_n_steps(old_optimizer));
+    TRY(plc_run_follow_teacher(run));
     TRY(plc_trainer_set_session(run->trainer, run->session, run->optimizer));
 done:
     plc_optimizer_destroy(&old_optimizer);
@@ -130,6 +132,7 @@ void plc_run_finish_network(plc_run *run)
     plc_blocks_destroy(&run->fading);
     plc_optimizer_destroy(&run->optimizer);
     pleach_session_destroy(&run->session);
+    pleach_session_destroy(&run->teacher);
     free(run->dropping);
     run->dropping = NULL;
 }

@@ -163,6 +163,8 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "distill", opts->distill, 0, 1));
+    TRY(check_range(ctx, "temperature", opts->temperature, 0.1, 100));
 done:
     return status;
 }

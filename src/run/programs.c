@@ -119,7 +119,8 @@ static pleach_status visit_training(pleach_device *device, const pleach_graph *g
                                     bool mask_gradients)
 {
     pleach_status status = PLEACH_OK;
-    const pleach_session_opts opts = {.crop = 4, .flip = true, .mask_gradients = mask_gradients};
+    const pleach_session_opts opts = {
+        .crop = 4, .flip = true, .mask_gradients = mask_gradients, .distillation = 1.0f};
     plc_channels *channels = NULL;
     pleach_session *session = NULL;
 

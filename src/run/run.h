@@ -51,6 +51,7 @@ typedef struct plc_run {
 
     // What is made from the state.
     pleach_session *session; // owned, as all of these
+    pleach_session *teacher; // while distilling: the dense network, folded
     plc_optimizer *optimizer;
     plc_trainer *trainer;
     plc_channels *channels; // while pruning
@@ -84,6 +85,13 @@ pleach_status plc_run_update_masks(plc_run *run); // after each step; does somet
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
 // After a mask update: compacts away what has been pruned for --settle updates; pruning goes on with what is left.
 pleach_status plc_run_settle(plc_run *run);
+
+// teacher.c: distillation. Made of the dense network at the end of its phase, or of its model file in a run
+// that is resumed; nothing happens without --distill.
+bool plc_run_distills(const plc_run *run);
+pleach_status plc_run_make_teacher(plc_run *run, pleach_session *dense);
+pleach_status plc_run_restore_teacher(plc_run *run);
+pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
 
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
