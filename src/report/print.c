@@ -1,5 +1,5 @@
 // A report as text: the table of networks and, below it, what the method cost.
-#include <report/report.h>
+#include <report/summary.h>
 
 #include <math.h>
 #include <string.h>
@@ -75,10 +75,13 @@ done:
 
 pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
+    const char *options = or_empty(report->options);
+
     return plc_text_printf(
-        ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu",
+        ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu%s%s",
         or_empty(report->model), or_empty(report->data), report->input[0], report->input[1],
-        report->input[2], report->n_classes, report->epochs, report->batch, report->seed);
+        report->input[2], report->n_classes, report->epochs, report->batch, report->seed,
+        *options ? "; " : "", options);
 }
 
 static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
@@ -152,6 +155,23 @@ done:
     return status;
 }
 
+static pleach_status print_summary(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                   plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    plc_summary summary = {0};
+    plc_table table = {0};
+
+    TRY(plc_summary_create(ctx, runs, n_runs, &summary));
+    TRY(plc_summary_tabulate(ctx, &summary, &table));
+    TRY(plc_text_printf(ctx, text, "\nmeans over seeds:\n"));
+    TRY(plc_table_print(ctx, &table, text));
+done:
+    plc_table_finish(&table);
+    plc_summary_finish(&summary);
+    return status;
+}
+
 pleach_status plc_report_print(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
                                plc_text *text)
 {
@@ -164,6 +184,8 @@ pleach_status plc_report_print(pleach_ctx *ctx, const plc_report_run *runs, size
         TRY(plc_text_append(ctx, text, "\n\n", 2));
     }
     TRY(plc_table_print(ctx, &table, text));
+    if (plc_summary_suits(runs, n_runs))
+        TRY(print_summary(ctx, runs, n_runs, text));
     for (size_t i = 0; i < n_runs; i++) {
         TRY(plc_text_append(ctx, text, "\n", 1));
         if (n_runs > 1) {

@@ -72,6 +72,7 @@ const plc_field plc_report_fields[] = {
     PLC_FIELD(plc_report, TEXT, command),
     PLC_FIELD(plc_report, TEXT, model),
     PLC_FIELD(plc_report, TEXT, data),
+    PLC_FIELD(plc_report, TEXT, options),
     PLC_FIELD(plc_report, TRIPLE, input),
     PLC_FIELD(plc_report, INT, n_classes),
     PLC_FIELD(plc_report, SEED, seed),

@@ -37,6 +37,44 @@ pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, 
     return PLEACH_OK;
 }
 
+static bool is_described(const char *option)
+{
+    static const char *const apart[] = {"model", "data", "out", "epochs", "batch", "seed"};
+
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
+        if (strcmp(option, apart[i]) == 0)
+            return false;
+    return true;
+}
+
+#define SAME_TEXT(a, b) (strcmp(a, b) == 0)
+#define SAME_INT(a, b) ((a) == (b))
+#define SAME_FLOAT(a, b) (!((a) < (b)) && !((a) > (b)))
+#define SAME_FLAG(a, b) ((a) == (b))
+#define SAME_SEED(a, b) ((a) == (b))
+#define WRITE_TEXT(value) plc_text_printf(ctx, text, " %s", value)
+#define WRITE_INT(value) plc_text_printf(ctx, text, " %d", value)
+#define WRITE_FLOAT(value) plc_text_printf(ctx, text, " %g", value)
+#define WRITE_FLAG(value) (value ? PLEACH_OK : plc_text_printf(ctx, text, " off"))
+#define WRITE_SEED(value) plc_text_printf(ctx, text, " %llu", value)
+
+pleach_status plc_options_describe(pleach_ctx *ctx, const pleach_run_opts *opts, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_run_opts usual;
+
+    pleach_run_opts_init(&usual);
+#define X(kind, field, option, value, argument, commands, help)                                    \
+    if (is_described(option) && !SAME_##kind(opts->field, usual.field)) {                          \
+        TRY(plc_text_printf(ctx, text, "%s--%s", text->length ? " " : "", option));                \
+        TRY(WRITE_##kind(opts->field));                                                            \
+    }
+    PLEACH_RUN_OPTIONS(X)
+#undef X
+done:
+    return status;
+}
+
 static bool read_TEXT(const json_t *json, const char **field)
 {
     *field = json_string_value(json);

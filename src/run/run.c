@@ -113,10 +113,13 @@ static pleach_status describe_run(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_report *report = &run->report;
     const pleach_device_info *info = run->device->info;
+    plc_text chosen = {0};
 
     TRY(plc_strdup(run->ctx, run->compress ? "compress" : "train", &report->command));
     TRY(plc_strdup(run->ctx, run->opts.model, &report->model));
     TRY(plc_strdup(run->ctx, run->opts.data, &report->data));
+    TRY(plc_options_describe(run->ctx, &run->opts, &chosen));
+    TRY(plc_strdup(run->ctx, chosen.data ? chosen.data : "", &report->options));
     report->input[0] = run->dataset->channels;
     report->input[1] = run->dataset->height;
     report->input[2] = run->dataset->width;
@@ -130,6 +133,7 @@ static pleach_status describe_run(plc_run *run)
     report->device.lanes = run->device->lanes;
     TRY(plc_strdup(run->ctx, plc_device_layout_name(run->device), &report->device.mapping));
 done:
+    plc_text_finish(&chosen);
     return status;
 }
 
