@@ -25,7 +25,7 @@ extern "C" {
     X(FLOAT, momentum, "momentum", 0.9, "X", "TC", "momentum of sgd, first decay of adamw")        \
     X(FLAG, no_nesterov, "no-nesterov", false, NULL, "TC", "plain momentum")                       \
     X(FLOAT, weight_decay, "weight-decay", 5e-4, "X", "TC", "decay of all parameters")             \
-    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|cosine|step", "TC", "learning rate over the job") \
+    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|two-cycles|cosine|step", "TC", "learning rate over the job; of two cycles the first ends with the dense epochs") \
     X(FLOAT, warmup, "warmup", 0.2, "X", "TC", "share of the steps in which the rate rises")       \
     X(FLOAT, label_smoothing, "label-smoothing", 0.0, "X", "TC", "0 to 1")                         \
     X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \

@@ -89,6 +89,12 @@ done:
     return status;
 }
 
+// Epochs of the first of two cycles: the dense ones of a network that is compressed afterwards.
+static int first_cycle(const plc_run *run)
+{
+    return run->compress && run->network == 0 ? run->phase_ends[PLC_PHASE_DENSE] : 0;
+}
+
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
 {
     pleach_status status = PLEACH_OK;
@@ -97,6 +103,7 @@ pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
     const int n_steps = run->dataset->train.n_images / run->opts.batch;
 
     opts.schedule = (plc_schedule){.n_steps = (unsigned)(n_steps * run->opts.epochs),
+                                   .n_first = (unsigned)(n_steps * first_cycle(run)),
                                    .peak = (float)run->opts.learning_rate,
                                    .momentum = (float)run->opts.momentum,
                                    .warmup = (float)run->opts.warmup};
