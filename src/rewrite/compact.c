@@ -26,23 +26,15 @@ pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
                                    pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
-    size_t n = (size_t)graph->n_nodes;
-    bool *stays = NULL;
-    int *stands_for = NULL;
-    plc_attrs *attrs = NULL;
+    plc_draft draft = {0};
 
     *new_graph = NULL;
     *edits = NULL;
     TRY(check_mask(ctx, graph, channels, mask));
-    TRY(plc_alloc(ctx, n, sizeof *stays, &stays));
-    TRY(plc_alloc(ctx, n, sizeof *stands_for, &stands_for));
-    TRY(plc_alloc(ctx, n, sizeof *attrs, &attrs));
-    for (int i = 0; i < graph->n_nodes; i++) {
-        stays[i] = true;
-        stands_for[i] = i;
-        attrs[i] = plc_kept_attrs(channels, graph, mask, i);
-    }
-    TRY(plc_edits_begin(ctx, graph, stays, stands_for, attrs, new_graph, edits));
+    TRY(plc_draft_create(ctx, graph, &draft));
+    for (int i = 0; i < graph->n_nodes; i++)
+        draft.attrs[i] = plc_kept_attrs(channels, graph, mask, i);
+    TRY(plc_edits_begin(ctx, graph, &draft, new_graph, edits));
     for (int i = 0; i < (*edits)->n_items; i++) {
         plc_edit *e = &(*edits)->items[i];
         for (int axis = 0; axis < 2; axis++)
@@ -50,9 +42,7 @@ pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
                                  &e->kept[axis], &e->n_kept[axis]));
     }
 done:
-    free(stays);
-    free(stands_for);
-    free(attrs);
+    plc_draft_finish(&draft);
     if (status != PLEACH_OK) {
         pleach_graph_destroy(new_graph);
         plc_edits_destroy(edits);

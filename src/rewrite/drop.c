@@ -32,22 +32,12 @@ pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, 
     return status;
 }
 
-// Marks what the logits need. stands_for points backwards only, so one sweep from the end does it.
-static void mark_live(const pleach_graph *graph, const int *stands_for, bool *stays)
-{
-    stays[0] = true; // the input stays even if nothing reads it
-    stays[stands_for[graph->n_nodes - 1]] = true;
-    for (int i = graph->n_nodes - 1; i > 0; i--)
-        for (int j = 0; stays[i] && j < graph->nodes[i].n_inputs; j++)
-            stays[stands_for[graph->nodes[i].inputs[j]]] = true;
-}
-
 pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int add, int shortcut,
                                 pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
-    bool *stays = NULL, *non_negative = NULL;
-    int *stands_for = NULL;
+    bool *non_negative = NULL;
+    plc_draft draft = {0};
 
     *new_graph = NULL;
     *edits = NULL;
@@ -57,19 +47,17 @@ pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int 
              "drop: node %d is not an add that reads node %d; take both from plc_blocks_find", add,
              shortcut);
     TRY(plc_mark_non_negative(ctx, graph, &non_negative));
-    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
-    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stands_for, &stands_for));
+    TRY(plc_draft_create(ctx, graph, &draft));
     for (int i = 0; i < graph->n_nodes; i++) {
         const plc_node *node = &graph->nodes[i];
         bool redundant =
             plc_graph_is(graph, i, "relu") && node->inputs[0] == add && non_negative[shortcut];
-        stands_for[i] = i == add || redundant ? shortcut : i;
+        draft.stands_for[i] = i == add || redundant ? shortcut : i;
     }
-    mark_live(graph, stands_for, stays);
-    TRY(plc_edits_begin(ctx, graph, stays, stands_for, NULL, new_graph, edits));
+    plc_draft_keep_live(&draft, graph);
+    TRY(plc_edits_begin(ctx, graph, &draft, new_graph, edits));
 done:
     free(non_negative);
-    free(stays);
-    free(stands_for);
+    plc_draft_finish(&draft);
     return status;
 }
