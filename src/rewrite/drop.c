@@ -2,35 +2,8 @@
 #include <rewrite/drop.h>
 
 #include <stdlib.h>
-#include <string.h>
-#include <base/memory.h>
-#include <graph/op.h>
-
-// Operators that give zero or more when all their inputs are.
-static bool keeps_sign(const pleach_graph *graph, int node)
-{
-    static const char *const names[] = {"max_pool", "avg_pool", "global_avg_pool",
-                                        "flatten",  "concat",   "add"};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (plc_graph_is(graph, node, names[i]))
-            return true;
-    return false;
-}
-
-pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, bool **marks)
-{
-    pleach_status status = plc_alloc(ctx, (size_t)graph->n_nodes, sizeof **marks, marks);
-
-    for (int i = 1; status == PLEACH_OK && i < graph->n_nodes; i++) {
-        const plc_node *node = &graph->nodes[i];
-        bool inputs = keeps_sign(graph, i);
-        for (int j = 0; inputs && j < node->n_inputs; j++)
-            inputs = (*marks)[node->inputs[j]];
-        (*marks)[i] = inputs || plc_graph_is(graph, i, "relu");
-    }
-    return status;
-}
+#include <graph/kept.h>
+#include <graph/signs.h>
 
 pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int add, int shortcut,
                                 pleach_graph **new_graph, plc_edits **edits)
@@ -54,7 +27,7 @@ pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int 
             plc_graph_is(graph, i, "relu") && node->inputs[0] == add && non_negative[shortcut];
         draft.stands_for[i] = i == add || redundant ? shortcut : i;
     }
-    plc_draft_keep_live(&draft, graph);
+    plc_mark_live(graph, draft.stands_for, draft.stays);
     TRY(plc_edits_begin(ctx, graph, &draft, new_graph, edits));
 done:
     free(non_negative);

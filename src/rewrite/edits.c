@@ -51,17 +51,6 @@ void plc_draft_finish(plc_draft *draft)
     *draft = (plc_draft){0};
 }
 
-// stands_for points backwards only, so one sweep from the end does it.
-void plc_draft_keep_live(plc_draft *draft, const pleach_graph *graph)
-{
-    memset(draft->stays, 0, (size_t)graph->n_nodes * sizeof *draft->stays);
-    draft->stays[0] = true; // the input stays even if nothing reads it
-    draft->stays[draft->stands_for[graph->n_nodes - 1]] = true;
-    for (int i = graph->n_nodes - 1; i > 0; i--)
-        for (int j = 0; draft->stays[i] && j < graph->nodes[i].n_inputs; j++)
-            draft->stays[draft->stands_for[graph->nodes[i].inputs[j]]] = true;
-}
-
 // Copies what stays; new_of [n_nodes] receives each old node's place in the new graph.
 static pleach_status copy_nodes(pleach_ctx *ctx, const pleach_graph *graph, const plc_draft *draft,
                                 int *new_of, pleach_graph *new_graph)

@@ -59,9 +59,6 @@ typedef struct plc_draft {
 pleach_status plc_draft_create(pleach_ctx *ctx, const pleach_graph *graph, plc_draft *draft);
 void plc_draft_finish(plc_draft *draft);
 
-// Takes out of the draft what the logits do not need once readers read what stands for their inputs.
-void plc_draft_keep_live(plc_draft *draft, const pleach_graph *graph);
-
 // For the describing functions. Copies the nodes that stay into a new graph. The last node's stand-in
 // gives the logits. *edits receives a whole-parameter gather for every parameter that the old node has
 // too (from_param -1 otherwise).
