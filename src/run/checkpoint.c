@@ -242,7 +242,7 @@ static pleach_status restore_mask(plc_run *run, const json_t *state)
     TRY(restore_digits(run, state, "mask", '1', run->mask));
     TRY(restore_digits(run, state, "pruned_for", '0' + PLC_RUN_MAX_SETTLE, run->pruned_for));
     if (strcmp(run->opts.recover, "soft") != 0)
-        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+        TRY(plc_run_set_masks(run));
 done:
     return status;
 }

@@ -125,7 +125,7 @@ static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
     memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
     if (strcmp(run->opts.recover, "soft") != 0)
-        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+        TRY(plc_run_set_masks(run));
     if (new.means)
         TRY(plc_scorer_write_means(run->scorer, new.means));
 done:

@@ -18,6 +18,9 @@ pleach_status plc_run_start_pruning(plc_run *run)
     TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
     TRY(plc_scorer_create(run->session, run->channels, score, run->opts.seed, &run->scorer));
     TRY(plc_pruner_create(run->session, run->channels, &run->pruner));
+    TRY(plc_blocks_find(run->ctx, run->session->graph, &run->blocks));
+    TRY(plc_blocks_of_groups(run->ctx, run->session->graph, run->channels, run->blocks,
+                             &run->block_of_group));
     if (run->mask == NULL) {
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
@@ -33,9 +36,38 @@ void plc_run_finish_pruning(plc_run *run)
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     plc_channels_destroy(&run->channels);
+    plc_blocks_destroy(&run->blocks);
+    free(run->block_of_group);
+    run->block_of_group = NULL;
     free(run->mask);
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
+}
+
+static bool is_empty(const plc_run *run, const plc_group *group)
+{
+    for (int i = 0; i < group->n_classes; i++)
+        if (run->mask[group->classes[i]])
+            return false;
+    return true;
+}
+
+pleach_status plc_run_set_masks(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_groups = plc_channels_n_groups(run->channels);
+
+    TRY(plc_pruner_set_masks(run->pruner, run->mask));
+    for (int i = 0; i < run->blocks->n_items; i++) {
+        bool closed = false;
+        for (int g = 0; g < n_groups && !closed; g++)
+            closed = run->block_of_group[g] == i &&
+                     is_empty(run, plc_channels_group(run->channels, g));
+        if (run->blocks->items[i].gate != PLC_NO_NODE)
+            TRY(plc_gate_set(run->session, run->blocks->items[i].gate, closed ? 0.0f : 1.0f));
+    }
+done:
+    return status;
 }
 
 // Share of the dense cost that may stay at `progress` (0 to 1) of the ramp: cubic, as in Zhu and
@@ -90,8 +122,10 @@ static pleach_status choose(plc_run *run, float *scores, double share, plc_selec
 {
     pleach_status status = PLEACH_OK;
     const bool by_macs = run->opts.macs > 0;
+    const int n_groups = plc_channels_n_groups(run->channels);
     char *names = NULL;
     const char **list = NULL;
+    bool *may_empty = NULL;
     plc_select_opts opts = {
         .rank = strcmp(run->opts.rank, "macs") == 0 ? PLC_RANK_MACS : PLC_RANK_SCORE,
         .budget = by_macs ? PLC_BUDGET_MACS : PLC_BUDGET_PARAMS,
@@ -104,6 +138,10 @@ static pleach_status choose(plc_run *run, float *scores, double share, plc_selec
     };
 
     TRY(parse_keep(run, &opts, &names, &list));
+    TRY(plc_alloc(run->ctx, (size_t)n_groups, sizeof *may_empty, &may_empty));
+    for (int g = 0; g < n_groups; g++)
+        may_empty[g] = run->block_of_group[g] >= 0;
+    opts.may_empty = may_empty;
     if (run->session->opts.mask_gradients) // pruned is pruned: nothing pruned may rank high again
         for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
             if (!run->mask[k])
@@ -111,6 +149,7 @@ static pleach_status choose(plc_run *run, float *scores, double share, plc_selec
     TRY(plc_select(run->ctx, run->session->graph, run->channels, scores, run->mask, &opts,
                    selection));
 done:
+    free(may_empty);
     free(list);
     free(names);
     return status;
@@ -128,13 +167,13 @@ static pleach_status apply(plc_run *run, const plc_selection *selection)
     TRY(plc_alloc(run->ctx, (size_t)n, 1, &chosen));
     for (int k = 0; k < n; k++)
         chosen[k] = soft ? !selection->mask[k] : selection->mask[k] && !run->mask[k];
+    memcpy(run->mask, selection->mask, (size_t)n);
     if (soft) {
         TRY(plc_pruner_zero_weights(run->pruner, chosen));
     } else {
         TRY(plc_pruner_zero_moments(run->pruner, chosen));
-        TRY(plc_pruner_set_masks(run->pruner, selection->mask));
+        TRY(plc_run_set_masks(run));
     }
-    memcpy(run->mask, selection->mask, (size_t)n);
 done:
     free(chosen);
     return status;

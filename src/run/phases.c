@@ -52,7 +52,7 @@ static pleach_status compact(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
 
-    TRY(plc_pruner_set_masks(run->pruner, run->mask)); // in soft pruning they were open
+    TRY(plc_run_set_masks(run)); // in soft pruning they were open
     TRY(plc_run_compact(run, run->mask));
     plc_run_finish_pruning(run);
 done:
@@ -152,7 +152,7 @@ pleach_status plc_run_fade(plc_run *run)
 
     for (int i = 0; i < run->fading->n_items; i++)
         if (is_dropping(run, run->session->graph->nodes[run->fading->items[i].add].name))
-            TRY(plc_gate_set(run->session, &run->fading->items[i], gate));
+            TRY(plc_gate_set(run->session, run->fading->items[i].gate, gate));
 done:
     return status;
 }

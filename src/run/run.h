@@ -57,6 +57,8 @@ typedef struct plc_run {
     plc_channels *channels; // while pruning
     plc_scorer *scorer;
     plc_pruner *pruner;
+    plc_blocks *blocks;  // while pruning
+    int *block_of_group; // while pruning: plc_blocks_of_groups
     plc_blocks *fading; // blocks of the session's graph, while fading
     double started, epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption
@@ -79,6 +81,9 @@ pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
 // A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.
 json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values);
+// Writes run->mask to the device. The gate of a residual block whose branch has lost all channels of a
+// group inside is closed, and open again when one returns: its constant goes as a pruned channel's does.
+pleach_status plc_run_set_masks(plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
 
 // compaction.c: the network without the classes that are not kept. Scorer and pruner go with the old one.
