@@ -2,6 +2,7 @@
 #include <graph/kept.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <base/memory.h>
 #include <graph/op.h>
 #include <graph/signs.h>
@@ -99,6 +100,39 @@ plc_attrs plc_kept_attrs(const plc_channels *channels, const pleach_graph *graph
     if (attrs.groups > 1 && attrs.groups == graph->nodes[n->inputs[0]].shape.c)
         attrs.groups = plc_kept_count(channels, graph, mask, n->inputs[0]);
     return attrs;
+}
+
+// The operators' own shape rules run, so the shapes cannot differ from those of the graph that compaction
+// builds.
+pleach_status plc_kept_shadow(pleach_ctx *ctx, const pleach_graph *graph,
+                              const plc_channels *channels, const unsigned char *mask,
+                              pleach_graph *shadow, bool *stays)
+{
+    pleach_status status = PLEACH_OK;
+    int *stands_for = NULL, nothing_left;
+
+    *shadow = *graph;
+    shadow->nodes = NULL;
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *shadow->nodes, &shadow->nodes));
+    memcpy(shadow->nodes, graph->nodes, (size_t)graph->n_nodes * sizeof *shadow->nodes);
+    for (int i = 0; i < graph->n_nodes; i++)
+        stays[i] = true;
+    if (channels == NULL)
+        goto done;
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stands_for, &stands_for));
+    TRY(plc_kept_nodes(ctx, channels, graph, mask, stays, stands_for, &nothing_left));
+    for (int i = 0; i < graph->n_nodes; i++) {
+        plc_node *node = &shadow->nodes[i];
+        node->shape.c = plc_kept_count(channels, graph, mask, i);
+        if (!stays[i])
+            continue;
+        node->attrs = plc_kept_attrs(channels, graph, mask, i);
+        node->n_params = 0;
+        TRY(node->op->shape(ctx, shadow, node));
+    }
+done:
+    free(stands_for);
+    return status;
 }
 
 pleach_status plc_kept_indices(pleach_ctx *ctx, const plc_channels *channels,

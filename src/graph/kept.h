@@ -27,6 +27,14 @@ pleach_status plc_kept_nodes(pleach_ctx *ctx, const plc_channels *channels,
 plc_attrs plc_kept_attrs(const plc_channels *channels, const pleach_graph *graph,
                          const unsigned char *mask, int node);
 
+// The graph as compacted to `mask`, for its shapes alone: *shadow borrows names and inputs of `graph`; the
+// caller frees shadow->nodes and nothing else. `channels` NULL: everything is kept. `stays` [n_nodes], the
+// caller's, tells which nodes the compacted graph has (plc_kept_nodes); shapes of others mean nothing. Fails with
+// PLEACH_EGRAPH when the mask leaves a value no channels that is needed.
+pleach_status plc_kept_shadow(pleach_ctx *ctx, const pleach_graph *graph,
+                              const plc_channels *channels, const unsigned char *mask,
+                              pleach_graph *shadow, bool *stays);
+
 // The kept indices along axis 0 or 1 of a parameter of `node`, in order, into a new list that the
 // caller owns; *kept is NULL and *n_kept the axis's size when all stay.
 pleach_status plc_kept_indices(pleach_ctx *ctx, const plc_channels *channels,

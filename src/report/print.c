@@ -30,7 +30,12 @@ static pleach_status tabulate_network(pleach_ctx *ctx, const plc_report_network 
     plc_format_count((unsigned long long)network->params, text, sizeof text);
     TRY(plc_table_cell(ctx, table, "%s", text));
     TRY(plc_table_cell(ctx, table, "%d", network->conv_layers));
-    if (network->latency_ms > 0)
+    if (network->latency_ms > 0 && network->inference_ms > 0 &&
+        network->inference_batch != network->latency_batch)
+        TRY(plc_table_cell(ctx, table, "%.2f ms (%d), %.3g ms (%d)", network->latency_ms,
+                           network->latency_batch, network->inference_ms,
+                           network->inference_batch));
+    else if (network->latency_ms > 0)
         TRY(plc_table_cell(ctx, table, "%.2f ms (%d)", network->latency_ms,
                            network->latency_batch));
     else
@@ -103,6 +108,27 @@ done:
     return status;
 }
 
+static pleach_status print_targets(pleach_ctx *ctx, const plc_report *report, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (size_t i = 0; i < report->n_targets; i++) {
+        const plc_report_target *t = &report->targets[i];
+        const bool latency = t->kind && strcmp(t->kind, "latency") == 0;
+        TRY(plc_text_printf(ctx, text, i ? ", " : "targets: "));
+        if (latency)
+            TRY(plc_text_printf(ctx, text, "%g ms at batch %d (dense %.3g ms)", t->target, t->batch,
+                                t->dense));
+        else
+            TRY(plc_text_printf(ctx, text, "%g %% of the %s", 100 * t->target,
+                                t->kind && strcmp(t->kind, "macs") == 0 ? "MACs" : "parameters"));
+    }
+    if (report->n_targets > 0)
+        TRY(plc_text_append(ctx, text, "\n", 1));
+done:
+    return status;
+}
+
 static pleach_status print_masks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -128,6 +154,7 @@ pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, 
     pleach_status status = PLEACH_OK;
     char device[PLC_FORMAT_MAX], host[PLC_FORMAT_MAX], seconds[PLC_FORMAT_MAX];
 
+    TRY(print_targets(ctx, report, text));
     TRY(print_masks(ctx, report, text));
     TRY(print_blocks(ctx, report, text));
     if (report->method_cost.total_seconds > 0)

@@ -24,6 +24,8 @@ typedef struct plc_report_network {
     double latency_ms; // median time of one batch of `latency_batch` images
     int latency_batch;
     double images_per_second; // inference at the run's batch
+    double inference_ms;      // of `inference_batch` images, where the run has a target for it
+    int inference_batch;
     double train_seconds;
     int epochs;
 } plc_report_network;
@@ -37,8 +39,16 @@ typedef struct plc_report_mask_update {
     int epoch, step; // 1-based epoch of the job, step in it
     double pl;
     long long macs, params; // of the network compacted to these masks
+    double latency_ms;      // of that network as predicted, where the run has a target for it
     int n_pruned, flips, returns;
 } plc_report_mask_update;
+
+typedef struct plc_report_target {
+    char *kind;    // "macs" "params" "latency"
+    double target; // the share that may stay; milliseconds
+    double dense;  // of the dense network: MACs, parameters, milliseconds
+    int batch;     // of the latency
+} plc_report_target;
 
 typedef struct plc_report_block {
     char *name;
@@ -61,6 +71,8 @@ typedef struct plc_report {
     } device;
     plc_report_network *networks;
     size_t n_networks, networks_capacity;
+    plc_report_target *targets;
+    size_t n_targets, targets_capacity;
     plc_report_channels *channels;
     size_t n_channels, channels_capacity;
     plc_report_mask_update *mask_updates;
@@ -88,6 +100,8 @@ pleach_status plc_report_set_channels(pleach_ctx *ctx, plc_report *report, const
                                       int before, int after);
 pleach_status plc_report_add_mask_update(pleach_ctx *ctx, plc_report *report,
                                          const plc_report_mask_update *update);
+pleach_status plc_report_add_target(pleach_ctx *ctx, plc_report *report, const char *kind,
+                                    double target, double dense, int batch);
 pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
                                    double importance, bool dropped);
 

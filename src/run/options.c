@@ -153,12 +153,10 @@ static pleach_status check_word(pleach_ctx *ctx, const char *option, const char 
 
 static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
 {
-    if (opts->macs > 0 && opts->params > 0)
-        return plc_fail(ctx, PLEACH_EUSAGE, "--macs and --params: give one target");
-    if (opts->macs <= 0 && opts->params <= 0)
+    if (opts->macs <= 0 && opts->params <= 0 && opts->latency <= 0)
         return plc_fail(ctx, PLEACH_EUSAGE,
                         "no target: --macs 0.5 keeps half of the computations, --params 0.5 half "
-                        "of the parameters");
+                        "of the parameters, --latency 2 what takes 2 ms");
     return PLEACH_OK;
 }
 
@@ -188,8 +186,10 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_target(ctx, opts));
     TRY(check_range(ctx, "macs", opts->macs, 0, 1));
     TRY(check_range(ctx, "params", opts->params, 0, 1));
+    TRY(check_range(ctx, "latency", opts->latency, 0, 1e9));
+    TRY(check_range(ctx, "latency-batch", opts->latency_batch, 1, MAX_BATCH));
     TRY(plc_score_parse(ctx, opts->score, &score));
-    TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs"}, 2));
+    TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs", "latency"}, 3));
     TRY(check_word(ctx, "recover", opts->recover, (const char *const[]){"gradient", "soft", "none"},
                    3));
     TRY(check_range(ctx, "band", opts->band, 0, 1));

@@ -34,6 +34,8 @@ static pleach_status end_dense(plc_run *run)
     TRY(plc_run_measure(run, "dense", run->session));
     TRY(plc_run_write_model(run, run->session, "dense.safetensors"));
     TRY(plc_run_make_teacher(run, run->session));
+    TRY(plc_run_measure_dense(run, run->session->graph));
+    TRY(plc_run_report_targets(run));
     TRY(plc_run_start_pruning(run));
 done:
     return status;

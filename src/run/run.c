@@ -85,6 +85,7 @@ static pleach_status start_main(plc_run *run)
     const plc_cost cost = plc_graph_cost(graph);
     run->dense_macs = cost.macs;
     run->dense_params = cost.params;
+    TRY(plc_run_check_latency(run, graph));
     TRY(plc_run_start_network(run, graph, weights));
     TRY(plc_run_start_trainer(run, NULL));
 done:
@@ -250,6 +251,7 @@ done:
 static void close_run(plc_run *run)
 {
     plc_run_finish_network(run);
+    plc_latency_close(&run->latency);
     plc_report_finish(&run->report);
     pleach_dataset_destroy(&run->dataset);
     plc_directory_close(&run->directory);

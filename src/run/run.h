@@ -9,6 +9,7 @@
 
 #include <pleach/run.h>
 #include <fuse/importance.h>
+#include <price/latency.h>
 #include <prune/pruner.h>
 #include <prune/scores.h>
 #include <prune/select.h>
@@ -47,6 +48,7 @@ typedef struct plc_run {
     char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
     double train_seconds; // of this network so far
     long long dense_macs, dense_params;
+    double dense_latency_ms, latency_scale; // of --latency, see latency.c; 0: not measured yet
     plc_report report;
 
     // What is made from the state.
@@ -60,6 +62,7 @@ typedef struct plc_run {
     plc_blocks *blocks;  // while pruning
     int *block_of_group; // while pruning: plc_blocks_of_groups
     plc_blocks *fading; // blocks of the session's graph, while fading
+    plc_latency *latency; // from its first use on
     double started, epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption
 } plc_run;
@@ -85,6 +88,36 @@ json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values);
 // group inside is closed, and open again when one returns: its constant goes as a pruned channel's does.
 pleach_status plc_run_set_masks(plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
+
+// What masks may leave at `progress` (0 to 1) of the ramp where `target` is left at its end; shares of the dense
+// cost.
+double plc_run_ramp(double target, double progress);
+// A selection for `budgets` with the job's options; `mask` NULL: everything was kept.
+pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
+                             const float *scores, const unsigned char *mask,
+                             const plc_budget *budgets, int n_budgets, plc_selection *selection);
+// The selection of a mask update.
+pleach_status plc_run_choose(plc_run *run, float *scores, double progress,
+                             plc_selection *selection);
+
+// latency.c: the targets, and what is measured for --latency. All but plc_run_measure_latency do nothing without
+// that option.
+bool plc_run_has_latency(const plc_run *run);
+// Before training: measures the dense network; fails with PLEACH_EUSAGE where pruning cannot reach the target.
+pleach_status plc_run_check_latency(plc_run *run, const pleach_graph *graph);
+// Before pruning: measures the dense network again, from which the ramp begins.
+pleach_status plc_run_measure_dense(plc_run *run, const pleach_graph *graph);
+// plc_run_choose; near the ramp's end the chosen network is measured, at the end until it meets the target.
+pleach_status plc_run_choose_by_latency(plc_run *run, float *scores, double progress,
+                                        plc_selection *selection);
+// A plc_latency_fn; `user` is the run.
+pleach_status plc_run_price(void *user, const pleach_graph *graph, const plc_channels *channels,
+                            const unsigned char *mask, double *node_ms, double *total_ms);
+// Milliseconds of an inference of --latency-batch images.
+pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, double *ms);
+enum { PLC_RUN_MAX_BUDGETS = 3 };
+int plc_run_budgets(const plc_run *run, double progress, plc_budget budgets[PLC_RUN_MAX_BUDGETS]);
+pleach_status plc_run_report_targets(plc_run *run);
 
 // compaction.c: the network without the classes that are not kept. Scorer and pruner go with the old one.
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
