@@ -89,21 +89,29 @@ pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc
         *options ? "; " : "", options);
 }
 
+// "blocks: 2 of 9 dropped: layer1.1.add, layer1.2.add", a line for each action that was taken.
 static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
-    size_t n_dropped = 0;
+    static const char *const actions[][2] = {
+        {"drop", "dropped"}, {"merge", "merged"}, {"empty", "emptied by pruning"}};
 
-    if (report->n_blocks == 0)
-        return PLEACH_OK;
-    for (size_t i = 0; i < report->n_blocks; i++)
-        n_dropped += report->blocks[i].dropped;
-    TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu dropped", n_dropped, report->n_blocks));
-    for (size_t i = 0, n = 0; i < report->n_blocks; i++)
-        if (report->blocks[i].dropped)
-            TRY(plc_text_printf(ctx, text, "%s%s", n++ ? ", " : ": ",
-                                or_empty(report->blocks[i].name)));
-    TRY(plc_text_append(ctx, text, "\n", 1));
+    for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
+        size_t n = 0;
+        for (size_t i = 0; i < report->n_blocks; i++)
+            n += strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0;
+        if (n == 0 && (a > 0 || report->n_blocks == 0))
+            continue;
+        TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu %s", n, report->n_blocks,
+                            actions[a][1]));
+        const char *before = ": ";
+        for (size_t i = 0; i < report->n_blocks; i++)
+            if (strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0) {
+                TRY(plc_text_printf(ctx, text, "%s%s", before, or_empty(report->blocks[i].name)));
+                before = ", ";
+            }
+        TRY(plc_text_append(ctx, text, "\n", 1));
+    }
 done:
     return status;
 }

@@ -49,8 +49,9 @@ static const plc_field target_fields[] = {
 
 static const plc_field block_fields[] = {
     PLC_FIELD(plc_report_block, TEXT, name),
+    PLC_FIELD(plc_report_block, TEXT, action),
     PLC_FIELD(plc_report_block, REAL, importance),
-    PLC_FIELD(plc_report_block, FLAG, dropped),
+    PLC_FIELD(plc_report_block, REAL, border_error),
     PLC_FIELDS_END,
 };
 

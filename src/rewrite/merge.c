@@ -68,7 +68,7 @@ static pleach_status need_pair(pleach_ctx *ctx, const pleach_graph *graph, int s
 
 // From the last pair to the first, so that padding passes through a chain.
 pleach_status plc_fade_describe(pleach_ctx *ctx, const pleach_graph *graph, const bool *seconds,
-                                pleach_graph **new_graph, plc_edits **edits)
+                                bool pad_in_front, pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
     plc_draft draft = {0};
@@ -84,7 +84,7 @@ pleach_status plc_fade_describe(pleach_ctx *ctx, const pleach_graph *graph, cons
         if (pair.activation != PLC_NO_NODE)
             draft.ops[pair.activation] = "fading_relu";
         plc_attrs *first = &draft.attrs[pair.first], *second = &draft.attrs[i];
-        for (int axis = 0; axis < 2; axis++) {
+        for (int axis = 0; axis < 2 && pad_in_front; axis++) {
             first->pad[axis] += first->stride[axis] * second->pad[axis];
             second->pad[axis] = 0;
         }

@@ -22,11 +22,11 @@ typedef struct plc_pair {
 bool plc_pair_find(const pleach_graph *graph, int second, plc_pair *pair);
 
 // The graph in which each pair whose second convolution `seconds` [n_nodes] marks is ready to fade: its
-// ReLU is a fading_relu, its padding in the first convolution (in a chain of three in the first of
-// all). Every parameter is copied whole; nodes keep their numbers and names. The caller owns both.
+// ReLU is a fading_relu and, with `pad_in_front`, its padding is in the first convolution (in a chain of
+// three in the first of all). Every parameter is copied whole; nodes keep their numbers and names. The caller owns both.
 // Fails with PLEACH_EGRAPH where a marked node ends no pair.
 pleach_status plc_fade_describe(pleach_ctx *ctx, const pleach_graph *graph, const bool *seconds,
-                                pleach_graph **new_graph, plc_edits **edits);
+                                bool pad_in_front, pleach_graph **new_graph, plc_edits **edits);
 
 // The graph in which the pair that ends in `second` is one convolution with the second's name. The
 // first's batch norm (running statistics) goes into its weights; a constant goes into the running

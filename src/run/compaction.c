@@ -2,6 +2,7 @@
 // --settle, which does that while pruning goes on.
 #include <run/run.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
@@ -25,6 +26,20 @@ done:
     return status;
 }
 
+// Blocks that are gone because their branch was empty.
+static pleach_status report_emptied(plc_run *run, const pleach_graph *before,
+                                    const pleach_graph *after)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < before->n_nodes; i++)
+        if (plc_graph_is(before, i, "add") &&
+            plc_graph_find(after, before->nodes[i].name) == PLC_NO_NODE)
+            TRY(plc_report_add_block(run->ctx, &run->report, before->nodes[i].name, "empty", NAN));
+done:
+    return status;
+}
+
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
 {
     pleach_status status = PLEACH_OK;
@@ -37,6 +52,7 @@ pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
     TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, kept, &graph, &edits));
     TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
     TRY(report_channels(run, run->session->graph, graph));
+    TRY(report_emptied(run, run->session->graph, graph));
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     status = plc_run_replace_session(run, session);

@@ -61,8 +61,8 @@ pleach_status plc_run_set_masks(plc_run *run)
     for (int i = 0; i < run->blocks->n_items; i++) {
         bool closed = false;
         for (int g = 0; g < n_groups && !closed; g++)
-            closed = run->block_of_group[g] == i &&
-                     is_empty(run, plc_channels_group(run->channels, g));
+            closed =
+                run->block_of_group[g] == i && is_empty(run, plc_channels_group(run->channels, g));
         if (run->blocks->items[i].gate != PLC_NO_NODE)
             TRY(plc_gate_set(run->session, run->blocks->items[i].gate, closed ? 0.0f : 1.0f));
     }

@@ -12,6 +12,11 @@
 
 // Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
 // earlier the small network exists, the longer it learns and the cheaper its epochs are.
+static bool fuses(const pleach_run_opts *opts)
+{
+    return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
+}
+
 static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
@@ -20,7 +25,7 @@ static pleach_status plan_phases(plc_run *run)
     const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
     const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
     const int fade = o->fade_epochs ? o->fade_epochs
-                     : o->drop == 0 ? 0
+                     : !fuses(o)    ? 0
                      : n >= 12      ? n / 12
                      : n >= 4       ? 1
                                     : 0;
@@ -82,6 +87,8 @@ static pleach_status start_main(plc_run *run)
     float *weights = NULL;
 
     TRY(plc_run_first_graph(run, &graph, &weights));
+    if (run->compress)
+        TRY(plc_run_check_plan(run, graph));
     const plc_cost cost = plc_graph_cost(graph);
     run->dense_macs = cost.macs;
     run->dense_params = cost.params;

@@ -1,6 +1,6 @@
 // A running job: its phases as states that a checkpoint holds and a resumed run goes on from.
 //
-//   dense --> prune --> (compact) --> fade --> (drop) --> tune --> done, then the control networks
+//   dense --> prune --> (compact, plan) --> fade --> (drop, merge) --> tune --> done, then the control networks
 //
 // Every transition happens between two epochs and is a function of the state before it, so a run
 // that was killed repeats it with the same bits.
@@ -59,9 +59,9 @@ typedef struct plc_run {
     plc_channels *channels; // while pruning
     plc_scorer *scorer;
     plc_pruner *pruner;
-    plc_blocks *blocks;  // while pruning
-    int *block_of_group; // while pruning: plc_blocks_of_groups
-    plc_blocks *fading; // blocks of the session's graph, while fading
+    plc_blocks *blocks;   // while pruning
+    int *block_of_group;  // while pruning: plc_blocks_of_groups
+    plc_blocks *fading;   // blocks of the session's graph, while fading
     plc_latency *latency; // from its first use on
     double started, epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption
@@ -133,8 +133,14 @@ pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
 
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
+
+// fusion.c: which residual blocks are dropped or merged, their fade, their rewrites.
+pleach_status plc_run_check_plan(plc_run *run,
+                                 const pleach_graph *dense); // --plan, before all else
+pleach_status plc_run_plan_fusion(plc_run *run); // chooses; the network is then ready to fade
 pleach_status plc_run_start_fading(plc_run *run);
 pleach_status plc_run_fade(plc_run *run); // after each step
+pleach_status plc_run_fuse(plc_run *run); // at the end of the fade
 
 // measure.c: a row of the report for the session as it stands.
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session);

@@ -172,7 +172,7 @@ static void fade_out(pleach_session **session)
     for (int i = 0; i < (*session)->graph->n_nodes; i++)
         seconds[i] = plc_pair_find((*session)->graph, i, &pair) &&
                      strcmp((*session)->graph->nodes[pair.first].name, "stem") != 0;
-    assert_ok(plc_fade_describe(ctx, (*session)->graph, seconds, &graph, &edits));
+    assert_ok(plc_fade_describe(ctx, (*session)->graph, seconds, true, &graph, &edits));
     rewrite(session, graph, edits, false);
     for (int i = 0; i < (*session)->graph->n_nodes; i++)
         if (plc_graph_is((*session)->graph, i, "fading_relu"))
@@ -357,7 +357,7 @@ static void moved_padding_changes_borders_alone(void **state)
         bool seconds[64] = {false};
         const logits before = run(session);
         seconds[plc_graph_find(graph, "conv1")] = true;
-        assert_ok(plc_fade_describe(ctx, graph, seconds, &fading, &edits));
+        assert_ok(plc_fade_describe(ctx, graph, seconds, true, &fading, &edits));
         assert_int_equal(fading->n_nodes, graph->n_nodes);
         rewrite(&session, fading, edits, false);
         const logits after = run(session);
@@ -385,7 +385,7 @@ static void what_is_not_ready_is_refused(void **state)
     assert_non_null(strstr(pleach_error(ctx), "is no convolution behind another one"));
     assert_int_equal(plc_merge_describe(ctx, graph, -1, &merged, &edits), PLEACH_EGRAPH);
     seconds[2] = true;
-    assert_int_equal(plc_fade_describe(ctx, graph, seconds, &merged, &edits), PLEACH_EGRAPH);
+    assert_int_equal(plc_fade_describe(ctx, graph, seconds, true, &merged, &edits), PLEACH_EGRAPH);
     assert_true(!merged && !edits);
     pleach_graph_destroy(&graph);
 }
