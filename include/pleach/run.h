@@ -57,7 +57,7 @@ extern "C" {
     X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
     X(FLOAT, distill, "distill", 0.5, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
     X(FLOAT, temperature, "temperature", 2.0, "T", "C", "softness at which they are imitated")      \
-    X(TEXT, controls, "controls", "", "dense,scratch,cnn5", "C", "networks trained for comparison for the same epochs")
+    X(TEXT, controls, "controls", "", "dense,scratch,cnn5,random", "C", "networks for comparison after as many epochs: the dense one, the result's architecture from scratch, a plain one, pruned at random")
 // clang-format on
 
 typedef struct pleach_run_opts {

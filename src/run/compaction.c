@@ -51,14 +51,16 @@ pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
     const double begin = plc_clock_seconds();
     TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, kept, &graph, &edits));
     TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
-    TRY(report_channels(run, run->session->graph, graph));
-    TRY(report_emptied(run, run->session->graph, graph));
+    if (plc_run_is_main(run)) {
+        TRY(report_channels(run, run->session->graph, graph));
+        TRY(report_emptied(run, run->session->graph, graph));
+    }
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     status = plc_run_replace_session(run, session);
     session = NULL;
     TRY(status);
-    run->report.method_cost.compact_ms += (plc_clock_seconds() - begin) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.compact_ms, plc_clock_seconds() - begin);
 done:
     pleach_session_destroy(&session);
     plc_edits_destroy(&edits);

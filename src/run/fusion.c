@@ -42,13 +42,13 @@ done:
     return status;
 }
 
-static pleach_status take_file(plc_run *run, bool may_be_gone, plc_plan *plan)
+static pleach_status take_file(plc_run *run, const char *path, bool may_be_gone, plc_plan *plan)
 {
     pleach_status status = PLEACH_OK;
     plc_plan given = {0};
 
-    TRY(plc_plan_read(run->ctx, run->opts.plan, &given));
-    TRY(plc_plan_take_actions(run->ctx, &given, run->opts.plan, may_be_gone, plan));
+    TRY(plc_plan_read(run->ctx, path, &given));
+    TRY(plc_plan_take_actions(run->ctx, &given, path, may_be_gone, plan));
 done:
     plc_plan_finish(&given);
     return status;
@@ -63,7 +63,7 @@ pleach_status plc_run_check_plan(plc_run *run, const pleach_graph *dense)
     if (run->opts.plan[0] == '\0')
         return PLEACH_OK;
     TRY(start_plan(run, dense, &blocks, &plan));
-    TRY(take_file(run, false, &plan));
+    TRY(take_file(run, run->opts.plan, false, &plan));
 done:
     plc_plan_finish(&plan);
     plc_blocks_destroy(&blocks);
@@ -131,9 +131,10 @@ static pleach_status remember_plan(plc_run *run, const plc_plan *plan)
     for (int i = 0; i < plan->n_blocks; i++) {
         const plc_plan_block *block = &plan->blocks[i];
         const bool merge = block->action == PLC_ACTION_MERGE;
-        TRY(plc_report_add_block(
-            run->ctx, &run->report, block->name, plc_action_names[block->action],
-            block->effects[merge ? PLC_ACTION_MERGE : PLC_ACTION_DROP].importance));
+        const plc_effect *effect = &block->effects[merge ? PLC_ACTION_MERGE : PLC_ACTION_DROP];
+        if (plc_run_is_main(run))
+            TRY(plc_report_add_block(run->ctx, &run->report, block->name,
+                                     plc_action_names[block->action], effect->importance));
         if (block->action == PLC_ACTION_DROP)
             TRY(plc_text_printf(run->ctx, &names, "%s%s", names.length ? "," : "", block->name));
     }
@@ -205,10 +206,26 @@ static pleach_status prepare_merges(plc_run *run, const plc_blocks *blocks, cons
             TRY(plc_alloc(run->ctx, 2 * n, sizeof *logits, &logits));
             TRY(plc_evaluate_logits(run->session, calibration, &metrics, logits));
         }
-        TRY(prepare_merge(run, &blocks->items[i], logits, n, &reported[i].border_error));
+        double border_error;
+        TRY(prepare_merge(run, &blocks->items[i], logits, n, &border_error));
+        if (plc_run_is_main(run))
+            reported[i].border_error = border_error;
     }
 done:
     free(logits);
+    return status;
+}
+
+// A control drops and merges what the main network did.
+static pleach_status take_own_plan(plc_run *run, plc_plan *plan)
+{
+    pleach_status status = PLEACH_OK;
+    char *path = NULL;
+
+    TRY(plc_directory_file(run->ctx, &run->directory, "plan.json", &path));
+    TRY(take_file(run, path, true, plan));
+done:
+    free(path);
     return status;
 }
 
@@ -221,16 +238,19 @@ pleach_status plc_run_plan_fusion(plc_run *run)
 
     TRY(begin_rewrite(run, &begin));
     TRY(start_plan(run, run->session->graph, &blocks, &plan));
-    if (run->opts.plan[0])
-        TRY(take_file(run, true, &plan));
+    if (!plc_run_is_main(run))
+        TRY(take_own_plan(run, &plan));
+    else if (run->opts.plan[0])
+        TRY(take_file(run, run->opts.plan, true, &plan));
     else if (run->opts.fuse > 0)
         TRY(choose_for_budget(run, blocks, &plan));
     else
         TRY(choose_drops(run, blocks, &plan));
-    TRY(keep_plan(run, &plan));
+    if (plc_run_is_main(run))
+        TRY(keep_plan(run, &plan));
     TRY(remember_plan(run, &plan));
     TRY(prepare_merges(run, blocks, &plan));
-    run->report.method_cost.fuse_ms += (plc_clock_seconds() - begin) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.fuse_ms, plc_clock_seconds() - begin);
 done:
     plc_plan_finish(&plan);
     plc_blocks_destroy(&blocks);
@@ -349,7 +369,7 @@ pleach_status plc_run_fuse(plc_run *run)
         TRY(rewrite_one(run, &found));
     free(run->dropping);
     run->dropping = NULL;
-    run->report.method_cost.fuse_ms += (plc_clock_seconds() - begin) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.fuse_ms, plc_clock_seconds() - begin);
 done:
     return status;
 }

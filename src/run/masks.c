@@ -14,7 +14,7 @@ pleach_status plc_run_start_pruning(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_score score;
 
-    TRY(plc_score_parse(run->ctx, run->opts.score, &score));
+    TRY(plc_score_parse(run->ctx, plc_run_is_main(run) ? run->opts.score : "random", &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
     TRY(plc_scorer_create(run->session, run->channels, score, run->opts.seed, &run->scorer));
     TRY(plc_pruner_create(run->session, run->channels, &run->pruner));
@@ -242,7 +242,8 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
                                            .flips = selection->flips,
                                            .returns = selection->returns};
 
-    TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
+    if (plc_run_is_main(run))
+        TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
     TRY(plc_run_log_event(
         run, "mask",
         json_pack("{s:i,s:i,s:f,s:I,s:I,s:f,s:i,s:i,s:i,s:b,s:o}", "epoch", update.epoch, "step",
@@ -270,8 +271,8 @@ static pleach_status update_masks(plc_run *run, double progress)
     TRY(plc_run_choose_by_latency(run, scores, progress, &selection));
     TRY(apply(run, &selection));
     TRY(plc_device_finish(run->device));
-    run->report.method_cost.score_ms += (scored - begin) * 1e3;
-    run->report.method_cost.mask_ms += (plc_clock_seconds() - scored) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.score_ms, scored - begin);
+    plc_run_spend(run, &run->report.method_cost.mask_ms, plc_clock_seconds() - scored);
     run->n_updates++;
     TRY(report_update(run, &selection));
     TRY(plc_run_settle(run));

@@ -21,11 +21,14 @@ static pleach_status end_dense(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
 
-    TRY(plc_run_measure(run, "dense", run->session));
-    TRY(plc_run_write_model(run, run->session, "dense.safetensors"));
+    if (plc_run_is_main(run)) {
+        TRY(plc_run_measure(run, "dense", run->session));
+        TRY(plc_run_write_model(run, run->session, "dense.safetensors"));
+    }
     TRY(plc_run_make_teacher(run, run->session));
     TRY(plc_run_measure_dense(run, run->session->graph));
-    TRY(plc_run_report_targets(run));
+    if (plc_run_is_main(run))
+        TRY(plc_run_report_targets(run));
     TRY(plc_run_start_pruning(run));
 done:
     return status;
@@ -48,8 +51,10 @@ static pleach_status end_prune(plc_run *run)
 
     TRY(compact(run));
     TRY(fresh_statistics(run));
-    TRY(plc_run_measure(run, "pruned", run->session));
-    TRY(plc_run_write_model(run, run->session, "pruned.safetensors"));
+    if (plc_run_is_main(run)) {
+        TRY(plc_run_measure(run, "pruned", run->session));
+        TRY(plc_run_write_model(run, run->session, "pruned.safetensors"));
+    }
     TRY(plc_run_plan_fusion(run));
     TRY(plc_run_start_fading(run));
 done:
@@ -131,9 +136,8 @@ done:
 pleach_status plc_run_enter_phase(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
-    const bool whole = run->compress && run->network == 0;
     const plc_phase from = run->phase;
-    const plc_phase to = whole ? (plc_phase)(from + 1) : PLC_PHASE_DONE;
+    const plc_phase to = plc_run_compresses(run) ? (plc_phase)(from + 1) : PLC_PHASE_DONE;
 
     if (to == PLC_PHASE_PRUNE)
         TRY(end_dense(run));

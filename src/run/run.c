@@ -43,7 +43,7 @@ static pleach_status plan_phases(plc_run *run)
 
 static int phase_end(const plc_run *run)
 {
-    return run->compress && run->network == 0 ? run->phase_ends[run->phase] : run->opts.epochs;
+    return plc_run_compresses(run) ? run->phase_ends[run->phase] : run->opts.epochs;
 }
 
 static pleach_status run_epoch(plc_run *run)
@@ -104,15 +104,19 @@ static pleach_status start_control(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
+    float *weights = NULL;
 
     plc_run_finish_network(run);
     run->network++;
     run->phase = PLC_PHASE_DENSE;
     run->train_seconds = 0;
-    TRY(plc_run_control_graph(run, &graph));
-    TRY(plc_run_start_network(run, graph, NULL));
+    run->n_updates = 0;
+    run->n_settled = 0;
+    TRY(plc_run_control_graph(run, &graph, &weights));
+    TRY(plc_run_start_network(run, graph, weights));
     TRY(plc_run_start_trainer(run, NULL));
 done:
+    free(weights);
     return status;
 }
 

@@ -76,8 +76,14 @@ pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position);
 pleach_status plc_run_replace_session(plc_run *run, pleach_session *session); // takes session
 void plc_run_finish_network(plc_run *run);
 pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **weights);
-pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph);
+
+// controls.c: networks for comparison, trained after the main one. They are a row of the report and nothing else
+// of it: what they cost, prune or drop is not told.
+pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights);
 int plc_run_n_controls(const plc_run *run);
+bool plc_run_is_main(const plc_run *run);
+bool plc_run_compresses(const plc_run *run); // goes through all phases: the main network, and "random"
+void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);

@@ -116,7 +116,7 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
 
     out_path(f, "whole", out);
     pleach_job job = small_job(out);
-    job.opts.controls = "scratch,cnn5";
+    job.opts.controls = "scratch,cnn5,random";
     CHECK(pleach_compress(f->ctx, f->device, &job));
     snprintf(path, sizeof path, "%s/report.json", out);
     CHECK(plc_report_read_json(f->ctx, path, &report));
@@ -131,6 +131,13 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
     assert_int_equal(scratch->macs, fused->macs);
     assert_true(fused->accuracy > 0.3); // ten classes, five epochs of a thousand images
     find_row(&report, "cnn5");
+    // As small, with the same blocks dropped; what was pruned and spent is told of the main network alone.
+    const plc_report_network *random = find_row(&report, "random");
+    assert_int_equal(random->conv_layers, fused->conv_layers);
+    assert_true((double)random->macs < 0.5 * (double)dense->macs);
+    assert_int_equal(random->epochs, 5);
+    assert_int_equal(report.n_channels, 21);
+    assert_true(report.n_mask_updates < 8);
     assert_true(report.n_mask_updates >= 4);
     assert_true(report.memory.device_peak_bytes > 0);
     snprintf(path, sizeof path, "%s/model.safetensors", out);
