@@ -11,8 +11,9 @@
 pleach_status plc_latency_time_step(pleach_device *device, const pleach_graph *graph, int anchor,
                                     int batch, double *step_ms, double *start_ms);
 
-// Milliseconds of an inference of `batch` images by `graph` that waits for its end: the median of many.
-// Weights do not matter and are the session's own. Blocks for some tenths of a second, or ten inferences.
+// Milliseconds of an inference of `batch` images by `graph` that waits for its end: the least of some
+// medians of many. Weights do not matter and are the session's own. Blocks for some tenths of a second, or for
+// fifteen inferences.
 pleach_status plc_latency_time_graph(pleach_device *device, const pleach_graph *graph, int batch,
                                      double *ms);
 

@@ -4,9 +4,7 @@
 // scale, measured over predicted, with which the table is read. Both stand in the checkpoint and in the log.
 #include <run/run.h>
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <base/memory.h>
 #include <rewrite/compact.h>
 
@@ -157,34 +155,66 @@ static pleach_status log_latency(plc_run *run, double predicted, double measured
                                        "allowed_ms", allowed, "scale", run->latency_scale));
 }
 
+// Whether a network of which `predicted` was expected and `measured` found is near enough to what is allowed.
+// Another budget may want less than this one: then there is nothing to come nearer to.
+static bool is_near(double predicted, double measured, double allowed)
+{
+    const bool bound = predicted > allowed * (1 - NEAR);
+
+    return measured <= allowed * (1 + NEAR) && (measured >= allowed * (1 - NEAR) || !bound);
+}
+
+// Of two choices that are not near the better one: within the target rather than above it, then the nearer.
+static bool is_better(double measured, double than, double allowed)
+{
+    const bool fits = measured <= allowed * (1 + NEAR), that_fits = than <= allowed * (1 + NEAR);
+
+    return fits != that_fits ? fits : fits ? measured > than : measured < than;
+}
+
+// Chooses and measures until the choice is near the target; keeps the best one.
+static pleach_status approach(plc_run *run, float *scores, double progress, double allowed,
+                              plc_selection *best, double *best_ms)
+{
+    pleach_status status = PLEACH_OK;
+    const int most = progress < 1 ? 1 : MOST_ROUNDS;
+    plc_selection trial = {0};
+    double ms = 0;
+    bool near = false;
+
+    for (int round = 0; round < most && !near; round++) {
+        TRY(plc_run_choose(run, scores, progress, &trial));
+        const double predicted = trial.latency_ms;
+        TRY(measure_masked(run, run->session->graph, run->channels, trial.mask, &ms));
+        TRY(log_latency(run, predicted, ms, allowed));
+        near = is_near(predicted, ms, allowed);
+        if (round == 0 || near || is_better(ms, *best_ms, allowed)) {
+            plc_selection_finish(best);
+            *best = trial;
+            *best_ms = ms;
+            trial = (plc_selection){0};
+        }
+        plc_selection_finish(&trial);
+    }
+done:
+    plc_selection_finish(&trial);
+    return status;
+}
+
 pleach_status plc_run_choose_by_latency(plc_run *run, float *scores, double progress,
                                         plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
-    const int most = progress < 1 ? 1 : MOST_ROUNDS;
-    double measured = 0;
+    double ms = 0;
 
-    TRY(plc_run_choose(run, scores, progress, selection));
     if (!plc_run_has_latency(run) || progress < MEASURE_FROM || target_share(run) >= 1)
-        return status;
+        return plc_run_choose(run, scores, progress, selection);
     const double allowed = plc_run_ramp(target_share(run), progress) * run->dense_latency_ms;
-    for (int round = 0; round < most; round++) {
-        const double predicted = selection->latency_ms;
-        TRY(measure_masked(run, run->session->graph, run->channels, selection->mask, &measured));
-        TRY(log_latency(run, predicted, measured, allowed));
-        // Another budget may want less than this one: then there is nothing to come nearer to.
-        const bool bound = predicted > allowed * (1 - NEAR);
-        if (measured <= allowed * (1 + NEAR) && (measured >= allowed * (1 - NEAR) || !bound))
-            break;
-        if (progress < 1 || round + 1 == most)
-            break;
-        plc_selection_finish(selection);
-        TRY(plc_run_choose(run, scores, progress, selection));
-    }
-    if (progress >= 1 && measured > allowed * (1 + NEAR))
+    TRY(approach(run, scores, progress, allowed, selection, &ms));
+    if (progress >= 1 && ms > allowed * (1 + NEAR))
         plc_log(run->ctx, PLEACH_LOG_WARNING,
-                "--latency %g: the pruned network takes %.4g ms at batch %d", run->opts.latency,
-                measured, run->opts.latency_batch);
+                "--latency %g: the pruned network takes %.4g ms at batch %d", run->opts.latency, ms,
+                run->opts.latency_batch);
 done:
     return status;
 }

@@ -502,7 +502,7 @@ static void wrong_options_and_scores_are_refused(void **state)
         {{.max_ratio = 2}, "max ratio is 2"},
         {{.min_channels = -1}, "min channels is -1"},
         {{.round_to = -4}, "round to is -4"},
-        {{.keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv2'?"},
+        {{.keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv1'?"},
     };
     plc_selection sel;
 
@@ -512,11 +512,11 @@ static void wrong_options_and_scores_are_refused(void **state)
         if (!strstr(pleach_error(ctx), cases[i].expected))
             fail_msg("expected '%s': %s", cases[i].expected, pleach_error(ctx));
     }
-    s.scores[plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv2"), 3)] = NAN;
+    s.scores[plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv1"), 3)] = NAN;
     assert_int_equal(
         plc_select(ctx, s.graph, s.channels, s.scores, NULL, &(plc_select_opts){.band = 0}, &sel),
         PLEACH_EDIVERGED);
-    assert_non_null(strstr(pleach_error(ctx), "channel 3 of group 'layer1.0.conv2'"));
+    assert_non_null(strstr(pleach_error(ctx), "channel 3 of group 'layer1.0.conv1'"));
     finish(&s);
 }
 
