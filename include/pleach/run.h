@@ -55,7 +55,7 @@ extern "C" {
     X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
     X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
-    X(FLOAT, distill, "distill", 0.5, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
+    X(FLOAT, distill, "distill", 0.0, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
     X(FLOAT, temperature, "temperature", 2.0, "T", "C", "softness at which they are imitated")      \
     X(TEXT, controls, "controls", "", "dense,scratch,cnn5,random", "C", "networks for comparison after as many epochs: the dense one, the result's architecture from scratch, a plain one, pruned at random")
 // clang-format on

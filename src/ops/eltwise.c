@@ -97,7 +97,8 @@ static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
                                     .tile_channels = &p.tile_channels,
                                     .n_channels = p.C,
                                     .n_items = p.size,
-                                    .item_pixels = 1};
+                                    .item_pixels = 1,
+                                    .bytes = (double)p.C * sizeof(float)}; // where all are kept
 
     p.mask_offset = plc_lower_mask(lower, node);
     return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
