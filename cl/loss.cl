@@ -1,4 +1,4 @@
-// loss.cl: softmax, cross entropy with label smoothing, their gradient, and the metrics of a step.
+// loss.cl: softmax, cross entropy with label smoothing, their gradient, distillation, and the metrics of a step.
 //
 //   loss = log(sum exp x) - (1 - smoothing) x[label] - smoothing * mean(x)
 //   dx = gradient_scale (softmax(x) - target) / n_images
@@ -70,6 +70,49 @@ GROUP __kernel void softmax_cross_entropy(__global const stored_t *restrict logi
             const real_t g = keep(mask, (softmax - target) * scale);
             store(dx + k * STEP, p.flags & LOSS_ACCUMULATE ? load(dx + k * STEP) + g : g);
         }
+    }
+}
+
+// The largest of K logits, and with it the sum of exp((x - largest) / temperature).
+static inline real_t softmax_sum(__global const stored_t *restrict x, int K, float over_temperature,
+                                 real_t *largest)
+{
+    real_t top = load(x), sum = 0.0f;
+
+    for (int k = 1; k < K; k++)
+        top = fmax(top, load(x + k * STEP));
+    for (int k = 0; k < K; k++)
+        sum += exp((load(x + k * STEP) - top) * over_temperature);
+    *largest = top;
+    return sum;
+}
+
+// dx = (1 - weight) dx + weight T scale (softmax(x / T) - softmax(z / T)) / n_images; logits x of the student, z
+// of the teacher, dx [N/L][K][1][1][L].
+// Work: a group per block. Reads x and z three times (from the cache), dx once, writes it; empty lanes of
+// dx stay 0.
+GROUP __kernel void distillation(__global const stored_t *restrict logits,
+                                 __global const stored_t *restrict teacher,
+                                 __global stored_t *restrict dx, const loss_params p,
+                                 float temperature, float weight)
+{
+    const int nb = GRID(0);
+    const mask_t mask = lane_mask(nb, p.n_images);
+    const float over = 1.0f / temperature;
+    const float scale = weight * temperature * p.gradient_scale / (float)p.n_images;
+    __global const stored_t *restrict x = logits + AT(VIEW(nb, p.x_planes, p.x_first, 0, 1));
+    __global const stored_t *restrict z = 
+        teacher + AT(VIEW(nb, p.teacher_planes, p.teacher_first, 0, 1));
+    real_t x_top, z_top;
+    const real_t x_over = 1.0f / softmax_sum(x, p.K, over, &x_top);
+    const real_t z_over = 1.0f / softmax_sum(z, p.K, over, &z_top);
+
+    dx += AT(VIEW(nb, p.dx_planes, p.dx_first, 0, 1));
+    for (int k = 0; k < p.K; k++) {
+        const real_t from_student = exp((load(x + k * STEP) - x_top) * over) * x_over;
+        const real_t from_teacher = exp((load(z + k * STEP) - z_top) * over) * z_over;
+        const real_t g = (1.0f - weight) * load(dx + k * STEP) + (from_student - from_teacher) * scale;
+        store(dx + k * STEP, keep(mask, g));
     }
 }
 

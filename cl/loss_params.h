@@ -15,6 +15,7 @@ typedef struct {
     int n_images, n_blocks; // batch, and ceil(batch / LANES)
     int x_planes, x_first;  // logits
     int dx_planes, dx_first;
+    int teacher_planes, teacher_first; // logits of the teacher, of distillation alone
     int flags;
     float gradient_scale; // a power of two, plc_loss_gradient_scale
     float smoothing; // target = (1 - smoothing) * one_hot + smoothing / K

@@ -189,6 +189,10 @@ CALL(clEnqueueFillBuffer,
      (cl_command_queue queue, cl_mem mem, const void *pattern, size_t pattern_size, size_t offset,
       size_t size, cl_uint n, const cl_event *events, cl_event *event),
      (queue, mem, pattern, pattern_size, offset, size, n, events, event))
+CALL(clEnqueueCopyBuffer,
+     (cl_command_queue queue, cl_mem from, cl_mem to, size_t from_offset, size_t to_offset,
+      size_t size, cl_uint n, const cl_event *events, cl_event *event),
+     (queue, from, to, from_offset, to_offset, size, n, events, event))
 WAIT(clWaitForEvents, (cl_uint n, const cl_event *events), (n, events))
 CALL(clGetEventProfilingInfo,
      (cl_event event, cl_profiling_info what, size_t size, void *value, size_t *needed),

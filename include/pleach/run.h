@@ -25,7 +25,7 @@ extern "C" {
     X(FLOAT, momentum, "momentum", 0.9, "X", "TC", "momentum of sgd, first decay of adamw")        \
     X(FLAG, no_nesterov, "no-nesterov", false, NULL, "TC", "plain momentum")                       \
     X(FLOAT, weight_decay, "weight-decay", 5e-4, "X", "TC", "decay of all parameters")             \
-    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|cosine|step", "TC", "learning rate over the job") \
+    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|two-cycles|cosine|step", "TC", "learning rate over the job; of two cycles the first ends with the dense epochs") \
     X(FLOAT, warmup, "warmup", 0.2, "X", "TC", "share of the steps in which the rate rises")       \
     X(FLOAT, label_smoothing, "label-smoothing", 0.0, "X", "TC", "0 to 1")                         \
     X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \
@@ -49,10 +49,15 @@ extern "C" {
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
+    X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
+    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers", "C", "what --fuse counts: computations, or convolutions") \
+    X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
     X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
-    X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped blocks fade (0: a twelfth)") \
-    X(TEXT, controls, "controls", "", "dense,scratch,cnn5", "C", "networks trained for comparison for the same epochs")
+    X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
+    X(FLOAT, distill, "distill", 0.5, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
+    X(FLOAT, temperature, "temperature", 2.0, "T", "C", "softness at which they are imitated")      \
+    X(TEXT, controls, "controls", "", "dense,scratch,cnn5,random", "C", "networks for comparison after as many epochs: the dense one, the result's architecture from scratch, a plain one, pruned at random")
 // clang-format on
 
 typedef struct pleach_run_opts {
@@ -83,7 +88,7 @@ typedef struct pleach_progress {
 
 typedef void pleach_progress_fn(void *user, const pleach_progress *progress);
 
-// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models,
+// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models, plan.json,
 // report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
 // on from its checkpoint, with the options of its config.json, on a device of the same precision. `stop` may be set from a signal handler.
 // Fails with PLEACH_EDIVERGED (last good checkpoint kept), PLEACH_EINTERRUPTED (after saving).

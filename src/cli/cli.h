@@ -41,6 +41,7 @@ int plc_commands_count(void);
 pleach_status plc_cli_devices(plc_cli *cli, int argc, char **argv);  // devices.c
 pleach_status plc_cli_train(plc_cli *cli, int argc, char **argv);    // train.c
 pleach_status plc_cli_compress(plc_cli *cli, int argc, char **argv); // compress.c
+pleach_status plc_cli_sweep(plc_cli *cli, int argc, char **argv);    // sweep.c
 pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv);     // eval.c
 pleach_status plc_cli_inspect(plc_cli *cli, int argc, char **argv);  // inspect.c
 pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv);    // bench.c

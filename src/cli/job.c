@@ -1,145 +1,13 @@
-// A job from the command line: every option of PLEACH_RUN_OPTIONS is one here, by the same table.
+// A job from the command line: its folder, signals while it runs, its result.
 #include <cli/job.h>
 
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <base/file.h>
-#include <base/memory.h>
+#include <cli/series.h>
 #include <report/report.h>
-
-enum {
-    KEY_JOB = 1000,
-    KEY_RESUME = 2000
-}; // a job option's key is KEY_JOB + its place in the table
-
-typedef struct job_args {
-    pleach_job job;
-    char letter;
-    int n_given; // job options on the command line
-} job_args;
-
-static const struct {
-    const char *name, *value, *argument, *commands, *help;
-} rows[] = {
-#define X(kind, field, option, value, argument, commands, help)                                    \
-    {option, #value, argument, commands, help},
-    PLEACH_RUN_OPTIONS(X)
-#undef X
-};
-enum { N_ROWS = sizeof rows / sizeof *rows };
-
-// The seed and the precision are global options.
-static bool is_offered(int row, char letter)
-{
-    return strchr(rows[row].commands, letter) && strcmp(rows[row].name, "seed") != 0 &&
-           strcmp(rows[row].name, "precision") != 0;
-}
-
-// "help (default 12)"; a default of nothing, or one that the help explains, is not repeated.
-static pleach_status describe(pleach_ctx *ctx, int row, plc_text *text)
-{
-    const char *value = rows[row].value, *help = rows[row].help;
-    const size_t length = strlen(value);
-
-    const bool is_text = value[0] == '"';
-
-    if (help[strlen(help) - 1] == ')' || (is_text ? length == 2 : strtod(value, NULL) == 0.0))
-        return plc_text_printf(ctx, text, "%s", help);
-    if (is_text)
-        return plc_text_printf(ctx, text, "%s (default %.*s)", help, (int)length - 2, value + 1);
-    return plc_text_printf(ctx, text, "%s (default %s)", help, value);
-}
-
-static void free_options(struct argp_option *options)
-{
-    for (int i = 0; options && i < N_ROWS; i++)
-        free((char *)options[i].doc);
-    free(options);
-}
-
-static pleach_status make_options(pleach_ctx *ctx, char letter, struct argp_option **made)
-{
-    pleach_status status = PLEACH_OK;
-    struct argp_option *options = NULL;
-    plc_text text = {0};
-    int n = 0;
-
-    TRY(plc_alloc(ctx, N_ROWS + 2, sizeof *options, &options));
-    for (int i = 0; i < N_ROWS; i++) {
-        char *doc = NULL;
-
-        if (!is_offered(i, letter))
-            continue;
-        TRY(describe(ctx, i, &text));
-        TRY(plc_text_take(ctx, &text, &doc));
-        options[n++] = (struct argp_option){rows[i].name, KEY_JOB + i, rows[i].argument, 0, doc, 1};
-    }
-    TRY(plc_strdup(ctx, "go on with the run in DIR from its checkpoint, with its options",
-                   (char **)&options[n].doc));
-    options[n].name = "resume";
-    options[n].key = KEY_RESUME;
-    options[n].arg = "DIR";
-    options[n].group = 1;
-    *made = options;
-    options = NULL;
-done:
-    free_options(options);
-    plc_text_finish(&text);
-    return status;
-}
-
-static pleach_status set_TEXT(plc_cli *cli, const char *option, const char *value,
-                              const char **field)
-{
-    (void)cli, (void)option;
-    *field = value;
-    return PLEACH_OK;
-}
-
-static pleach_status set_INT(plc_cli *cli, const char *option, const char *value, int *field)
-{
-    return plc_cli_int(cli, option, value, INT_MIN, INT_MAX, field);
-}
-
-static pleach_status set_FLOAT(plc_cli *cli, const char *option, const char *value, double *field)
-{
-    return plc_cli_real(cli, option, value, field);
-}
-
-static pleach_status set_FLAG(plc_cli *cli, const char *option, const char *value, bool *field)
-{
-    (void)cli, (void)option, (void)value;
-    *field = true;
-    return PLEACH_OK;
-}
-
-static pleach_status set_SEED(plc_cli *cli, const char *option, const char *value,
-                              unsigned long long *field)
-{
-    return plc_cli_seed(cli, option, value, field);
-}
-
-static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
-{
-    job_args *args = user;
-    pleach_run_opts *opts = &args->job.opts;
-    const char *name = key == KEY_RESUME ? "resume" : rows[key - KEY_JOB].name;
-
-    if (key == KEY_RESUME) {
-        args->job.resume = value;
-        return PLEACH_OK;
-    }
-    args->n_given++;
-#define X(kind, field, option, value_, argument, commands, help)                                   \
-    if (strcmp(name, option) == 0)                                                                 \
-        return set_##kind(cli, option, value, &opts->field);
-    PLEACH_RUN_OPTIONS(X)
-#undef X
-    return PLEACH_OK;
-}
 
 static volatile int stop;
 
@@ -208,49 +76,42 @@ done:
     return status;
 }
 
-static pleach_status parse_job(plc_cli *cli, const char *doc, job_args *args, int argc, char **argv)
+// A series without --resume; one run otherwise.
+static pleach_status run_args(plc_cli *cli, const plc_job_command *command, pleach_device *device,
+                              const plc_job_args *args)
 {
     pleach_status status = PLEACH_OK;
-    struct argp_option *options = NULL;
 
-    pleach_run_opts_init(&args->job.opts);
-    TRY(make_options(cli->ctx, args->letter, &options));
-    const plc_cli_args accepted = {
-        .options = options, .doc = doc, .option = take_option, .user = args};
-    TRY(plc_cli_parse(cli, &accepted, argc, argv));
-    if (cli->seed_given)
-        args->job.opts.seed = cli->seed;
-    if (args->job.resume && (args->n_given || cli->seed_given))
-        FAIL(cli->ctx, PLEACH_EUSAGE, "--resume goes on with the options of '%s'; give no others",
-             args->job.resume);
-    if (!args->job.resume && !*args->job.opts.model)
-        FAIL(cli->ctx, PLEACH_EUSAGE,
-             "--model is missing: a network's name, as resnet20, or a model file");
+    if (plc_series_is_wanted(args))
+        return plc_series_run(cli, device, command->run, args);
+    TRY(command->run(cli->ctx, device, &args->job));
+    plc_progress_clear(&cli->progress);
+    TRY(print_result(cli, args->job.resume ? args->job.resume : args->job.opts.out));
 done:
-    free_options(options);
     return status;
 }
 
-pleach_status plc_cli_run_job(plc_cli *cli, const char *name, char letter, const char *doc,
-                              plc_job_fn *run, int argc, char **argv)
+pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
-    job_args args = {.letter = letter};
+    plc_job_args args = {.letter = command->letter, .sweeps = command->sweeps};
     pleach_device *device = NULL;
     char *folder = NULL;
 
-    TRY(parse_job(cli, doc, &args, argc, argv));
+    TRY(plc_job_args_parse(cli, command->doc, &args, argc, argv));
+    if (command->sweeps && !plc_series_is_wanted(&args))
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "nothing varies: give an option several values, as --band 0,0.03, or --seeds 3");
     args.job.progress = plc_progress_show;
     args.job.user = &cli->progress;
     args.job.stop = &stop;
     if (!args.job.resume && !*args.job.opts.out)
-        TRY(name_folder(cli, name, &args.job.opts, &folder));
+        TRY(name_folder(cli, command->name, &args.job.opts, &folder));
     TRY(plc_cli_open_device(cli, false, &device));
     watch_signals();
-    TRY(run(cli->ctx, device, &args.job));
-    plc_progress_clear(&cli->progress);
-    TRY(print_result(cli, args.job.resume ? args.job.resume : args.job.opts.out));
+    TRY(run_args(cli, command, device, &args));
 done:
+    plc_job_args_finish(&args);
     pleach_device_close(&device);
     free(folder);
     return status;

@@ -1,4 +1,4 @@
-// What `pleach train` and `pleach compress` share: options from the table, signals, the result.
+// What `pleach train`, `pleach compress` and `pleach sweep` share: options, folders, signals, the result.
 #ifndef PLC_CLI_JOB_H
 #define PLC_CLI_JOB_H
 
@@ -7,8 +7,14 @@
 
 typedef pleach_status plc_job_fn(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 
-// Runs the job that argv describes. `letter` is the command's in PLEACH_RUN_OPTIONS.
-pleach_status plc_cli_run_job(plc_cli *cli, const char *name, char letter, const char *doc,
-                              plc_job_fn *run, int argc, char **argv);
+typedef struct plc_job_command {
+    const char *name, *doc;
+    char letter; // in PLEACH_RUN_OPTIONS: the options that it takes
+    bool sweeps; // options may have several values
+    plc_job_fn *run;
+} plc_job_command;
+
+// Runs the job, or the series of jobs, that argv describes.
+pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int argc, char **argv);
 
 #endif

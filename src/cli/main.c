@@ -13,6 +13,7 @@ const plc_command plc_commands[] = {
     {"devices", "list OpenCL devices and say which one would be used", plc_cli_devices},
     {"train", "train a network", plc_cli_train},
     {"compress", "train, prune, compact and fuse a network", plc_cli_compress},
+    {"sweep", "compress with several values of options and compare", plc_cli_sweep},
     {"eval", "accuracy and speed of a model on a data set", plc_cli_eval},
     {"inspect", "layers, channels, computations and parameters of a network", plc_cli_inspect},
     {"bench", "measure the speed of training and inference", plc_cli_bench},

@@ -1,12 +1,12 @@
 // `pleach report`: one table and one page from one or several runs.
-#include <report/report.h>
+#include <cli/report.h>
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <base/file.h>
 #include <base/memory.h>
-#include <cli/cli.h>
+#include <report/report.h>
 
 enum { KEY_HTML = 1 };
 
@@ -93,24 +93,48 @@ static pleach_status html_path(plc_cli *cli, const report_args *args, char **pat
     return plc_strdup(cli->ctx, "report.html", path);
 }
 
-static pleach_status show(plc_cli *cli, const report_args *args, const plc_report_run *runs)
+static pleach_status show(plc_cli *cli, const plc_report_run *runs, size_t n, const char *page)
 {
     pleach_status status = PLEACH_OK;
-    char *path = NULL;
     plc_text text = {0};
 
-    TRY(html_path(cli, args, &path));
-    TRY(plc_report_write_html(cli->ctx, runs, args->n_runs, path));
+    TRY(plc_report_write_html(cli->ctx, runs, n, page));
     if (cli->json) {
-        TRY(print_json(cli, runs, args->n_runs));
+        TRY(print_json(cli, runs, n));
     } else {
-        TRY(plc_report_print(cli->ctx, runs, args->n_runs, &text));
-        TRY(plc_text_printf(cli->ctx, &text, "\npage: %s\n", path));
+        TRY(plc_report_print(cli->ctx, runs, n, &text));
+        TRY(plc_text_printf(cli->ctx, &text, "\npage: %s\n", page));
         TRY(plc_cli_print(cli, &text));
     }
 done:
     plc_text_finish(&text);
-    free(path);
+    return status;
+}
+
+pleach_status plc_cli_show_runs(plc_cli *cli, const char *const *folders, size_t n,
+                                const char *page)
+{
+    pleach_status status = PLEACH_OK;
+    plc_report *reports = NULL;
+    plc_history *histories = NULL;
+    plc_report_run *runs = NULL;
+
+    TRY(plc_alloc(cli->ctx, n, sizeof *reports, &reports));
+    TRY(plc_alloc(cli->ctx, n, sizeof *histories, &histories));
+    TRY(plc_alloc(cli->ctx, n, sizeof *runs, &runs));
+    for (size_t i = 0; i < n; i++) {
+        TRY(read_run(cli, folders[i], &reports[i], &histories[i]));
+        runs[i] = (plc_report_run){folders[i], &reports[i], &histories[i]};
+    }
+    TRY(show(cli, runs, n, page));
+done:
+    for (size_t i = 0; i < n && reports && histories; i++) {
+        plc_report_finish(&reports[i]);
+        plc_history_finish(&histories[i]);
+    }
+    free(reports);
+    free(histories);
+    free(runs);
     return status;
 }
 
@@ -131,29 +155,15 @@ pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv)
         .option = take_option,
         .argument = take_argument,
         .user = &args};
-    plc_report *reports = NULL;
-    plc_history *histories = NULL;
-    plc_report_run *runs = NULL;
+    char *page = NULL;
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     if (args.n_runs == 0)
         FAIL(cli->ctx, PLEACH_EUSAGE, "no RUN is given: a run directory, as runs/demo");
-    TRY(plc_alloc(cli->ctx, args.n_runs, sizeof *reports, &reports));
-    TRY(plc_alloc(cli->ctx, args.n_runs, sizeof *histories, &histories));
-    TRY(plc_alloc(cli->ctx, args.n_runs, sizeof *runs, &runs));
-    for (size_t i = 0; i < args.n_runs; i++) {
-        TRY(read_run(cli, args.runs[i], &reports[i], &histories[i]));
-        runs[i] = (plc_report_run){args.runs[i], &reports[i], &histories[i]};
-    }
-    TRY(show(cli, &args, runs));
+    TRY(html_path(cli, &args, &page));
+    TRY(plc_cli_show_runs(cli, args.runs, args.n_runs, page));
 done:
-    for (size_t i = 0; i < args.n_runs && reports && histories; i++) {
-        plc_report_finish(&reports[i]);
-        plc_history_finish(&histories[i]);
-    }
-    free(reports);
-    free(histories);
-    free(runs);
+    free(page);
     free(args.runs);
     return status;
 }

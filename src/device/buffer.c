@@ -190,3 +190,12 @@ pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t 
                                                  NULL),
                  "clEnqueueFillBuffer", buffer);
 }
+
+pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, plc_buffer *to,
+                              size_t bytes)
+{
+    return check(device,
+                 device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem, 0, 0, bytes, 0,
+                                                 NULL, NULL),
+                 "clEnqueueCopyBuffer", to);
+}

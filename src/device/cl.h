@@ -36,6 +36,7 @@
     X(clEnqueueReadBuffer) \
     X(clEnqueueWriteBuffer) \
     X(clEnqueueFillBuffer) \
+    X(clEnqueueCopyBuffer) \
     X(clEnqueueNDRangeKernel) \
     X(clWaitForEvents) \
     X(clGetEventProfilingInfo) \

@@ -147,6 +147,22 @@ static size_t lanes_bytes(const pleach_session *s)
     return (size_t)s->n_blocks * (size_t)s->device->lanes * (size_t)s->device->value_bytes;
 }
 
+// Without a teacher its logits are zeros of no weight.
+static pleach_status lower_distillation(pleach_session *s, plc_lower *lower)
+{
+    pleach_status status = PLEACH_OK;
+    const int node = s->graph->n_nodes - 1;
+    const plc_shape shape = lower->values[node].shape;
+    const size_t bytes = lanes_bytes(s) * (size_t)shape.c;
+
+    TRY(plc_buffer_create(s->device, "teacher's logits", bytes, &s->teacher_logits));
+    TRY(plc_buffer_fill(s->device, s->teacher_logits, 0, bytes, 0));
+    const plc_tensor teacher = {s->teacher_logits, shape.c, 0, shape};
+    TRY(plc_distillation_lower(lower, node, teacher, s->opts.distillation, &s->distillation));
+done:
+    return status;
+}
+
 pleach_status plc_session_lower_training(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
@@ -172,6 +188,8 @@ pleach_status plc_session_lower_training(pleach_session *s)
     s->n_forward = s->train.n_items;
     TRY(plc_loss_lower(&lower, s->graph->n_nodes - 1, s->labels, s->metrics,
                        s->opts.label_smoothing, &s->loss_train));
+    if (s->opts.distillation > 0)
+        TRY(lower_distillation(s, &lower));
     TRY(lower_steps(&lower, &steps, true));
     TRY(realize_buffer(s->device, s->scratch_train, lower.scratch_floats * sizeof(float)));
     s->workspace->bytes = lower.workspace_floats * sizeof(float);
@@ -215,7 +233,8 @@ pleach_status plc_session_lower_inference(pleach_session *s)
     plc_lower lower = {0};
 
     TRY(plc_steps_create(s->ctx, s->graph, false, &steps));
-    s->channel_lanes = plc_channel_lanes_suit(s->device, s->graph, s->batch);
+    s->channel_lanes =
+        !s->opts.batch_lanes && plc_channel_lanes_suit(s->device, s->graph, s->batch);
     TRY(create_infer_values(s, &steps));
     TRY(realize_ends(s, &s->infer_values));
     TRY(plc_plan_buffer(s->ctx, "coefficients", &s->scratch_infer));

@@ -2,6 +2,7 @@
 #include <exec/session.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <base/half.h>
 #include <base/memory.h>
 
@@ -33,6 +34,48 @@ done:
     return status;
 }
 
+pleach_status plc_session_set_teacher(pleach_session *s, pleach_session *teacher, float weight)
+{
+    pleach_status status = PLEACH_OK;
+    const float share = teacher ? weight : 0.0f;
+
+    if (s->opts.distillation <= 0)
+        FAIL(s->ctx, PLEACH_EUSAGE, "session of '%s' was not made to have a teacher",
+             s->graph->name);
+    if (teacher) {
+        const plc_shape ends[] = {s->graph->nodes[0].shape,
+                                  s->graph->nodes[s->graph->n_nodes - 1].shape};
+        const plc_shape others[] = {teacher->graph->nodes[0].shape,
+                                    teacher->graph->nodes[teacher->graph->n_nodes - 1].shape};
+        if (memcmp(ends, others, sizeof ends) != 0 || teacher->device != s->device ||
+            teacher->batch != s->batch || teacher->channel_lanes)
+            FAIL(s->ctx, PLEACH_EUSAGE,
+                 "'%s' cannot teach '%s': device, batch, input, classes or layout differ",
+                 teacher->graph->name, s->graph->name);
+    }
+    s->teacher = teacher;
+    TRY(plc_launch_update_arg(&s->train, s->distillation.launch, s->distillation.weight_arg,
+                              &share));
+done:
+    return status;
+}
+
+// The teacher's logits of the images that the training step will see, augmented alike.
+static pleach_status ask_teacher(pleach_session *s)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *t = s->teacher;
+    const int last = t->graph->n_nodes - 1;
+    const plc_buffer *images = s->train_values.items[0].buffer;
+    const plc_buffer *logits = t->infer_values.items[last].buffer;
+
+    TRY(plc_buffer_copy(s->device, images, t->infer_values.items[0].buffer, images->bytes));
+    TRY(plc_session_infer_only(t));
+    TRY(plc_buffer_copy(s->device, logits, s->teacher_logits, logits->bytes));
+done:
+    return status;
+}
+
 pleach_status plc_session_train(pleach_session *s, unsigned step)
 {
     pleach_status status = PLEACH_OK;
@@ -43,6 +86,8 @@ pleach_status plc_session_train(pleach_session *s, unsigned step)
     TRY(plc_launch_update_arg(&s->train, s->loss_train.launch, s->loss_train.slot_arg, &slot));
     TRY(plc_buffer_fill(s->device, s->grads, 0, (size_t)s->layout->n_trainable * sizeof(float), 0));
     TRY(plc_launch_list_run(&s->input_train));
+    if (s->teacher)
+        TRY(ask_teacher(s));
     TRY(plc_launch_list_run(&s->train));
     plc_session_touch(s);
 done:

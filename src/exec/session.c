@@ -180,7 +180,8 @@ void pleach_session_destroy(pleach_session **session)
         &s->weights,       &s->grads,       &s->moments[0],       &s->moments[1],
         &s->masks,         &s->gates,       &s->images,           &s->labels,
         &s->mean_std,      &s->metrics,     &s->workspace,        &s->scratch_train,
-        &s->scratch_infer, &s->lane_logits, &s->network_launches, &s->network_state};
+        &s->scratch_infer, &s->lane_logits, &s->network_launches, &s->network_state,
+        &s->teacher_logits};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

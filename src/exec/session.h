@@ -50,6 +50,9 @@ struct pleach_session {
     plc_launch_list infer_loss;
     plc_augment augment_train, augment_infer;
     plc_loss loss_train, loss_infer;
+    plc_distillation distillation; // with opts.distillation
+    plc_buffer *teacher_logits;
+    pleach_session *teacher; // borrowed, or NULL
     bool prepared; // coefficients are those of the present weights
     size_t activation_bytes;
 };
@@ -68,6 +71,12 @@ pleach_status plc_session_upload(pleach_session *session, const unsigned char *i
 // Enqueues augmentation, forward, loss and backward of the uploaded batch; its metrics go to
 // slot step % PLC_METRIC_SLOTS. Gradients are ready for the optimizer. Does not wait.
 pleach_status plc_session_train(pleach_session *session, unsigned step);
+
+// From the next step on `teacher` (borrowed; NULL: nobody) sees each training batch as the session does, and its
+// logits have the share `weight` (0 to 1) in the loss. It must be another session on the same device, of the
+// same batch, input and classes, with opts.batch_lanes; the session must have opts.distillation.
+pleach_status plc_session_set_teacher(pleach_session *session, pleach_session *teacher,
+                                      float weight);
 
 // Enqueues augmentation and the forward pass in training mode: batch norms take the batch's
 // statistics and update the running ones, nothing else changes. Does not wait.

@@ -225,6 +225,16 @@ static cl_int CL_API_CALL drop_write(cl_command_queue queue, cl_mem buffer, cl_b
     return CL_SUCCESS;
 }
 
+static cl_int CL_API_CALL drop_copy(cl_command_queue queue, cl_mem from, cl_mem to,
+                                    size_t from_offset, size_t to_offset, size_t bytes, cl_uint n,
+                                    const cl_event *events, cl_event *event)
+{
+    (void)queue, (void)from, (void)to, (void)from_offset, (void)to_offset, (void)bytes;
+    (void)n, (void)events;
+    give_event(event);
+    return CL_SUCCESS;
+}
+
 static cl_int CL_API_CALL drop_fill(cl_command_queue queue, cl_mem buffer, const void *pattern,
                                     size_t pattern_bytes, size_t offset, size_t bytes, cl_uint n,
                                     const cl_event *events, cl_event *event)
@@ -301,6 +311,7 @@ const plc_cl plc_paper_cl = {
     .clEnqueueReadBuffer = read_zeros,
     .clEnqueueWriteBuffer = drop_write,
     .clEnqueueFillBuffer = drop_fill,
+    .clEnqueueCopyBuffer = drop_copy,
     .clEnqueueNDRangeKernel = drop_launch,
     .clWaitForEvents = wait_for_nothing,
     .clGetEventProfilingInfo = no_times,

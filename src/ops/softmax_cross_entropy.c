@@ -68,3 +68,37 @@ pleach_status plc_loss_lower(plc_lower *lower, int logits_node, plc_buffer *labe
 done:
     return status;
 }
+
+pleach_status plc_distillation_lower(plc_lower *lower, int logits_node, plc_tensor teacher,
+                                     float temperature, plc_distillation *distillation)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_tensor x = plc_lower_value(lower, logits_node);
+    const plc_tensor dx = lower->value_grads[logits_node];
+    plc_launch *launch = NULL;
+    const loss_params p = {
+        .K = x.shape.c * x.shape.h * x.shape.w,
+        .n_images = lower->n_images,
+        .n_blocks = lower->n_blocks,
+        .x_planes = x.planes,
+        .x_first = x.first,
+        .dx_planes = dx.planes,
+        .dx_first = dx.first,
+        .teacher_planes = teacher.planes,
+        .teacher_first = teacher.first,
+        .gradient_scale = plc_loss_gradient_scale(lower->device, lower->n_images),
+    };
+
+    TRY(plc_append_tensor_launch(lower->list, "loss", "distillation",
+                                 PLC_BUFFERS(x.buffer, teacher.buffer, dx.buffer), &p, sizeof p,
+                                 &launch));
+    plc_launch_arg_float(launch, temperature);
+    distillation->launch = launch;
+    distillation->weight_arg = launch->n_args;
+    plc_launch_arg_float(launch, 0.0f);
+    plc_launch_groups(lower->device, launch, (size_t)lower->n_blocks, 1, 1);
+    launch->bytes = 4 * plc_tensor_bytes(lower, x);
+    plc_launch_set_shape(launch, "%d classes", p.K);
+done:
+    return status;
+}

@@ -28,4 +28,16 @@ float plc_loss_gradient_scale(const pleach_device *device, int n_images);
 pleach_status plc_loss_lower(plc_lower *lower, int logits_node, plc_buffer *labels,
                              plc_buffer *metrics, float label_smoothing, plc_loss *loss);
 
+// The launch that mixes a teacher's logits into the gradient of the logits.
+typedef struct plc_distillation {
+    plc_launch *launch; // borrowed from lower->list
+    int weight_arg;     // float: the teacher's share w, at first 0: it changes nothing
+} plc_distillation;
+
+// After plc_loss_lower in training: the gradient becomes that of
+// (1 - w) loss + w T^2 KL(softmax(z / T) || softmax(x / T)) (Hinton, Vinyals, Dean 2015, section 2), x the
+// logits, z those of the teacher, T the temperature. Metrics stay those of the labels.
+pleach_status plc_distillation_lower(plc_lower *lower, int logits_node, plc_tensor teacher,
+                                     float temperature, plc_distillation *distillation);
+
 #endif

@@ -234,15 +234,18 @@ pleach_status plc_latency_of_graph(plc_latency *l, const pleach_graph *graph,
     pleach_graph shadow = {0};
     plc_steps steps = {0};
     plc_step_kind kind;
+    bool *stays = NULL;
 
     *total_ms = 0;
-    TRY(plc_kept_shadow(l->device->ctx, graph, channels, mask, &shadow));
+    TRY(plc_alloc(l->device->ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
+    TRY(plc_kept_shadow(l->device->ctx, graph, channels, mask, &shadow, stays));
     TRY(plc_steps_create(l->device->ctx, graph, false, &steps));
     for (int i = 0; node_ms && i < graph->n_nodes; i++)
         node_ms[i] = 0;
     for (int i = 0; i < steps.n_items; i++) {
         double ms = 0;
-        if (!plc_step_describe(&shadow, &steps.items[i], l->batch, &kind))
+        if (!stays[steps.items[i].node] ||
+            !plc_step_describe(&shadow, &steps.items[i], l->batch, &kind))
             continue;
         TRY(price_step(l, &shadow, &steps.items[i], &kind, &ms));
         *total_ms += ms;
@@ -254,6 +257,7 @@ done:
     keep(l);
     plc_steps_finish(&steps);
     free(shadow.nodes);
+    free(stays);
     return status;
 }
 

@@ -77,16 +77,19 @@ pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
 {
     pleach_status status = PLEACH_OK;
     pleach_graph shadow = {0};
+    bool *stays = NULL;
 
     *total = (plc_cost){0};
-    TRY(plc_kept_shadow(ctx, graph, channels, mask, &shadow));
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
+    TRY(plc_kept_shadow(ctx, graph, channels, mask, &shadow, stays));
     for (int i = 0; i < graph->n_nodes; i++) {
-        const plc_cost cost = plc_node_cost(&shadow, i);
+        const plc_cost cost = stays[i] ? plc_node_cost(&shadow, i) : (plc_cost){0};
         add_cost(total, cost);
         if (table)
             table[i] = cost;
     }
 done:
     free(shadow.nodes);
+    free(stays);
     return status;
 }

@@ -122,6 +122,20 @@ static pleach_status take_group(search *s, int g, const float *scores, const dou
     return PLEACH_OK;
 }
 
+// Channels of a group that is empty cost nothing now; they rank as if all of them were back.
+static void fill_empty_groups(search *s)
+{
+    memcpy(s->trial, s->before, (size_t)plc_channels_n_classes(s->channels));
+    for (int g = 0; g < plc_channels_n_groups(s->channels); g++) {
+        const plc_group *group = plc_channels_group(s->channels, g);
+        int kept = 0;
+        for (int i = 0; i < group->n_classes; i++)
+            kept += s->before[group->classes[i]];
+        for (int i = 0; kept == 0 && i < group->n_classes; i++)
+            s->trial[group->classes[i]] = 1;
+    }
+}
+
 static pleach_status rank_classes(search *s, const float *scores)
 {
     pleach_status status = PLEACH_OK;
@@ -130,10 +144,12 @@ static pleach_status rank_classes(search *s, const float *scores)
 
     if (s->opts->rank != PLC_RANK_SCORE)
         TRY(plc_alloc(s->ctx, n_classes, sizeof *costs, &costs));
+    if (s->opts->rank != PLC_RANK_SCORE)
+        fill_empty_groups(s);
     if (s->opts->rank == PLC_RANK_MACS)
-        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->before, costs));
+        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->trial, costs));
     if (s->opts->rank == PLC_RANK_LATENCY)
-        TRY(plc_class_latency(s->ctx, s->graph, s->channels, s->before, s->opts->latency,
+        TRY(plc_class_latency(s->ctx, s->graph, s->channels, s->trial, s->opts->latency,
                               s->opts->latency_user, costs));
     TRY(plc_alloc(s->ctx, n_classes, sizeof *s->order, &s->order));
     for (int g = 0; g < plc_channels_n_groups(s->channels); g++)
@@ -158,9 +174,18 @@ static int floor_of(const search *s, int n)
     return least < n ? least : n;
 }
 
-// How many classes a group of n keeps where `kept` are above the threshold.
-static int kept_count(const search *s, int n, int kept)
+// Whether group g may go whole: what is said of how much must stay holds for it too.
+static bool may_empty(const search *s, int g)
 {
+    return s->opts->may_empty && s->opts->may_empty[g] && !s->group_kept[g] &&
+           s->opts->min_channels <= 1 && (s->opts->max_ratio == 0 || s->opts->max_ratio == 1);
+}
+
+// How many of the n classes of group g stay where `kept` are above the threshold.
+static int kept_count(const search *s, int g, int n, int kept)
+{
+    if (kept == 0 && may_empty(s, g))
+        return 0;
     const int unit = s->opts->round_to > 0 ? s->opts->round_to : 1, least = floor_of(s, n);
     const int count = kept > least ? kept : least;
     const long long rounded = ((long long)count + unit - 1) / unit * unit;
@@ -180,7 +205,7 @@ static pleach_status restore_counts(search *s)
         int kept = 0;
         for (int i = 0; i < group->n_classes; i++)
             kept += s->trial[group->classes[i]];
-        missing[g] = kept_count(s, group->n_classes, kept) - kept;
+        missing[g] = kept_count(s, g, group->n_classes, kept) - kept;
     }
     for (int r = s->n - 1; r >= 0; r--) {
         int c = s->order[r].class_id, g = plc_channels_group_of(s->channels, c);

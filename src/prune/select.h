@@ -24,6 +24,9 @@ typedef struct plc_select_opts {
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
     const char *const *keep; // borrowed: nodes whose output channels all stay
     int n_keep;
+    const bool
+        *may_empty; // borrowed, per group: those that may lose all their channels (inner groups of
+                    // residual branches) unless more than one must stay; NULL: none
 } plc_select_opts;
 
 typedef struct plc_selection {

@@ -1,5 +1,5 @@
 // report.html: the networks of runs, their curves, what the method did.
-#include <report/report.h>
+#include <report/summary.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -185,6 +185,13 @@ done:
     return status;
 }
 
+// Empty where it is not known.
+static pleach_status block_figure(pleach_ctx *ctx, plc_table *table, double value)
+{
+    return isfinite(value) ? plc_table_cell(ctx, table, "%.4f", value)
+                           : plc_table_cell(ctx, table, "%s", "");
+}
+
 static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -194,12 +201,15 @@ static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_
         return PLEACH_OK;
     plc_table_column(&table, 'l', "block");
     plc_table_column(&table, 'r', "importance (rise of the loss)");
-    plc_table_column(&table, 'l', "");
+    plc_table_column(&table, 'r', "border error");
+    plc_table_column(&table, 'l', "action");
     for (size_t i = 0; i < report->n_blocks; i++) {
         TRY(plc_table_cell(ctx, &table, "%s",
                            report->blocks[i].name ? report->blocks[i].name : ""));
-        TRY(plc_table_cell(ctx, &table, "%.4f", report->blocks[i].importance));
-        TRY(plc_table_cell(ctx, &table, "%s", report->blocks[i].dropped ? "dropped" : "kept"));
+        TRY(block_figure(ctx, &table, report->blocks[i].importance));
+        TRY(block_figure(ctx, &table, report->blocks[i].border_error));
+        TRY(plc_table_cell(ctx, &table, "%s",
+                           report->blocks[i].action ? report->blocks[i].action : ""));
     }
     TRY(plc_page_table(ctx, &table, text));
 done:
@@ -303,6 +313,26 @@ done:
     return status;
 }
 
+static pleach_status html_summary(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                  plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    plc_summary summary = {0};
+    plc_table table = {0};
+
+    TRY(plc_summary_create(ctx, runs, n_runs, &summary));
+    TRY(plc_summary_tabulate(ctx, &summary, &table));
+    TRY(plc_text_printf(ctx, text, "<h2>Means over seeds</h2>\n"));
+    TRY(plc_page_table(ctx, &table, text));
+    TRY(plc_text_printf(ctx, text, "<div class='charts'>\n"));
+    TRY(plc_summary_draw(ctx, &summary, text));
+    TRY(plc_text_printf(ctx, text, "</div>\n"));
+done:
+    plc_table_finish(&table);
+    plc_summary_finish(&summary);
+    return status;
+}
+
 pleach_status plc_report_write_html(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
                                     const char *path)
 {
@@ -316,6 +346,8 @@ pleach_status plc_report_write_html(pleach_ctx *ctx, const plc_report_run *runs,
     TRY(plc_text_printf(ctx, &text, "<div class='charts'>\n"));
     TRY(html_scatter(ctx, runs, n_runs, &text));
     TRY(plc_text_printf(ctx, &text, "</div>\n"));
+    if (plc_summary_suits(runs, n_runs))
+        TRY(html_summary(ctx, runs, n_runs, &text));
     for (size_t i = 0; i < n_runs; i++)
         TRY(html_run(ctx, &runs[i], &text));
     TRY(plc_page_end(ctx, &text));

@@ -1,5 +1,5 @@
 // A report as text: the table of networks and, below it, what the method cost.
-#include <report/report.h>
+#include <report/summary.h>
 
 #include <math.h>
 #include <string.h>
@@ -80,27 +80,38 @@ done:
 
 pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
+    const char *options = or_empty(report->options);
+
     return plc_text_printf(
-        ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu",
+        ctx, text, "%s on %s, %d x %d x %d, %d classes; %d epochs of batch %d, seed %llu%s%s",
         or_empty(report->model), or_empty(report->data), report->input[0], report->input[1],
-        report->input[2], report->n_classes, report->epochs, report->batch, report->seed);
+        report->input[2], report->n_classes, report->epochs, report->batch, report->seed,
+        *options ? "; " : "", options);
 }
 
+// "blocks: 2 of 9 dropped: layer1.1.add, layer1.2.add", a line for each action that was taken.
 static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
-    size_t n_dropped = 0;
+    static const char *const actions[][2] = {
+        {"drop", "dropped"}, {"merge", "merged"}, {"empty", "emptied by pruning"}};
 
-    if (report->n_blocks == 0)
-        return PLEACH_OK;
-    for (size_t i = 0; i < report->n_blocks; i++)
-        n_dropped += report->blocks[i].dropped;
-    TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu dropped", n_dropped, report->n_blocks));
-    for (size_t i = 0, n = 0; i < report->n_blocks; i++)
-        if (report->blocks[i].dropped)
-            TRY(plc_text_printf(ctx, text, "%s%s", n++ ? ", " : ": ",
-                                or_empty(report->blocks[i].name)));
-    TRY(plc_text_append(ctx, text, "\n", 1));
+    for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
+        size_t n = 0;
+        for (size_t i = 0; i < report->n_blocks; i++)
+            n += strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0;
+        if (n == 0 && (a > 0 || report->n_blocks == 0))
+            continue;
+        TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu %s", n, report->n_blocks,
+                            actions[a][1]));
+        const char *before = ": ";
+        for (size_t i = 0; i < report->n_blocks; i++)
+            if (strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0) {
+                TRY(plc_text_printf(ctx, text, "%s%s", before, or_empty(report->blocks[i].name)));
+                before = ", ";
+            }
+        TRY(plc_text_append(ctx, text, "\n", 1));
+    }
 done:
     return status;
 }
@@ -179,6 +190,23 @@ done:
     return status;
 }
 
+static pleach_status print_summary(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
+                                   plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    plc_summary summary = {0};
+    plc_table table = {0};
+
+    TRY(plc_summary_create(ctx, runs, n_runs, &summary));
+    TRY(plc_summary_tabulate(ctx, &summary, &table));
+    TRY(plc_text_printf(ctx, text, "\nmeans over seeds:\n"));
+    TRY(plc_table_print(ctx, &table, text));
+done:
+    plc_table_finish(&table);
+    plc_summary_finish(&summary);
+    return status;
+}
+
 pleach_status plc_report_print(pleach_ctx *ctx, const plc_report_run *runs, size_t n_runs,
                                plc_text *text)
 {
@@ -191,6 +219,8 @@ pleach_status plc_report_print(pleach_ctx *ctx, const plc_report_run *runs, size
         TRY(plc_text_append(ctx, text, "\n\n", 2));
     }
     TRY(plc_table_print(ctx, &table, text));
+    if (plc_summary_suits(runs, n_runs))
+        TRY(print_summary(ctx, runs, n_runs, text));
     for (size_t i = 0; i < n_runs; i++) {
         TRY(plc_text_append(ctx, text, "\n", 1));
         if (n_runs > 1) {

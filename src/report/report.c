@@ -75,16 +75,16 @@ done:
 }
 
 pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
-                                   double importance, bool dropped)
+                                   const char *action, double importance)
 {
     pleach_status status = PLEACH_OK;
     plc_report_block *added = NULL;
 
     TRY(plc_grow(ctx, &report->blocks, &report->blocks_capacity, report->n_blocks + 1));
-    added = &report->blocks[report->n_blocks];
-    *added = (plc_report_block){.importance = importance, .dropped = dropped};
+    added = &report->blocks[report->n_blocks++];
+    *added = (plc_report_block){.importance = importance, .border_error = NAN};
     TRY(plc_strdup(ctx, name, &added->name));
-    report->n_blocks++;
+    TRY(plc_strdup(ctx, action, &added->action));
 done:
     return status;
 }

@@ -52,13 +52,16 @@ typedef struct plc_report_target {
 
 typedef struct plc_report_block {
     char *name;
-    double importance; // rise of the calibration loss without the block
-    bool dropped;
+    char *action; // "keep" "drop" "merge", or "empty": its branch lost all channels while pruning
+    double
+        importance; // rise of the calibration loss by the action; of one that is kept, without it
+    double border_error; // merge: change of the calibration logits by moved padding, as a share
 } plc_report_block;
 
 // Starts from zero: plc_report report = {0}.
 typedef struct plc_report {
     char *command, *model, *data;
+    char *options; // "--macs 0.2": what else was chosen
     int input[3]; // c, h, w
     int n_classes;
     unsigned long long seed;
@@ -101,8 +104,9 @@ pleach_status plc_report_add_mask_update(pleach_ctx *ctx, plc_report *report,
                                          const plc_report_mask_update *update);
 pleach_status plc_report_add_target(pleach_ctx *ctx, plc_report *report, const char *kind,
                                     double target, double dense, int batch);
+// With no border error yet.
 pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
-                                   double importance, bool dropped);
+                                   const char *action, double importance);
 
 // Wilson's score interval of n_correct / n at 95 %; NAN when n is 0.
 void plc_wilson_interval(double n_correct, double n, double interval[2]);
@@ -132,7 +136,7 @@ pleach_status plc_report_tabulate(pleach_ctx *ctx, const plc_report_run *runs, s
                                   plc_table *table);
 // "resnet20 on fashion-mnist, 1 x 28 x 28, 10 classes; 12 epochs of batch 128, seed 0"
 pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text);
-// What the method cost, which blocks were dropped, memory: a sentence per line, empty when not known.
+// What the method cost, what was done to blocks, memory: a sentence per line, empty when not known.
 pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, plc_text *text);
 
 // One self-contained page: the same table, then each run's curves as inline SVG. Replaces `path`.

@@ -49,8 +49,9 @@ static const plc_field target_fields[] = {
 
 static const plc_field block_fields[] = {
     PLC_FIELD(plc_report_block, TEXT, name),
+    PLC_FIELD(plc_report_block, TEXT, action),
     PLC_FIELD(plc_report_block, REAL, importance),
-    PLC_FIELD(plc_report_block, FLAG, dropped),
+    PLC_FIELD(plc_report_block, REAL, border_error),
     PLC_FIELDS_END,
 };
 
@@ -83,6 +84,7 @@ const plc_field plc_report_fields[] = {
     PLC_FIELD(plc_report, TEXT, command),
     PLC_FIELD(plc_report, TEXT, model),
     PLC_FIELD(plc_report, TEXT, data),
+    PLC_FIELD(plc_report, TEXT, options),
     PLC_FIELD(plc_report, TRIPLE, input),
     PLC_FIELD(plc_report, INT, n_classes),
     PLC_FIELD(plc_report, SEED, seed),

@@ -247,7 +247,7 @@ static pleach_status restore_mask(plc_run *run, const json_t *state)
     TRY(restore_digits(run, state, "mask", '1', run->mask));
     TRY(restore_digits(run, state, "pruned_for", '0' + PLC_RUN_MAX_SETTLE, run->pruned_for));
     if (strcmp(run->opts.recover, "soft") != 0)
-        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+        TRY(plc_run_set_masks(run));
 done:
     return status;
 }
@@ -301,6 +301,7 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
     TRY(plc_run_start_network(run, graph, file->weights));
     TRY(restore_moments(run, &file->extra));
     plc_optimizer_set_n_steps(run->optimizer, (unsigned)numbers.optimizer_steps);
+    TRY(plc_run_restore_teacher(run));
     TRY(plc_run_start_trainer(run, &at));
     if (run->phase == PLC_PHASE_PRUNE) {
         TRY(plc_run_start_pruning(run));

@@ -67,26 +67,64 @@ done:
     return status;
 }
 
-pleach_status plc_directory_open(pleach_ctx *ctx, const char *path, json_t **config,
-                                 plc_directory *directory)
+// *config of the run at `path`.
+static pleach_status read_config(pleach_ctx *ctx, const char *path, json_t **config)
 {
     pleach_status status = PLEACH_OK;
     char *file = NULL, *text = NULL;
     size_t bytes = 0;
     json_error_t error;
 
-    *directory = (plc_directory){0};
-    TRY(plc_strdup(ctx, path, &directory->path));
-    TRY(plc_directory_file(ctx, directory, "config.json", &file));
+    TRY(plc_path_join(ctx, path, "config.json", &file));
     if (!plc_file_exists(file))
         FAIL(ctx, PLEACH_EUSAGE, "'%s' holds no run: there is no config.json", path);
     TRY(plc_file_read(ctx, file, MAX_CONFIG_BYTES, &text, &bytes));
     *config = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     if (*config == NULL)
         FAIL(ctx, PLEACH_EINPUT, "%s, line %d: %s", file, error.line, error.text);
-    TRY(open_log(ctx, directory));
 done:
     free(text);
+    free(file);
+    return status;
+}
+
+pleach_status plc_directory_open(pleach_ctx *ctx, const char *path, json_t **config,
+                                 plc_directory *directory)
+{
+    pleach_status status = PLEACH_OK;
+
+    *directory = (plc_directory){0};
+    TRY(plc_strdup(ctx, path, &directory->path));
+    TRY(read_config(ctx, path, config));
+    TRY(open_log(ctx, directory));
+done:
+    return status;
+}
+
+pleach_status plc_directory_examine(pleach_ctx *ctx, const char *path, const json_t *config,
+                                    plc_directory_state *state)
+{
+    pleach_status status = PLEACH_OK;
+    char *file = NULL, *report = NULL;
+    json_t *found = NULL, *value;
+    const char *key;
+
+    *state = PLC_DIRECTORY_FREE;
+    TRY(plc_path_join(ctx, path, "config.json", &file));
+    if (!plc_file_exists(file))
+        goto done;
+    TRY(read_config(ctx, path, &found));
+    json_object_foreach((json_t *)config, key, value)
+    {
+        if (!json_equal(value, json_object_get(found, key)))
+            FAIL(ctx, PLEACH_EUSAGE,
+                 "'%s' holds a run with another --%s; name another --out, or remove it", path, key);
+    }
+    TRY(plc_path_join(ctx, path, "report.json", &report));
+    *state = plc_file_exists(report) ? PLC_DIRECTORY_DONE : PLC_DIRECTORY_BEGUN;
+done:
+    json_decref(found);
+    free(report);
     free(file);
     return status;
 }

@@ -14,6 +14,16 @@ typedef struct plc_directory {
 // Fails with PLEACH_EUSAGE when `path` holds a run already: text says how to go on with it.
 pleach_status plc_directory_check_free(pleach_ctx *ctx, const char *path);
 
+// What stands at `path`: nothing, or a run with the options of `config` that was begun or is done. Fails with
+// PLEACH_EUSAGE when its options are others (text names the first that differs).
+typedef enum plc_directory_state {
+    PLC_DIRECTORY_FREE,
+    PLC_DIRECTORY_BEGUN,
+    PLC_DIRECTORY_DONE,
+} plc_directory_state;
+pleach_status plc_directory_examine(pleach_ctx *ctx, const char *path, const json_t *config,
+                                    plc_directory_state *state);
+
 // Makes a new directory, after the same check.
 pleach_status plc_directory_create(pleach_ctx *ctx, const char *path, const json_t *config,
                                    plc_directory *directory);

@@ -14,10 +14,13 @@ pleach_status plc_run_start_pruning(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_score score;
 
-    TRY(plc_score_parse(run->ctx, run->opts.score, &score));
+    TRY(plc_score_parse(run->ctx, plc_run_is_main(run) ? run->opts.score : "random", &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
     TRY(plc_scorer_create(run->session, run->channels, score, run->opts.seed, &run->scorer));
     TRY(plc_pruner_create(run->session, run->channels, &run->pruner));
+    TRY(plc_blocks_find(run->ctx, run->session->graph, &run->blocks));
+    TRY(plc_blocks_of_groups(run->ctx, run->session->graph, run->channels, run->blocks,
+                             &run->block_of_group));
     if (run->mask == NULL) {
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
@@ -34,9 +37,38 @@ void plc_run_finish_pruning(plc_run *run)
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     plc_channels_destroy(&run->channels);
+    plc_blocks_destroy(&run->blocks);
+    free(run->block_of_group);
+    run->block_of_group = NULL;
     free(run->mask);
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
+}
+
+static bool is_empty(const plc_run *run, const plc_group *group)
+{
+    for (int i = 0; i < group->n_classes; i++)
+        if (run->mask[group->classes[i]])
+            return false;
+    return true;
+}
+
+pleach_status plc_run_set_masks(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_groups = plc_channels_n_groups(run->channels);
+
+    TRY(plc_pruner_set_masks(run->pruner, run->mask));
+    for (int i = 0; i < run->blocks->n_items; i++) {
+        bool closed = false;
+        for (int g = 0; g < n_groups && !closed; g++)
+            closed =
+                run->block_of_group[g] == i && is_empty(run, plc_channels_group(run->channels, g));
+        if (run->blocks->items[i].gate != PLC_NO_NODE)
+            TRY(plc_gate_set(run->session, run->blocks->items[i].gate, closed ? 0.0f : 1.0f));
+    }
+done:
+    return status;
 }
 
 // Cubic, as in Zhu and Gupta, "To prune, or not to prune" (2017).
@@ -93,13 +125,33 @@ static plc_rank rank_of(const char *name)
                                           : PLC_RANK_SCORE;
 }
 
+// Which groups may lose all their channels: [n_groups].
+static pleach_status mark_may_empty(plc_run *run, const pleach_graph *graph,
+                                    const plc_channels *channels, bool *may_empty)
+{
+    pleach_status status = PLEACH_OK;
+    plc_blocks *blocks = NULL;
+    int *block_of = NULL;
+
+    TRY(plc_blocks_find(run->ctx, graph, &blocks));
+    TRY(plc_blocks_of_groups(run->ctx, graph, channels, blocks, &block_of));
+    for (int g = 0; g < plc_channels_n_groups(channels); g++)
+        may_empty[g] = block_of[g] >= 0;
+done:
+    free(block_of);
+    plc_blocks_destroy(&blocks);
+    return status;
+}
+
 pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
                              const float *scores, const unsigned char *mask,
                              const plc_budget *budgets, int n_budgets, plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
+    const int n_groups = plc_channels_n_groups(channels);
     char *names = NULL;
     const char **list = NULL;
+    bool *may_empty = NULL;
     plc_select_opts opts = {
         .rank = rank_of(run->opts.rank),
         .budgets = budgets,
@@ -113,8 +165,12 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
     };
 
     TRY(parse_keep(run, graph, &opts, &names, &list));
+    TRY(plc_alloc(run->ctx, (size_t)n_groups, sizeof *may_empty, &may_empty));
+    TRY(mark_may_empty(run, graph, channels, may_empty));
+    opts.may_empty = may_empty;
     TRY(plc_select(run->ctx, graph, channels, scores, mask, &opts, selection));
 done:
+    free(may_empty);
     free(list);
     free(names);
     return status;
@@ -145,13 +201,13 @@ static pleach_status apply(plc_run *run, const plc_selection *selection)
     TRY(plc_alloc(run->ctx, (size_t)n, 1, &chosen));
     for (int k = 0; k < n; k++)
         chosen[k] = soft ? !selection->mask[k] : selection->mask[k] && !run->mask[k];
+    memcpy(run->mask, selection->mask, (size_t)n);
     if (soft) {
         TRY(plc_pruner_zero_weights(run->pruner, chosen));
     } else {
         TRY(plc_pruner_zero_moments(run->pruner, chosen));
-        TRY(plc_pruner_set_masks(run->pruner, selection->mask));
+        TRY(plc_run_set_masks(run));
     }
-    memcpy(run->mask, selection->mask, (size_t)n);
 done:
     free(chosen);
     return status;
@@ -187,7 +243,8 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
                                            .flips = selection->flips,
                                            .returns = selection->returns};
 
-    TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
+    if (plc_run_is_main(run))
+        TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
     TRY(plc_run_log_event(
         run, "mask",
         json_pack("{s:i,s:i,s:f,s:I,s:I,s:f,s:i,s:i,s:i,s:b,s:o}", "epoch", update.epoch, "step",
@@ -215,8 +272,8 @@ static pleach_status update_masks(plc_run *run, double progress)
     TRY(plc_run_choose_by_latency(run, scores, progress, &selection));
     TRY(apply(run, &selection));
     TRY(plc_device_finish(run->device));
-    run->report.method_cost.score_ms += (scored - begin) * 1e3;
-    run->report.method_cost.mask_ms += (plc_clock_seconds() - scored) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.score_ms, scored - begin);
+    plc_run_spend(run, &run->report.method_cost.mask_ms, plc_clock_seconds() - scored);
     run->n_updates++;
     TRY(report_update(run, &selection));
     TRY(plc_run_settle(run));

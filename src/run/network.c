@@ -30,6 +30,7 @@ static pleach_session_opts session_opts(const plc_run *run)
         .mean = run->dataset->mean,
         .std = run->dataset->deviation,
         .mask_gradients = strcmp(run->opts.recover, "none") == 0,
+        .distillation = plc_run_distills(run) ? (float)run->opts.temperature : 0.0f,
     };
 }
 
@@ -88,6 +89,12 @@ done:
     return status;
 }
 
+// Epochs of the first of two cycles: the dense ones of a network that is compressed afterwards.
+static int first_cycle(const plc_run *run)
+{
+    return plc_run_compresses(run) ? run->phase_ends[PLC_PHASE_DENSE] : 0;
+}
+
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
 {
     pleach_status status = PLEACH_OK;
@@ -96,6 +103,7 @@ pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
     const int n_steps = run->dataset->train.n_images / run->opts.batch;
 
     opts.schedule = (plc_schedule){.n_steps = (unsigned)(n_steps * run->opts.epochs),
+                                   .n_first = (unsigned)(n_steps * first_cycle(run)),
                                    .peak = (float)run->opts.learning_rate,
                                    .momentum = (float)run->opts.momentum,
                                    .warmup = (float)run->opts.warmup};
@@ -116,6 +124,7 @@ pleach_status plc_run_replace_session(plc_run *run, pleach_session *session)
     run->optimizer = NULL;
     TRY(make_optimizer(run));
     plc_optimizer_set_n_steps(run->optimizer, plc_optimizer_n_steps(old_optimizer));
+    TRY(plc_run_follow_teacher(run));
     TRY(plc_trainer_set_session(run->trainer, run->session, run->optimizer));
 done:
     plc_optimizer_destroy(&old_optimizer);
@@ -130,6 +139,7 @@ void plc_run_finish_network(plc_run *run)
     plc_blocks_destroy(&run->fading);
     plc_optimizer_destroy(&run->optimizer);
     pleach_session_destroy(&run->session);
+    pleach_session_destroy(&run->teacher);
     free(run->dropping);
     run->dropping = NULL;
 }
@@ -168,75 +178,5 @@ pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **we
     file.weights = NULL;
 done:
     plc_model_file_finish(&file);
-    return status;
-}
-
-static const char *const control_names[] = {"dense", "scratch", "cnn5"};
-enum { N_CONTROL_NAMES = 3 };
-
-// The i-th name of --controls into `name`; false when there are fewer.
-static bool control_name(const plc_run *run, int i, char *name, size_t size)
-{
-    const char *at = run->opts.controls;
-
-    for (; *at; i--) {
-        const size_t length = strcspn(at, ",");
-        if (i == 0) {
-            snprintf(name, size, "%.*s", (int)length, at);
-            return true;
-        }
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
-int plc_run_n_controls(const plc_run *run)
-{
-    char name[32];
-    int n = 0;
-
-    while (control_name(run, n, name, sizeof name))
-        n++;
-    return n;
-}
-
-const char *plc_run_network_name(const plc_run *run)
-{
-    char name[32];
-
-    if (run->network == 0 || !control_name(run, run->network - 1, name, sizeof name))
-        return "";
-    for (int i = 0; i < N_CONTROL_NAMES; i++)
-        if (strcmp(name, control_names[i]) == 0)
-            return i == 0 ? "dense-control" : control_names[i];
-    return "unknown";
-}
-
-pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph)
-{
-    pleach_status status = PLEACH_OK;
-    plc_model_file final = {0};
-    char *path = NULL;
-    float *weights = NULL;
-    const char *name = plc_run_network_name(run);
-
-    if (strcmp(name, "dense-control") == 0) {
-        TRY(plc_run_first_graph(run, graph, &weights));
-        goto done;
-    }
-    if (strcmp(name, "unknown") == 0)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch and cnn5",
-             run->opts.controls);
-    TRY(plc_directory_file(run->ctx, &run->directory, "model.safetensors", &path));
-    TRY(plc_model_file_read(run->ctx, path, &final));
-    if (strcmp(name, "scratch") == 0)
-        TRY(plc_graph_copy(run->ctx, final.graph, graph));
-    else
-        TRY(plc_model_cnn5_for_macs(run->ctx, final.graph->nodes[0].shape, run->dataset->n_classes,
-                                    pleach_graph_macs(final.graph), graph));
-done:
-    plc_model_file_finish(&final);
-    free(path);
-    free(weights);
     return status;
 }

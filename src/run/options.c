@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <base/text.h>
+#include <fuse/candidates.h>
 #include <prune/scores.h>
 
 void pleach_run_opts_init(pleach_run_opts *opts)
@@ -35,6 +36,44 @@ pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, 
     }
     *object = made;
     return PLEACH_OK;
+}
+
+static bool is_described(const char *option)
+{
+    static const char *const apart[] = {"model", "data", "out", "epochs", "batch", "seed"};
+
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
+        if (strcmp(option, apart[i]) == 0)
+            return false;
+    return true;
+}
+
+#define SAME_TEXT(a, b) (strcmp(a, b) == 0)
+#define SAME_INT(a, b) ((a) == (b))
+#define SAME_FLOAT(a, b) (!((a) < (b)) && !((a) > (b)))
+#define SAME_FLAG(a, b) ((a) == (b))
+#define SAME_SEED(a, b) ((a) == (b))
+#define WRITE_TEXT(value) plc_text_printf(ctx, text, " %s", value)
+#define WRITE_INT(value) plc_text_printf(ctx, text, " %d", value)
+#define WRITE_FLOAT(value) plc_text_printf(ctx, text, " %g", value)
+#define WRITE_FLAG(value) (value ? PLEACH_OK : plc_text_printf(ctx, text, " off"))
+#define WRITE_SEED(value) plc_text_printf(ctx, text, " %llu", value)
+
+pleach_status plc_options_describe(pleach_ctx *ctx, const pleach_run_opts *opts, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_run_opts usual;
+
+    pleach_run_opts_init(&usual);
+#define X(kind, field, option, value, argument, commands, help)                                    \
+    if (is_described(option) && !SAME_##kind(opts->field, usual.field)) {                          \
+        TRY(plc_text_printf(ctx, text, "%s--%s", text->length ? " " : "", option));                \
+        TRY(WRITE_##kind(opts->field));                                                            \
+    }
+    PLEACH_RUN_OPTIONS(X)
+#undef X
+done:
+    return status;
 }
 
 static bool read_TEXT(const json_t *json, const char **field)
@@ -122,6 +161,22 @@ static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
     return PLEACH_OK;
 }
 
+// What is done to blocks comes from one of --drop, --fuse and --plan.
+static pleach_status check_fusion(pleach_ctx *ctx, const pleach_run_opts *opts)
+{
+    pleach_status status = PLEACH_OK;
+    plc_fuse_cost cost;
+
+    TRY(check_range(ctx, "fuse", opts->fuse, 0, 1));
+    TRY(check_range(ctx, "drop", opts->drop, -1, 1e9));
+    TRY(plc_fuse_cost_named(ctx, opts->fuse_cost, &cost));
+    if ((opts->drop >= 0) + (opts->fuse > 0) + (opts->plan[0] != '\0') > 1)
+        FAIL(ctx, PLEACH_EUSAGE,
+             "--drop, --fuse and --plan: give one; each says which residual blocks go");
+done:
+    return status;
+}
+
 pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bool compress)
 {
     enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_CROP = 64 };
@@ -160,9 +215,12 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "min-channels", opts->min_channels, 1, 65536));
     TRY(check_range(ctx, "round-to", opts->round_to, 1, 65536));
     TRY(check_range(ctx, "max-ratio", opts->max_ratio, 0, 1));
+    TRY(check_fusion(ctx, opts));
     TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "distill", opts->distill, 0, 1));
+    TRY(check_range(ctx, "temperature", opts->temperature, 0.1, 100));
 done:
     return status;
 }

@@ -5,8 +5,13 @@
 #include <jansson.h>
 #include <pleach/run.h>
 #include <base/status.h>
+#include <base/text.h>
 
 enum { PLC_RUN_MAX_SETTLE = 9 }; // of --settle: a digit per class in a checkpoint
+
+// Appends what was chosen, "--macs 0.2 --band 0.1": options that differ from their defaults, but those that a report
+// names by themselves (model, data, epochs, batch, seed) and the directory.
+pleach_status plc_options_describe(pleach_ctx *ctx, const pleach_run_opts *opts, plc_text *text);
 
 // A new object with every option of the table.
 pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, json_t **object);

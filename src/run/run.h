@@ -1,6 +1,6 @@
 // A running job: its phases as states that a checkpoint holds and a resumed run goes on from.
 //
-//   dense --> prune --> (compact) --> fade --> (drop) --> tune --> done, then the control networks
+//   dense --> prune --> (compact, plan) --> fade --> (drop, merge) --> tune --> done, then the control networks
 //
 // Every transition happens between two epochs and is a function of the state before it, so a run
 // that was killed repeats it with the same bits.
@@ -53,11 +53,14 @@ typedef struct plc_run {
 
     // What is made from the state.
     pleach_session *session; // owned, as all of these
+    pleach_session *teacher; // while distilling: the dense network, folded
     plc_optimizer *optimizer;
     plc_trainer *trainer;
     plc_channels *channels; // while pruning
     plc_scorer *scorer;
     plc_pruner *pruner;
+    plc_blocks *blocks;   // while pruning
+    int *block_of_group;  // while pruning: plc_blocks_of_groups
     plc_blocks *fading;   // blocks of the session's graph, while fading
     plc_latency *latency; // from its first use on
     double started, epoch_started, told, step_seconds;
@@ -73,14 +76,23 @@ pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position);
 pleach_status plc_run_replace_session(plc_run *run, pleach_session *session); // takes session
 void plc_run_finish_network(plc_run *run);
 pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **weights);
-pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph);
+
+// controls.c: networks for comparison, trained after the main one. They are a row of the report and nothing else
+// of it: what they cost, prune or drop is not told.
+pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights);
 int plc_run_n_controls(const plc_run *run);
+bool plc_run_is_main(const plc_run *run);
+bool plc_run_compresses(const plc_run *run); // goes through all phases: the main network, and "random"
+void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
 // A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.
 json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values);
+// Writes run->mask to the device. The gate of a residual block whose branch has lost all channels of a
+// group inside is closed, and open again when one returns: its constant goes as a pruned channel's does.
+pleach_status plc_run_set_masks(plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
 
 // What masks may leave at `progress` (0 to 1) of the ramp where `target` is left at its end; shares of the dense
@@ -118,10 +130,23 @@ pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
 // After a mask update: compacts away what has been pruned for --settle updates; pruning goes on with what is left.
 pleach_status plc_run_settle(plc_run *run);
 
+// teacher.c: distillation. Made of the dense network at the end of its phase, or of its model file in a run
+// that is resumed; nothing happens without --distill.
+bool plc_run_distills(const plc_run *run);
+pleach_status plc_run_make_teacher(plc_run *run, pleach_session *dense);
+pleach_status plc_run_restore_teacher(plc_run *run);
+pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
+
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
+
+// fusion.c: which residual blocks are dropped or merged, their fade, their rewrites.
+pleach_status plc_run_check_plan(plc_run *run,
+                                 const pleach_graph *dense); // --plan, before all else
+pleach_status plc_run_plan_fusion(plc_run *run); // chooses; the network is then ready to fade
 pleach_status plc_run_start_fading(plc_run *run);
 pleach_status plc_run_fade(plc_run *run); // after each step
+pleach_status plc_run_fuse(plc_run *run); // at the end of the fade
 
 // measure.c: a row of the report for the session as it stands.
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session);

@@ -13,13 +13,15 @@ pleach_status plc_schedule_parse(pleach_ctx *ctx, const char *name, plc_schedule
 {
     if (strcmp(name, "one-cycle") == 0)
         *kind = PLC_SCHEDULE_ONE_CYCLE;
+    else if (strcmp(name, "two-cycles") == 0)
+        *kind = PLC_SCHEDULE_TWO_CYCLES;
     else if (strcmp(name, "cosine") == 0)
         *kind = PLC_SCHEDULE_COSINE;
     else if (strcmp(name, "step") == 0)
         *kind = PLC_SCHEDULE_STEP;
     else
         return plc_fail(ctx, PLEACH_EUSAGE,
-                        "no schedule '%s'; there are one-cycle, cosine and step", name);
+                        "no schedule '%s'; there are one-cycle, two-cycles, cosine and step", name);
     return PLEACH_OK;
 }
 
@@ -31,6 +33,16 @@ static double anneal(double begin, double end, double share)
 
 void plc_schedule_at(const plc_schedule *s, unsigned step, float *learning_rate, float *momentum)
 {
+    if (s->kind == PLC_SCHEDULE_TWO_CYCLES) {
+        plc_schedule cycle = *s;
+        const bool first = step < s->n_first;
+
+        cycle.kind = PLC_SCHEDULE_ONE_CYCLE;
+        cycle.n_steps = first ? s->n_first : s->n_steps - s->n_first;
+        plc_schedule_at(&cycle, first ? step : step - s->n_first, learning_rate, momentum);
+        return;
+    }
+
     const double n = s->n_steps > 1 ? (double)s->n_steps - 1.0 : 1.0;
     const double position = (double)step / n, warmup = (double)s->warmup;
     const bool rising = position < warmup;
@@ -42,6 +54,7 @@ void plc_schedule_at(const plc_schedule *s, unsigned step, float *learning_rate,
     double rate = peak, swing = (double)s->momentum;
 
     switch (s->kind) {
+    case PLC_SCHEDULE_TWO_CYCLES: // was taken apart above
     case PLC_SCHEDULE_ONE_CYCLE:
         rate = rising ? anneal(peak / ONE_CYCLE_RISE, peak, share)
                       : anneal(peak, peak / ONE_CYCLE_RISE / ONE_CYCLE_FALL, share);

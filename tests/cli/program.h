@@ -89,7 +89,7 @@ static int call(const char *words)
 }
 
 // The document that the last call printed, which has this schema. The caller drops it.
-static json_t *parsed_output(const char *schema)
+static inline json_t *parsed_output(const char *schema)
 {
     json_t *root = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
 

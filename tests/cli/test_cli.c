@@ -38,6 +38,7 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
         {"devices --lanes 12", "--lanes 12: 4, 8, 16, 32 or 64"},
         {"devices --progress baar", "did you mean 'bar'?"},
         {"report", "no RUN"},
+        {"sweep --model cnn5", "nothing varies"},
     };
 
     (void)state;

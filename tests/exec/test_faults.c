@@ -154,6 +154,7 @@ static const char *object_of(plc_call call)
     case PLC_CALL_clEnqueueReadBuffer:
     case PLC_CALL_clEnqueueWriteBuffer:
     case PLC_CALL_clEnqueueFillBuffer:
+    case PLC_CALL_clEnqueueCopyBuffer:
         return "buffer '";
     case PLC_CALL_clCreateKernel:
     case PLC_CALL_clSetKernelArg:

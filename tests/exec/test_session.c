@@ -484,7 +484,7 @@ static void dropping_a_faded_block_changes_nothing(void **state)
         pleach_graph *small_graph = NULL;
         plc_edits *edits = NULL;
         pleach_session *small = NULL, *session = make_session(d->vector, graph, weights);
-        CHECK(plc_gate_set(session, &blocks->items[i], 0.0f));
+        CHECK(plc_gate_set(session, blocks->items[i].gate, 0.0f));
         CHECK(plc_drop_describe(ctx, graph, blocks->items[i].add, blocks->items[i].shortcut,
                                 &small_graph, &edits));
         CHECK(plc_rewrite_session(session, small_graph, edits, false, &small));

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <ops/softmax_cross_entropy.h>
 #include <reference/loss.h>
 
@@ -133,6 +134,75 @@ static void loss_gradient_and_metrics_match_the_definition(void **state)
     }
 }
 
+// Of one image: what the distillation kernel makes of the gradient `before`.
+static void expect_distilled(const float *logits, const float *teacher, const float *before, int K,
+                             double T, double weight, double scale, double *after)
+{
+    double x_sum = 0, z_sum = 0;
+
+    for (int k = 0; k < K; k++) {
+        x_sum += exp((double)logits[k] / T);
+        z_sum += exp((double)teacher[k] / T);
+    }
+    for (int k = 0; k < K; k++)
+        after[k] = (1 - weight) * (double)before[k] +
+                   weight * T * scale *
+                       (exp((double)logits[k] / T) / x_sum - exp((double)teacher[k] / T) / z_sum);
+}
+
+// The second node's value serves as the teacher's logits.
+static void check_distillation(pleach_device *device, unsigned seed)
+{
+    static const float temperatures[] = {1, 2, 5};
+    loss_case c = draw_case(seed);
+    const float T = temperatures[plc_harness_pick(seed, 8, 0, 2)];
+    const float weight = (float)plc_harness_pick(seed, 9, 0, 4) / 4;
+    pleach_graph *graph = NULL;
+    plc_distillation distillation;
+
+    snprintf(c.label, sizeof c.label, "seed %u: N %d K %d T %g weight %g", seed, c.n_images,
+             c.classes, (double)T, (double)weight);
+    if (plc_graph_create(device->ctx, "case", (plc_shape){c.classes, 1, 1}, &graph) != PLEACH_OK)
+        fail_msg("%s", pleach_error(device->ctx));
+    plc_harness_add_node(device->ctx, graph, "relu", (int[]){0}, 1, NULL);
+    plc_harness *h = plc_harness_create(
+        graph, &(plc_harness_opts){
+                   .device = device, .n_images = c.n_images, .seed = seed, .label = c.label});
+    const size_t n = plc_harness_value_size(h, 0);
+    float *before = calloc(n, sizeof *before);
+    double *expected = calloc(n, sizeof *expected);
+    assert_true(before && expected);
+    memcpy(before, h->grads[0], n * sizeof *before);
+    h->lower.list = &h->forward;
+    plc_harness_check(h,
+                      plc_distillation_lower(&h->lower, 0, h->lower.values[1], T, &distillation));
+    plc_harness_place(h);
+    plc_harness_upload(h);
+    plc_harness_check(h, plc_launch_list_freeze(&h->forward));
+    plc_harness_check(h, plc_launch_update_arg(&h->forward, distillation.launch,
+                                               distillation.weight_arg, &weight));
+    plc_harness_run_list(h, &h->forward);
+    plc_harness_download(h);
+    const double scale = (double)plc_loss_gradient_scale(device, c.n_images) / c.n_images;
+    for (size_t i = 0; i < n; i += (size_t)c.classes)
+        expect_distilled(h->values[0] + i, h->values[1] + i, before + i, c.classes, (double)T,
+                         (double)weight, scale, expected + i);
+    plc_harness_compare(h, "distilled gradient", h->grads[0], expected, n,
+                        TOLERANCE * (1 + scale) + plc_harness_rounding(h));
+    free(before);
+    free(expected);
+    plc_harness_destroy(&h);
+}
+
+static void distillation_mixes_the_teachers_gradient_as_defined(void **state)
+{
+    const plc_harness_devices *devices = *state;
+    const unsigned n_cases = plc_test_cases(CASES_PER_DEVICE);
+
+    for (unsigned i = 0; i < devices->n * n_cases; i++)
+        check_distillation(devices->items[i / n_cases], i);
+}
+
 static void reference_gradient_is_that_of_finite_differences(void **state)
 {
     float logits[5] = {0.3f, -1.2f, 2.0f, 0.1f, 0.7f};
@@ -158,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_gradient_is_that_of_finite_differences),
         cmocka_unit_test(loss_gradient_and_metrics_match_the_definition),
+        cmocka_unit_test(distillation_mixes_the_teachers_gradient_as_defined),
     };
 
     return cmocka_run_group_tests(tests, plc_harness_open_devices, plc_harness_close_devices);

@@ -233,6 +233,60 @@ static void training_learns_and_evaluation_agrees(void **state)
     free(split.labels);
 }
 
+static void train_for(fixture *f, pleach_session *session, const plc_split *split, int n_epochs)
+{
+    plc_optimizer *optimizer = NULL;
+    plc_trainer *trainer = NULL;
+    plc_metrics metrics;
+    const plc_optimizer_opts opts = {.nesterov = true};
+    const plc_trainer_opts trainer_opts = {
+        .schedule = {.kind = PLC_SCHEDULE_COSINE,
+                     .n_steps = (unsigned)(n_epochs * split->n_images / session->batch),
+                     .peak = 0.05f,
+                     .momentum = 0.9f,
+                     .warmup = 0.1f}};
+
+    CHECK(plc_optimizer_create(session, &opts, &optimizer));
+    CHECK(plc_trainer_create(f->ctx, session, optimizer, split, &trainer_opts, NULL, &trainer));
+    for (int epoch = 0; epoch < n_epochs; epoch++)
+        CHECK(plc_trainer_run_epoch(trainer, &metrics));
+    plc_trainer_destroy(&trainer);
+    plc_optimizer_destroy(&optimizer);
+}
+
+static void a_student_learns_from_its_teacher_what_its_labels_do_not_say(void **state)
+{
+    fixture *f = *state;
+    pleach_graph *graph = NULL;
+    pleach_session *teacher = NULL, *student = NULL, *stranger = NULL;
+    plc_metrics metrics;
+    plc_split split = two_classes(200, 64);
+    uint8_t *truth = split.labels, silent[200] = {0};
+    const pleach_session_opts teacher_opts = {.batch_lanes = true},
+                              student_opts = {.seed = 1, .distillation = 2.0f};
+
+    CHECK(pleach_graph_create(f->ctx, "cnn5", 1, 8, 8, 2, &graph));
+    CHECK(pleach_session_create(f->ctx, graph, f->device, 4, &teacher_opts, &teacher));
+    CHECK(pleach_session_create(f->ctx, graph, f->device, 4, &student_opts, &student));
+    CHECK(pleach_session_create(f->ctx, graph, f->device, 5, &teacher_opts, &stranger));
+    train_for(f, teacher, &split, 3);
+    split.labels = silent;
+    CHECK(plc_session_set_teacher(student, teacher, 1.0f));
+    train_for(f, student, &split, 3);
+    split.labels = truth;
+    CHECK(plc_evaluate_split(student, &split, &metrics));
+    assert_true(metrics.n_correct > 190);
+    assert_int_equal(plc_session_set_teacher(student, stranger, 1.0f), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "batch"));
+    assert_int_equal(plc_session_set_teacher(teacher, student, 1.0f), PLEACH_EUSAGE);
+    pleach_session_destroy(&student);
+    pleach_session_destroy(&teacher);
+    pleach_session_destroy(&stranger);
+    pleach_graph_destroy(&graph);
+    free(split.images);
+    free(split.labels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +295,7 @@ int main(void)
         cmocka_unit_test(unknown_names_are_answered_with_the_known_ones),
         cmocka_unit_test(optimizers_follow_their_formulas),
         cmocka_unit_test(training_learns_and_evaluation_agrees),
+        cmocka_unit_test(a_student_learns_from_its_teacher_what_its_labels_do_not_say),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,0 +1,107 @@
+// Runs of one command that differ in seeds or options.
+#include <cli/series.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <base/file.h>
+#include <base/memory.h>
+#include <cli/report.h>
+#include <run/directory.h>
+#include <run/options.h>
+
+enum { MAX_RUNS = 10000 };
+
+bool plc_series_is_wanted(const plc_job_args *args)
+{
+    return args->n_seeds > 1 || args->n_lists > 0;
+}
+
+static int count_runs(const plc_job_args *args)
+{
+    long long n = args->n_seeds;
+
+    for (int i = 0; i < args->n_lists && n <= MAX_RUNS; i++)
+        n *= args->lists[i].n_values;
+    return n <= MAX_RUNS ? (int)n : -1;
+}
+
+// Options and folder of the i-th run: seeds change first, then the last list's values.
+static pleach_status describe_run(plc_cli *cli, const plc_job_args *args, int i,
+                                  pleach_run_opts *opts, char **folder)
+{
+    pleach_status status = PLEACH_OK;
+    plc_text name = {0};
+    int combination = i / args->n_seeds, n_after = 1;
+
+    *opts = args->job.opts;
+    opts->precision = cli->precision == PLEACH_PRECISION_HALF ? "half" : "float";
+    opts->seed += (unsigned long long)(i % args->n_seeds);
+    for (int l = 0; l < args->n_lists; l++)
+        n_after *= args->lists[l].n_values;
+    for (int l = 0; l < args->n_lists; l++) {
+        const plc_job_list *list = &args->lists[l];
+        n_after /= list->n_values;
+        const char *value = list->values[combination / n_after % list->n_values];
+        TRY(plc_job_set_option(cli, opts, list->row, value));
+        TRY(plc_text_printf(cli->ctx, &name, "%s-%s-", list->name, value));
+    }
+    TRY(plc_text_printf(cli->ctx, &name, "seed-%llu", opts->seed));
+    for (char *c = name.data; *c; c++)
+        if (*c == '/')
+            *c = '-';
+    TRY(plc_path_join(cli->ctx, args->job.opts.out, name.data, folder));
+    opts->out = *folder;
+done:
+    plc_text_finish(&name);
+    return status;
+}
+
+static pleach_status run_one(plc_cli *cli, pleach_device *device, plc_job_fn *run,
+                             const plc_job_args *args, const pleach_run_opts *opts)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_job job = args->job;
+    json_t *config = NULL;
+    plc_directory_state state;
+
+    TRY(plc_options_to_json(cli->ctx, opts, &config));
+    TRY(plc_directory_examine(cli->ctx, opts->out, config, &state));
+    if (state == PLC_DIRECTORY_DONE)
+        goto done;
+    job.opts = *opts;
+    job.resume = state == PLC_DIRECTORY_BEGUN ? opts->out : NULL;
+    status = run(cli->ctx, device, &job);
+    plc_progress_clear(&cli->progress);
+    if (status == PLEACH_EINTERRUPTED)
+        plc_fail(cli->ctx, status, "interrupted in '%s'; the same command goes on", opts->out);
+done:
+    json_decref(config);
+    return status;
+}
+
+pleach_status plc_series_run(plc_cli *cli, pleach_device *device, plc_job_fn *run,
+                             const plc_job_args *args)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = count_runs(args);
+    char **folders = NULL, *page = NULL;
+    pleach_run_opts opts;
+
+    if (n < 0)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "more than %d runs; name fewer values", MAX_RUNS);
+    TRY(plc_alloc(cli->ctx, (size_t)n, sizeof *folders, &folders));
+    for (int i = 0; i < n; i++) {
+        TRY(describe_run(cli, args, i, &opts, &folders[i]));
+        plc_progress_clear(&cli->progress);
+        fprintf(stderr, "run %d of %d: %s\n", i + 1, n, folders[i]);
+        TRY(run_one(cli, device, run, args, &opts));
+    }
+    TRY(plc_path_join(cli->ctx, args->job.opts.out, "report.html", &page));
+    TRY(plc_cli_show_runs(cli, (const char *const *)folders, (size_t)n, page));
+done:
+    for (int i = 0; folders && i < n; i++)
+        free(folders[i]);
+    free(folders);
+    free(page);
+    return status;
+}

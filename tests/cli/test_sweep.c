@@ -1,0 +1,65 @@
+// `pleach sweep` and --seeds as a user calls them.
+#include "program.h"
+
+static char words[MAX_PATH];
+
+static int sweep(const char *what)
+{
+    snprintf(words, sizeof words,
+             "%s --epochs 2 --limit 256 --calibration 64 --batch 64 --drop 0 --progress none "
+             "--out %s/sweep",
+             what, folder);
+    return call(words);
+}
+
+static void values_and_seeds_become_runs_and_a_summary(void **state)
+{
+    char path[MAX_PATH];
+
+    (void)state;
+    if (sweep("sweep --model cnn5 --macs 0.5 --band 0,0.1 --seeds 2") != 0)
+        fail_msg("%s", err);
+    assert_non_null(strstr(err, "run 4 of 4"));
+    assert_non_null(strstr(out, "means over seeds"));
+    assert_non_null(strstr(out, "band 0.1  fused"));
+    snprintf(path, sizeof path, "%s/sweep/band-0.1-seed-1/report.json", folder);
+    assert_int_equal(access(path, R_OK), 0);
+    snprintf(path, sizeof path, "%s/sweep/report.html", folder);
+    assert_int_equal(access(path, R_OK), 0);
+}
+
+static void the_same_command_keeps_what_is_done_and_another_is_refused(void **state)
+{
+    (void)state;
+    char *before = strdup(out);
+    assert_non_null(before);
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.5 --band 0,0.1 --seeds 2"), 0);
+    assert_string_equal(before, out); // times too: nothing ran again
+    free(before);
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.4 --band 0,0.1 --seeds 2"), 2);
+    assert_non_null(strstr(err, "another --macs"));
+}
+
+static void what_cannot_vary_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.5"), 2);
+    assert_non_null(strstr(err, "nothing varies"));
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.5 --band 0,x"), 2);
+    assert_non_null(strstr(err, "--band 'x': a number"));
+    assert_int_equal(sweep("compress --model cnn5 --macs 0.5 --band 0,0.1"), 2);
+    assert_non_null(strstr(err, "--band '0,0.1': a number"));
+    assert_int_equal(sweep("compress --model cnn5 --macs 0.5 --seeds 0"), 2);
+    assert_non_null(strstr(err, "--seeds '0'"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_and_seeds_become_runs_and_a_summary),
+        cmocka_unit_test(the_same_command_keeps_what_is_done_and_another_is_refused),
+        cmocka_unit_test(what_cannot_vary_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, find_program, drop_folder);
+}
