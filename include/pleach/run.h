@@ -50,7 +50,7 @@ extern "C" {
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
-    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers", "C", "what --fuse counts: computations, or convolutions") \
+    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
     X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
     X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
