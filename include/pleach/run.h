@@ -38,7 +38,7 @@ extern "C" {
     X(FLOAT, params, "params", 0.0, "X", "C", "keep this share of the parameters")                 \
     X(FLOAT, latency, "latency", 0.0, "MS", "C", "keep what takes MS milliseconds per inference on this device; beside --macs and --params all must hold. As it is measured, the seed alone no longer gives the same bits, a resumed run goes on with what was measured") \
     X(INT, latency_batch, "latency-batch", 1, "N", "C", "images per inference of --latency and --rank latency") \
-    X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|random", "C", "score of a channel")                    \
+    X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|redundancy|random", "C", "score of a channel")         \
     X(TEXT, rank, "rank", "score", "score|macs|latency", "C", "rank by score, or by score per computation or millisecond that the channel costs") \
     X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
@@ -50,7 +50,7 @@ extern "C" {
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
-    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers", "C", "what --fuse counts: computations, or convolutions") \
+    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
     X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
     X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \

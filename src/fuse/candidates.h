@@ -15,7 +15,8 @@ typedef struct plc_fuse_cost {
     void *user; // borrowed
 } plc_fuse_cost;
 
-// "macs": multiply-accumulates. "layers": convolutions. Fails with PLEACH_EUSAGE: text has the nearest name.
+// "macs": multiply-accumulates. "layers": convolutions. "latency": milliseconds of inference, for which the caller
+// sets `of` and `user`, as it has the table of the device (price/latency.h). Fails with PLEACH_EUSAGE: text has the nearest name.
 pleach_status plc_fuse_cost_named(pleach_ctx *ctx, const char *name, plc_fuse_cost *cost);
 
 // Marks in `seconds` [n_nodes] the convolutions with which the branch of `block` becomes one

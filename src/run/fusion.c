@@ -28,6 +28,12 @@ static pleach_status begin_rewrite(const plc_run *run, double *begin)
     return status;
 }
 
+// A plc_fuse_cost_fn of the device's table of latencies.
+static pleach_status price_latency(void *user, const pleach_graph *graph, double *ms)
+{
+    return plc_run_price(user, graph, NULL, NULL, NULL, ms);
+}
+
 // A plan that keeps all blocks of the graph.
 static pleach_status start_plan(plc_run *run, const pleach_graph *graph, plc_blocks **blocks,
                                 plc_plan *plan)
@@ -37,6 +43,10 @@ static pleach_status start_plan(plc_run *run, const pleach_graph *graph, plc_blo
 
     TRY(plc_blocks_find(run->ctx, graph, blocks));
     TRY(plc_fuse_cost_named(run->ctx, run->opts.fuse_cost, &cost));
+    if (cost.of == NULL) {
+        cost.of = price_latency;
+        cost.user = run;
+    }
     TRY(plc_plan_create(run->ctx, graph, *blocks, &cost, plan));
 done:
     return status;

@@ -27,6 +27,7 @@ pleach_status plc_run_start_pruning(plc_run *run)
         memset(run->mask, 1, n);
         TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
     }
+    plc_scorer_set_probe(run->scorer, &run->dataset->train, run->mask);
 done:
     return status;
 }

@@ -242,6 +242,35 @@ static void a_target_out_of_reach_is_refused_with_the_least_latency(void **state
     assert_false(plc_file_exists(out));
 }
 
+// The plan's figures are milliseconds of whole networks from the table; what it dropped is gone.
+static void blocks_are_chosen_by_the_milliseconds_that_they_save(void **state)
+{
+    char out[128], path[256], *text = NULL;
+    size_t size = 0;
+    plc_report report = {0};
+
+    (void)state;
+    out_path("blocks", out);
+    pleach_job job = small_job(out);
+    job.opts.prune_epochs = 1;
+    job.opts.macs = 0.8;
+    job.opts.fuse = 0.7;
+    job.opts.fuse_cost = "latency";
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(path, sizeof path, "%s/plan.json", out);
+    assert_ok(plc_file_read(ctx, path, 1 << 20, &text, &size));
+    json_t *plan = json_loads(text, 0, NULL);
+    assert_non_null(plan);
+    assert_string_equal(json_string_value(json_object_get(plan, "cost")), "latency");
+    const double total = json_number_value(json_object_get(plan, "total"));
+    assert_true(total > 0 && total < 100 * dense_ms); // no count of anything
+    json_decref(plan);
+    free(text);
+    read_report(out, &report);
+    assert_true(find_row(&report, "fused")->conv_layers < find_row(&report, "pruned")->conv_layers);
+    plc_report_finish(&report);
+}
+
 static void a_target_above_the_dense_network_prunes_nothing(void **state)
 {
     char out[128];
@@ -264,6 +293,7 @@ int main(void)
         cmocka_unit_test(all_targets_hold),
         cmocka_unit_test(a_resumed_run_goes_on_with_what_was_measured),
         cmocka_unit_test(a_target_out_of_reach_is_refused_with_the_least_latency),
+        cmocka_unit_test(blocks_are_chosen_by_the_milliseconds_that_they_save),
         cmocka_unit_test(a_target_above_the_dense_network_prunes_nothing),
     };
 
