@@ -29,7 +29,7 @@ static pleach_status count_layers(void *user, const pleach_graph *graph, double 
 pleach_status plc_fuse_cost_named(pleach_ctx *ctx, const char *name, plc_fuse_cost *cost)
 {
     static const plc_fuse_cost costs[] = {{"macs", count_macs, NULL},
-                                           {"layers", count_layers, NULL}};
+                                          {"layers", count_layers, NULL}};
     enum { N_COSTS = sizeof costs / sizeof *costs };
     const char *names[N_COSTS];
 
@@ -141,8 +141,8 @@ done:
 }
 
 static pleach_status count_saving(pleach_ctx *ctx, const pleach_graph *graph,
-                                  const plc_block *block, const plc_fuse_cost *cost,
-                                  plc_plan *plan, plc_action action, plc_effect *effect)
+                                  const plc_block *block, const plc_fuse_cost *cost, plc_plan *plan,
+                                  plc_action action, plc_effect *effect)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *rewritten = NULL;
