@@ -1,6 +1,7 @@
 // The greedy choice of blocks, by ablation on calibration images.
 #include <fuse/importance.h>
 
+#include <math.h>
 #include <string.h>
 
 // Left to choose, at most one block in so many goes: accuracies of a network that has learnt little say
@@ -62,7 +63,7 @@ pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *block
     const int most = opts->n_drop < 0 ? blocks->n_items / LARGEST_PART : opts->n_drop;
 
     for (int i = 0; i < blocks->n_items; i++)
-        choices[i] = (plc_block_choice){.round = -1};
+        choices[i] = (plc_block_choice){.importance = NAN, .accuracy = NAN, .round = -1};
     if (blocks->n_items == 0)
         return PLEACH_OK;
     TRY(measure(session, calibration, &loss, &accuracy));

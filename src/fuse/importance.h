@@ -11,9 +11,10 @@ pleach_status plc_gate_set(pleach_session *session, int node, float gate);
 
 // What the greedy choice saw of a block, in the order of blocks->items.
 typedef struct plc_block_choice {
-    double importance; // rise of the mean loss on the calibration images when last measured
-    double accuracy;   // of the network without it, when last measured
-    int round;         // the round in which it was chosen, -1: kept
+    double
+        importance; // rise of the mean loss on the calibration images when last measured, NAN: never
+    double accuracy; // of the network without it, when last measured
+    int round;       // the round in which it was chosen, -1: kept
 } plc_block_choice;
 
 typedef struct plc_drop_opts {

@@ -44,7 +44,9 @@ double plc_plan_cost(const plc_plan *plan);
 
 // Sets every block's action: of all choices whose cost is within the budget one of least total
 // importance, by dynamic programming over blocks; where the budget cannot be reached, one of those
-// that save the most. Actions whose importance is not measured are not chosen. More than 65536 choices
+// that save the most. A fall of the loss counts as no rise, because what was measured of blocks alone does
+// not add up that far: among choices of equal importance it is the one of fewest actions, then that
+// of the largest falls. Actions whose importance is not measured are not chosen. More than 65536 choices
 // of which none is better than another in both are thinned: then savings count to 1/65536 of their sum.
 pleach_status plc_plan_choose(pleach_ctx *ctx, plc_plan *plan);
 
