@@ -11,6 +11,10 @@
 #include <base/text.h>
 #include <cli/progress.h>
 
+#ifndef PLEACH_VERSION
+#define PLEACH_VERSION "of a build without its version"
+#endif
+
 // State of one call of the program. Global options have their fields here.
 typedef struct plc_cli {
     pleach_ctx *ctx;
@@ -44,6 +48,8 @@ pleach_status plc_cli_compress(plc_cli *cli, int argc, char **argv); // compress
 pleach_status plc_cli_sweep(plc_cli *cli, int argc, char **argv);    // sweep.c
 pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv);     // eval.c
 pleach_status plc_cli_inspect(plc_cli *cli, int argc, char **argv);  // inspect.c
+pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv);   // export.c
+pleach_status plc_cli_ops(plc_cli *cli, int argc, char **argv);      // ops.c
 pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv);    // bench.c
 pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv);   // report.c
 pleach_status plc_cli_fpga(plc_cli *cli, int argc, char **argv);     // fpga.c

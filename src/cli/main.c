@@ -5,10 +5,6 @@
 #include <string.h>
 #include <base/memory.h>
 
-#ifndef PLEACH_VERSION
-#define PLEACH_VERSION "of a build without its version"
-#endif
-
 const plc_command plc_commands[] = {
     {"devices", "list OpenCL devices and say which one would be used", plc_cli_devices},
     {"train", "train a network", plc_cli_train},
@@ -16,6 +12,8 @@ const plc_command plc_commands[] = {
     {"sweep", "compress with several values of options and compare", plc_cli_sweep},
     {"eval", "accuracy and speed of a model on a data set", plc_cli_eval},
     {"inspect", "layers, channels, computations and parameters of a network", plc_cli_inspect},
+    {"export", "write a model for other programs, as ONNX", plc_cli_export},
+    {"ops", "list the operators of ONNX files that are read", plc_cli_ops},
     {"bench", "measure the speed of training and inference", plc_cli_bench},
     {"report", "tables and a page from one or several runs", plc_cli_report},
     {"fpga", "write and build the kernels of a network ahead, for boards that compile none",

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <base/file.h>
 #include <base/memory.h>
+#include <io/onnx.h>
 
 #define FORMAT "1"
 #define FORMAT_KEY "pleach.format"
@@ -201,10 +202,19 @@ done:
     return status;
 }
 
+static bool is_onnx(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && strcmp(dot, ".onnx") == 0;
+}
+
 pleach_status plc_model_file_read(pleach_ctx *ctx, const char *path, plc_model_file *model)
 {
     pleach_status status = PLEACH_OK;
 
+    if (is_onnx(path))
+        return plc_onnx_read(ctx, path, model);
     TRY(plc_tensor_file_read(ctx, path, &model->extra));
     status = read_content(ctx, &model->extra, model);
     if (status != PLEACH_OK)

@@ -25,6 +25,7 @@ pleach_status plc_model_file_write(pleach_ctx *ctx, const char *path, const plea
                                    const plc_params_layout *layout, const float *weights,
                                    const plc_tensors *extra);
 
+// Reads a file of ours, or where `path` ends in .onnx one of io/onnx.h.
 // Every parameter of the graph must be there with its shape, and no tensor that is neither parameter
 // nor state. Fails with PLEACH_EIO, PLEACH_EINPUT and PLEACH_EGRAPH: text names file, tensor, found
 // and expected shape; `model` is then empty.

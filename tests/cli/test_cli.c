@@ -26,6 +26,10 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
         {"inspect resnet20 --input 32", "--input '32': channels x height x width"},
         {"inspect", "no MODEL"},
         {"inspect a b", "one MODEL"},
+        {"export", "no MODEL"},
+        {"export a.safetensors", "--onnx FILE is missing"},
+        {"export a.safetensors --onnx b.onnx --opset 6", "--opset '6'"},
+        {"ops surplus", "unexpected argument 'surplus'"},
         {"bench tarin", "did you mean 'train'?"},
         {"bench", "bench train"},
         {"bench devise", "did you mean 'device'?"},
@@ -59,6 +63,8 @@ static void bad_input_is_named_with_code_3(void **state)
     } cases[] = {
         {"eval nowhere.safetensors", "nowhere.safetensors"},
         {"inspect nowhere/model.safetensors", "nowhere/model.safetensors"},
+        {"inspect nowhere.onnx", "nowhere.onnx"},
+        {"export nowhere.safetensors --onnx out.onnx", "nowhere.safetensors"},
         {"report nowhere", "nowhere"},
         {"bench compare nowhere.json", "nowhere.json"},
         {"train --model cnn5 --data cifar10:nowhere --out run", "nowhere/data_batch_1.bin"},
@@ -109,8 +115,8 @@ static void halfs_are_refused_where_the_device_has_none_with_code_4(void **state
 static void every_command_has_help_on_stdout(void **state)
 {
     static const char *const commands[] = {
-        "",          "devices",      "train",        "compress",    "eval",
-        "inspect",   "bench",        "report",       "bench train", "bench infer",
+        "",          "devices",      "train",        "compress", "eval",        "inspect",
+        "export",    "ops",          "bench",        "report",   "bench train", "bench infer",
         "bench ops", "bench device", "bench compare"};
     char words[64];
 

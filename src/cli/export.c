@@ -1,0 +1,119 @@
+// `pleach export`: a model file in another format.
+#include <cli/model.h>
+
+#include <stdlib.h>
+#include <io/onnx.h>
+#include <rewrite/fold.h>
+#include <rewrite/on_host.h>
+
+enum { KEY_ONNX = 1, KEY_OPSET, KEY_BATCH_NORMS };
+
+typedef struct export_args {
+    const char *model, *onnx;
+    int opset;
+    bool batch_norms;
+} export_args;
+
+static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
+{
+    export_args *args = user;
+
+    switch (key) {
+    case KEY_OPSET:
+        return plc_cli_int(cli, "opset", value, PLC_ONNX_OLDEST_OPSET, PLC_ONNX_NEWEST_WRITTEN,
+                           &args->opset);
+    case KEY_BATCH_NORMS:
+        args->batch_norms = true;
+        return PLEACH_OK;
+    default:
+        args->onnx = value;
+        return PLEACH_OK;
+    }
+}
+
+static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
+{
+    export_args *args = user;
+
+    if (args->model)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "one MODEL is expected, found '%s' and '%s'",
+                        args->model, word);
+    args->model = word;
+    return PLEACH_OK;
+}
+
+// Replaces the network by one without those batch norms that convolutions and linear layers can take in.
+static pleach_status fold(plc_cli *cli, plc_model_file *model)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+    plc_params_layout *layout = NULL;
+    plc_edits *edits = NULL;
+    float *weights = NULL;
+
+    TRY(plc_fold_describe(cli->ctx, model->graph, &graph, &edits, NULL));
+    TRY(plc_params_layout_create(cli->ctx, graph, &layout));
+    TRY(plc_edits_apply_on_host(cli->ctx, model->graph, model->layout, model->weights, edits, graph,
+                                layout, &weights));
+    pleach_graph_destroy(&model->graph);
+    plc_params_layout_destroy(&model->layout);
+    free(model->weights);
+    model->graph = graph;
+    model->layout = layout;
+    model->weights = weights;
+    graph = NULL;
+    layout = NULL;
+    weights = NULL;
+done:
+    free(weights);
+    plc_edits_destroy(&edits);
+    plc_params_layout_destroy(&layout);
+    pleach_graph_destroy(&graph);
+    return status;
+}
+
+static pleach_status check_words(plc_cli *cli, const export_args *args)
+{
+    if (!args->model)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "no MODEL is given: a model file, as runs/NAME/model.safetensors");
+    if (!args->onnx)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE,
+                        "--onnx FILE is missing: the file that is to be written");
+    return PLEACH_OK;
+}
+
+pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv)
+{
+    pleach_status status = PLEACH_OK;
+    static const struct argp_option options[] = {
+        {"onnx", KEY_ONNX, "FILE", 0, "the ONNX file to write", 1},
+        {"opset", KEY_OPSET, "N", 0, "ONNX operator set, 7 to 22 (default 13)", 1},
+        {"batch-norms", KEY_BATCH_NORMS, NULL, 0,
+         "keep batch norms; without it they join the layers before them", 1},
+        {0},
+    };
+    export_args args = {0};
+    const plc_cli_args accepted = {
+        .options = options,
+        .args_doc = "MODEL",
+        .doc =
+            "Writes the model file MODEL for other programs: as ONNX, with any number of images. "
+            "The input is what the network sees, (x / 255 - mean) / std. Needs no device.",
+        .option = take_option,
+        .argument = take_argument,
+        .user = &args};
+    plc_model_file model = {0};
+
+    TRY(plc_cli_parse(cli, &accepted, argc, argv));
+    TRY(check_words(cli, &args));
+    TRY(plc_model_file_read(cli->ctx, args.model, &model));
+    if (!args.batch_norms)
+        TRY(fold(cli, &model));
+    TRY(plc_onnx_write(cli->ctx, args.onnx, model.graph, model.layout, model.weights,
+                       &(plc_onnx_write_opts){
+                           .opset = args.opset, .version = PLEACH_VERSION, .extra = &model.extra}));
+done:
+    plc_model_file_finish(&model);
+    return status;
+}

@@ -1,0 +1,61 @@
+// `pleach ops`: which operators of ONNX files are read, and what of them is not.
+#include <cli/cli.h>
+
+#include <io/onnx.h>
+#include <report/table.h>
+
+static pleach_status print_json(plc_cli *cli)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; plc_onnx_operator_at(i); i++) {
+        const plc_onnx_operator *op = plc_onnx_operator_at(i);
+
+        json_array_append_new(list, json_pack("{s: s, s: s, s: s}", "onnx", op->onnx, "becomes",
+                                              op->becomes, "limits", op->limits));
+    }
+    return plc_cli_print_json(cli, json_pack("{s: s, s: i, s: i, s: o}", "schema", "pleach.ops/1",
+                                             "oldest_opset", PLC_ONNX_OLDEST_OPSET, "newest_opset",
+                                             PLC_ONNX_NEWEST_KNOWN, "operators", list));
+}
+
+static pleach_status print_table(plc_cli *cli)
+{
+    pleach_status status = PLEACH_OK;
+    plc_table table = {0};
+    plc_text text = {0};
+
+    plc_table_column(&table, 'l', "ONNX");
+    plc_table_column(&table, 'l', "becomes");
+    plc_table_column(&table, 'l', "what of it");
+    for (int i = 0; plc_onnx_operator_at(i); i++) {
+        const plc_onnx_operator *op = plc_onnx_operator_at(i);
+
+        TRY(plc_table_cell(cli->ctx, &table, "%s", op->onnx));
+        TRY(plc_table_cell(cli->ctx, &table, "%s", op->becomes));
+        TRY(plc_table_cell(cli->ctx, &table, "%s", *op->limits ? op->limits : "all"));
+    }
+    TRY(plc_table_print(cli->ctx, &table, &text));
+    TRY(plc_text_printf(
+        cli->ctx, &text,
+        "\nOpsets %d to %d, elements of float; one input of fixed size [N][C][H][W], "
+        "one output.\n",
+        PLC_ONNX_OLDEST_OPSET, PLC_ONNX_NEWEST_KNOWN));
+    TRY(plc_cli_print(cli, &text));
+done:
+    plc_table_finish(&table);
+    plc_text_finish(&text);
+    return status;
+}
+
+pleach_status plc_cli_ops(plc_cli *cli, int argc, char **argv)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_cli_args accepted = {.doc = "The operators of ONNX files that are read, what each "
+                                          "becomes, and what of it is not refused."};
+
+    TRY(plc_cli_parse(cli, &accepted, argc, argv));
+    TRY(cli->json ? print_json(cli) : print_table(cli));
+done:
+    return status;
+}

@@ -1,0 +1,17 @@
+// The bytes of an ONNX file as protobuf's structs. Nothing in the file is trusted.
+#ifndef PLC_IO_ONNX_FILE_H
+#define PLC_IO_ONNX_FILE_H
+
+#include <onnx.pb-c.h>
+#include <base/status.h>
+
+// Reads `path`. Before anything is unpacked the file's messages are counted and their depth is measured, so
+// that a small file can take neither all memory nor all of the stack. Fails with PLEACH_EIO and PLEACH_EINPUT.
+// The caller frees *model with onnx__model_proto__free_unpacked.
+pleach_status plc_onnx_file_read(pleach_ctx *ctx, const char *path, Onnx__ModelProto **model);
+
+// The same for bytes that are at hand.
+pleach_status plc_onnx_file_unpack(pleach_ctx *ctx, const unsigned char *bytes, size_t size,
+                                   Onnx__ModelProto **model);
+
+#endif

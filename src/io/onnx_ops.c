@@ -1,0 +1,229 @@
+// Reading ONNX: the table of operators, and what is checked of every node before its reader sees it.
+#include <io/onnx_reader.h>
+
+#include <string.h>
+#include <base/text.h>
+
+#define WINDOW "auto_pad dilations kernel_shape pads strides "
+
+// In order of names. What a row says to people stands in docs/onnx.md too, printed by `pleach ops`.
+static const plc_onnx_rule rules[] = {
+    {{"Add", "add, bias, conv", "of images of one shape, or with a constant per channel; of sizes"},
+     2,
+     2,
+     "",
+     plc_onnx_arithmetic,
+     false},
+    {{"AveragePool", "avg_pool",
+      "padding the same on opposite sides and left out of means; whole "
+      "windows; no dilation"},
+     1,
+     1,
+     WINDOW "ceil_mode count_include_pad",
+     plc_onnx_avg_pool,
+     false},
+    {{"BatchNormalization", "batch_norm", "for inference"},
+     5,
+     5,
+     "epsilon momentum spatial training_mode",
+     plc_onnx_batch_norm,
+     false},
+    {{"Cast", "nothing", "images to float, sizes to integers"},
+     1,
+     1,
+     "saturate to",
+     plc_onnx_cast,
+     false},
+    {{"Concat", "concat", "channels; sizes"}, 1, -1, "axis", plc_onnx_concat, false},
+    {{"Constant", "a parameter, or sizes", "no texts, nothing sparse"},
+     0,
+     0,
+     "value value_float value_floats value_int value_ints",
+     plc_onnx_constant,
+     false},
+    {{"Conv", "conv", "two-dimensional; padding the same on opposite sides"},
+     2,
+     3,
+     WINDOW "group",
+     plc_onnx_conv,
+     false},
+    {{"Div", "conv", "by a constant per channel; of sizes"}, 2, 2, "", plc_onnx_arithmetic, false},
+    {{"Dropout", "nothing", ""}, 1, 3, "ratio seed", plc_onnx_identity, false},
+    {{"Flatten", "flatten", "axis 1"}, 1, 1, "axis", plc_onnx_flatten, false},
+    {{"Gather", "sizes", "of a list of sizes"}, 2, 2, "axis", plc_onnx_gather, false},
+    {{"Gemm", "linear", "vectors times a constant matrix"},
+     2,
+     3,
+     "alpha beta transA transB",
+     plc_onnx_gemm,
+     false},
+    {{"GlobalAveragePool", "global_avg_pool", ""}, 1, 1, "", plc_onnx_global_avg_pool, false},
+    {{"Identity", "nothing", ""}, 1, 1, "", plc_onnx_identity, false},
+    {{"LogSoftmax", "nothing", "over classes at the end of a network"},
+     1,
+     1,
+     "axis",
+     plc_onnx_softmax,
+     false},
+    {{"MatMul", "linear", "vectors times a constant matrix; an Add behind it becomes the bias"},
+     2,
+     2,
+     "",
+     plc_onnx_matmul,
+     false},
+    {{"MaxPool", "max_pool", "padding the same on opposite sides; whole windows; no dilation"},
+     1,
+     1,
+     WINDOW "ceil_mode storage_order",
+     plc_onnx_max_pool,
+     false},
+    {{"Mul", "conv", "with a constant per channel; of sizes"},
+     2,
+     2,
+     "",
+     plc_onnx_arithmetic,
+     false},
+    {{"ReduceMean", "global_avg_pool", "over height and width"},
+     1,
+     2,
+     "axes keepdims noop_with_empty_axes",
+     plc_onnx_reduce_mean,
+     false},
+    {{"Relu", "relu", ""}, 1, 1, "", plc_onnx_relu, false},
+    {{"Reshape", "flatten", "to vectors, and from vectors to one pixel"},
+     2,
+     2,
+     "allowzero",
+     plc_onnx_reshape,
+     false},
+    {{"Shape", "sizes", "the number of images stays open"},
+     1,
+     1,
+     "end start",
+     plc_onnx_shape_of,
+     false},
+    {{"Slice", "sizes", "of a list of sizes"}, 1, 5, "axes ends starts", plc_onnx_slice, false},
+    {{"Softmax", "nothing", "over classes at the end of a network"},
+     1,
+     1,
+     "axis",
+     plc_onnx_softmax,
+     false},
+    {{"Squeeze", "nothing", "one pixel to vectors; sizes"}, 1, 2, "axes", plc_onnx_squeeze, false},
+    {{"Sub", "conv", "with a constant per channel; of sizes"},
+     2,
+     2,
+     "",
+     plc_onnx_arithmetic,
+     false},
+    {{"Unsqueeze", "nothing", "vectors to one pixel; sizes"},
+     1,
+     2,
+     "axes",
+     plc_onnx_unsqueeze,
+     false},
+};
+enum { N_RULES = sizeof rules / sizeof *rules };
+
+const plc_onnx_rule *plc_onnx_rules(int *n_rules)
+{
+    *n_rules = N_RULES;
+    return rules;
+}
+
+const plc_onnx_operator *plc_onnx_operator_at(int i)
+{
+    return i < N_RULES ? &rules[i].shown : NULL;
+}
+
+static pleach_status unknown(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    const char *names[N_RULES], *domain = plc_onnx_text(n->domain);
+
+    for (int i = 0; i < N_RULES; i++)
+        names[i] = rules[i].shown.onnx;
+    const char *nearest = plc_nearest_name(plc_onnx_text(n->op_type), names, N_RULES);
+    return plc_onnx_fail(
+        r, n,
+        "this operator of opset %d%s%s is not read%s%s%s; `pleach ops` lists those "
+        "that are",
+        r->opset, *domain ? " of domain " : "", domain, nearest ? " (the nearest that is: " : "",
+        nearest ? nearest : "", nearest ? ")" : "");
+}
+
+static bool has_word(const char *words, const char *word)
+{
+    const size_t length = strlen(word);
+
+    for (const char *at = words; *at;) {
+        const size_t n = strcspn(at, " ");
+
+        if (n == length && strncmp(at, word, n) == 0)
+            return true;
+        at += n + strspn(at + n, " ");
+    }
+    return false;
+}
+
+static pleach_status check_attributes(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                      const plc_onnx_rule *rule)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (size_t i = 0; i < n->n_attribute; i++) {
+        const char *name = plc_onnx_text(n->attribute[i]->name);
+
+        if (!*name || !has_word(rule->attrs, name))
+            TRY(plc_onnx_fail(r, n, "attribute '%s' of opset %d is not read%s%s", name, r->opset,
+                              *rule->attrs ? "; those that are: " : "", rule->attrs));
+        if (plc_onnx_attr(n, name) != n->attribute[i])
+            TRY(plc_onnx_fail(r, n, "attribute '%s' is given twice", name));
+        if (*plc_onnx_text(n->attribute[i]->ref_attr_name))
+            TRY(plc_onnx_fail(r, n, "attribute '%s' is that of a function, which are not read",
+                              name));
+    }
+done:
+    return status;
+}
+
+static pleach_status check_node(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                const plc_onnx_rule *rule)
+{
+    pleach_status status = PLEACH_OK;
+
+    if (n->n_input < (size_t)rule->min_inputs ||
+        (rule->max_inputs >= 0 && n->n_input > (size_t)rule->max_inputs))
+        TRY(plc_onnx_fail(r, n, "%zu inputs; opset %d has %d%s", n->n_input, r->opset,
+                          rule->min_inputs,
+                          rule->max_inputs == rule->min_inputs ? "" : " or some more"));
+    if (n->n_output < 1 || !*plc_onnx_text(n->output[0]))
+        TRY(plc_onnx_fail(r, n, "it has no output"));
+    for (size_t i = 1; !rule->many_outputs && i < n->n_output; i++) {
+        const plc_onnx_value *value =
+            *plc_onnx_text(n->output[i]) ? plc_onnx_find(r, n->output[i]) : NULL;
+
+        if (value && value->n_readers)
+            TRY(plc_onnx_fail(r, n, "its output %zu, '%s', is used, which is not read", i,
+                              n->output[i]));
+    }
+    TRY(check_attributes(r, n, rule));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_read_node(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const char *domain = plc_onnx_text(n->domain);
+    const plc_onnx_rule *rule = NULL;
+
+    for (int i = 0; i < N_RULES && (!*domain || strcmp(domain, "ai.onnx") == 0); i++)
+        if (strcmp(rules[i].shown.onnx, plc_onnx_text(n->op_type)) == 0)
+            rule = &rules[i];
+    if (!rule)
+        return unknown(r, n);
+    TRY(check_node(r, n, rule));
+    TRY(rule->read(r, n));
+done:
+    return status;
+}

@@ -1,0 +1,247 @@
+// Writing ONNX: the form of each operator.
+#include <io/onnx_writer.h>
+
+#include <string.h>
+
+// The value of node number `input`, with `rank` dimensions: flattened, or with H and W of 1, where it has others.
+static pleach_status value_of_rank(plc_onnx_writer *w, int node, int input, int rank, char **value)
+{
+    pleach_status status = PLEACH_OK;
+    const char *name = w->graph->nodes[node].name;
+    char *inputs[2] = {w->values[input], NULL}, *made = NULL;
+    Onnx__NodeProto *n = NULL;
+
+    *value = inputs[0];
+    if (w->ranks[input] == rank)
+        return status;
+    TRY(plc_onnx_print(w->ctx, &w->arena, &made, "%s.rank%d.%zu", name, rank, w->n_nodes));
+    if (rank == 2) {
+        TRY(plc_onnx_add_node(w, "Flatten", made, inputs, 1, &n));
+        TRY(plc_onnx_attr_int(w, n, "axis", 1));
+    } else {
+        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.shape", made));
+        TRY(plc_onnx_add_ints(w, inputs[1], (const int64_t[]){0, -1, 1, 1}, 4));
+        TRY(plc_onnx_add_node(w, "Reshape", made, inputs, 2, &n));
+    }
+    *value = n->output[0];
+done:
+    return status;
+}
+
+// A node of one input whose value keeps its dimensions.
+static pleach_status write_same(plc_onnx_writer *w, int node, const char *op,
+                                Onnx__NodeProto **made)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    TRY(plc_onnx_add_node(w, op, n->name, &w->values[n->inputs[0]], 1, made));
+done:
+    return status;
+}
+
+// A node on images, with one input and no parameters.
+static pleach_status write_plane(plc_onnx_writer *w, int node, const char *op,
+                                 Onnx__NodeProto **made)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *input = NULL;
+
+    TRY(value_of_rank(w, node, n->inputs[0], 4, &input));
+    TRY(plc_onnx_add_node(w, op, n->name, &input, 1, made));
+done:
+    return status;
+}
+
+static pleach_status write_window(plc_onnx_writer *w, const plc_attrs *a, Onnx__NodeProto *made)
+{
+    pleach_status status = PLEACH_OK;
+    const int pads[] = {a->pad[0], a->pad[1], a->pad[0], a->pad[1]};
+
+    TRY(plc_onnx_attr_ints(w, made, "kernel_shape", a->kernel, 2));
+    TRY(plc_onnx_attr_ints(w, made, "strides", a->stride, 2));
+    TRY(plc_onnx_attr_ints(w, made, "pads", pads, 4));
+done:
+    return status;
+}
+
+static pleach_status write_input(plc_onnx_writer *w, int node)
+{
+    return plc_onnx_print(w->ctx, &w->arena, &w->values[node], "%s", w->graph->nodes[node].name);
+}
+
+static pleach_status write_conv(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *inputs[3] = {NULL};
+    Onnx__NodeProto *made = NULL;
+
+    TRY(value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    for (int i = 0; i < n->n_params; i++)
+        TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
+    TRY(plc_onnx_add_node(w, "Conv", n->name, inputs, 1 + n->n_params, &made));
+    TRY(write_window(w, &n->attrs, made));
+    TRY(plc_onnx_attr_ints(w, made, "dilations", n->attrs.dilation, 2));
+    TRY(plc_onnx_attr_int(w, made, "group", n->attrs.groups));
+done:
+    return status;
+}
+
+static pleach_status write_linear(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int bias_optional_since = 11;
+    char *inputs[3] = {NULL};
+    Onnx__NodeProto *made = NULL;
+    float *zeros = NULL;
+    int n_inputs = 1 + n->n_params;
+
+    TRY(value_of_rank(w, node, n->inputs[0], 2, &inputs[0]));
+    for (int i = 0; i < n->n_params; i++)
+        TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
+    if (!n->attrs.bias && w->opset < bias_optional_since) {
+        TRY(plc_onnx_take(w->ctx, &w->arena, (size_t)n->shape.c, sizeof *zeros, &zeros));
+        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.zeros", n->name));
+        TRY(plc_onnx_add_floats(w, inputs[2], zeros, n->shape.c));
+        n_inputs = 3;
+    }
+    w->ranks[node] = 2;
+    TRY(plc_onnx_add_node(w, "Gemm", n->name, inputs, n_inputs, &made));
+    TRY(plc_onnx_attr_int(w, made, "transB", 1));
+done:
+    return status;
+}
+
+static pleach_status write_batch_norm(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *inputs[1 + PLC_MAX_PARAMS] = {w->values[n->inputs[0]]};
+    Onnx__NodeProto *made = NULL;
+
+    // gamma, beta, running mean, running variance: ONNX has the same order
+    for (int i = 0; i < n->n_params; i++)
+        TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    TRY(plc_onnx_add_node(w, "BatchNormalization", n->name, inputs, 1 + n->n_params, &made));
+    TRY(plc_onnx_attr_float(w, made, "epsilon", n->attrs.eps));
+    TRY(plc_onnx_attr_float(w, made, "momentum", 1.0f - n->attrs.momentum));
+done:
+    return status;
+}
+
+static pleach_status write_relu(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_same(w, node, "Relu", &made);
+}
+
+// All inputs with as many dimensions as the first.
+static pleach_status write_joined(plc_onnx_writer *w, int node, const char *op,
+                                  Onnx__NodeProto **made)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char **inputs = NULL;
+
+    TRY(plc_onnx_take(w->ctx, &w->arena, (size_t)n->n_inputs, sizeof *inputs, &inputs));
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    for (int i = 0; i < n->n_inputs; i++)
+        TRY(value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
+    TRY(plc_onnx_add_node(w, op, n->name, inputs, n->n_inputs, made));
+done:
+    return status;
+}
+
+static pleach_status write_add(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_joined(w, node, "Add", &made);
+}
+
+static pleach_status write_concat(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_joined(w, node, "Concat", &made));
+    TRY(plc_onnx_attr_int(w, made, "axis", 1));
+done:
+    return status;
+}
+
+static pleach_status write_max_pool(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_plane(w, node, "MaxPool", &made));
+    TRY(write_window(w, &w->graph->nodes[node].attrs, made));
+done:
+    return status;
+}
+
+static pleach_status write_avg_pool(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_plane(w, node, "AveragePool", &made));
+    TRY(write_window(w, &w->graph->nodes[node].attrs, made));
+    TRY(plc_onnx_attr_int(w, made, "count_include_pad", 0));
+done:
+    return status;
+}
+
+static pleach_status write_global_avg_pool(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_plane(w, node, "GlobalAveragePool", &made);
+}
+
+static pleach_status write_flatten(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_same(w, node, "Flatten", &made));
+    TRY(plc_onnx_attr_int(w, made, "axis", 1));
+    w->ranks[node] = 2;
+done:
+    return status;
+}
+
+// A row for every operator of src/ops/table.c that has an ONNX form.
+static const struct {
+    const char *op;
+    pleach_status (*write)(plc_onnx_writer *w, int node);
+} forms[] = {
+    {"input", write_input},       {"conv", write_conv},
+    {"linear", write_linear},     {"batch_norm", write_batch_norm},
+    {"relu", write_relu},         {"add", write_add},
+    {"concat", write_concat},     {"max_pool", write_max_pool},
+    {"avg_pool", write_avg_pool}, {"global_avg_pool", write_global_avg_pool},
+    {"flatten", write_flatten},
+};
+
+pleach_status plc_onnx_write_node(plc_onnx_writer *w, int node)
+{
+    const plc_node *n = &w->graph->nodes[node];
+
+    w->values[node] = n->name; // ONNX nodes of one value are called as it is
+    w->ranks[node] = 4;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strcmp(forms[i].op, n->op->name) == 0)
+            return forms[i].write(w, node);
+    return plc_fail(
+        w->ctx, PLEACH_EGRAPH,
+        "%s '%s': this operator has no ONNX form yet (docs/onnx.md lists those that do)",
+        n->op->name, n->name);
+}

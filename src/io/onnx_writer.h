@@ -1,0 +1,45 @@
+// An ONNX graph being made: what the forms of single operators (onnx_write_nodes.c) are built from.
+#ifndef PLC_IO_ONNX_WRITER_H
+#define PLC_IO_ONNX_WRITER_H
+
+#include <onnx.pb-c.h>
+#include <graph/op.h>
+#include <io/onnx_arena.h>
+
+enum { PLC_ONNX_WRITE_ATTRS = 8 }; // the most attributes that one node gets
+
+typedef struct plc_onnx_writer {
+    pleach_ctx *ctx;
+    const pleach_graph *graph;
+    const plc_params_layout *layout;
+    const float *weights;
+    int opset;
+    plc_onnx_arena arena; // owned: everything below
+    char **values;        // per node of the graph: the ONNX value that holds it
+    int *ranks;           // and how many dimensions it has: 4 (NCHW) or 2 (NC)
+    Onnx__NodeProto **nodes;
+    Onnx__TensorProto **initializers;
+    size_t n_nodes, nodes_capacity, n_initializers, initializers_capacity;
+} plc_onnx_writer;
+
+// Writes node `node` of the graph: ONNX nodes, parameters; fills values and ranks.
+pleach_status plc_onnx_write_node(plc_onnx_writer *w, int node);
+
+// Appends an ONNX node of type `op` with one output, named `name` like the node itself.
+pleach_status plc_onnx_add_node(plc_onnx_writer *w, const char *op, const char *name,
+                                char *const *inputs, int n_inputs, Onnx__NodeProto **node);
+
+pleach_status plc_onnx_attr_int(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
+                                int64_t value);
+pleach_status plc_onnx_attr_ints(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
+                                 const int *values, int n);
+pleach_status plc_onnx_attr_float(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
+                                  float value);
+
+// Appends parameter `param` of a node; *name is how ONNX nodes call it. Data is borrowed from the weights.
+pleach_status plc_onnx_add_param(plc_onnx_writer *w, int node, int param, char **name);
+// Appends a constant of n integers or of n floats (copied); *name starts with `prefix`.
+pleach_status plc_onnx_add_ints(plc_onnx_writer *w, const char *name, const int64_t *values, int n);
+pleach_status plc_onnx_add_floats(plc_onnx_writer *w, const char *name, const float *values, int n);
+
+#endif

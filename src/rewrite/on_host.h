@@ -1,0 +1,15 @@
+// An edit list applied on the host, where there is no device: for files of another format.
+#ifndef PLC_REWRITE_ON_HOST_H
+#define PLC_REWRITE_ON_HOST_H
+
+#include <rewrite/edits.h>
+
+// The parameters of `new_graph` from those of `graph`, which `edits` was described for. weights is the arena
+// of layout, the graph's; *new_weights becomes that of new_layout. Folds are computed in double precision.
+// The caller frees *new_weights.
+pleach_status plc_edits_apply_on_host(pleach_ctx *ctx, const pleach_graph *graph,
+                                      const plc_params_layout *layout, const float *weights,
+                                      const plc_edits *edits, const pleach_graph *new_graph,
+                                      const plc_params_layout *new_layout, float **new_weights);
+
+#endif

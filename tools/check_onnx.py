@@ -1,0 +1,95 @@
+"""What tools/check-onnx runs in its virtual environment: exported networks in other programs.
+
+For each network a model file with random weights and statistics is written by build/tests/write_model, exported with
+and without batch norms, checked by onnx.checker, and run by ONNX Runtime and OpenVINO on a batch of images of the
+data set. Their logits must equal those of `pleach eval --logits` within 1e-4 of the largest. The exported file, read by
+pleach again, must give them too.
+"""
+import json, os, struct, subprocess, sys, tempfile
+
+import numpy, onnx, onnxruntime, openvino
+
+PLEACH, WRITE_MODEL = os.path.join("build", "pleach"), os.path.join("build", "tests", "write_model")
+DATA, SHAPE, CLASSES, N_IMAGES = "fashion-mnist", (1, 28, 28), 10, 4
+IMAGES = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
+TOLERANCE = 1e-4
+
+
+def pleach(*words):
+    done = subprocess.run([PLEACH, *words], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"pleach {' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
+def read_tensors(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        data = file.read()
+    metadata = header.pop("__metadata__", {})
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        tensors[name] = numpy.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
+    return tensors, metadata
+
+
+def images():
+    import gzip
+    with gzip.open(IMAGES) as file:
+        raw = file.read()
+    return numpy.frombuffer(raw, numpy.uint8, offset=16).reshape(-1, *SHAPE)[:N_IMAGES]
+
+
+def difference(found, expected):
+    return float(numpy.abs(found - expected).max() / numpy.abs(expected).max())
+
+
+def check(name, model, folder, extra):
+    tensors, metadata = read_tensors(model)
+    logits = os.path.join(folder, "logits.safetensors")
+    words = ["--data", DATA, "--limit", str(N_IMAGES), "--batch", str(N_IMAGES), "--tune", "off"]
+    pleach("eval", model, *words, "--logits", logits)
+    expected = read_tensors(logits)[0]["logits"]
+    mean, std = (numpy.array([float(v) for v in metadata[key].split(",")], numpy.float32)[:, None, None]
+                 for key in ("mean", "std"))
+    x = ((images().astype(numpy.float32) / 255 - mean) / std).astype(numpy.float32)
+    path = os.path.join(folder, "model.onnx")
+    pleach("export", model, "--onnx", path, *extra)
+    onnx.checker.check_model(path, full_check=True)
+    proto = onnx.load(path)
+    assert {p.key: p.value for p in proto.metadata_props}["mean"] == metadata["mean"]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = {"ONNX Runtime": session.run(None, {session.get_inputs()[0].name: x})[0]}
+    # Reduced precision is OpenVINO's default on some processors.
+    compiled = openvino.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    found["OpenVINO"] = compiled(x)[0]
+    pleach("eval", path, *words, "--logits", logits)
+    found["pleach"] = read_tensors(logits)[0]["logits"]
+    worst = {program: difference(y, expected) for program, y in found.items()}
+    n_norms = sum(node.op_type == "BatchNormalization" for node in proto.graph.node)
+    print(f"{name:24} {' '.join(extra):16} {len(proto.graph.node):4} nodes, {n_norms:3} batch norms, "
+          + ", ".join(f"{program} {value:.1e}" for program, value in worst.items()), flush=True)
+    return max(worst.values()) < TOLERANCE
+
+
+def write_model(name, folder):
+    path = os.path.join(folder, name + ".safetensors")
+    network, share = ("resnet20", 0.5) if name == "pruned" else (name, 0)
+    subprocess.run([WRITE_MODEL, network, str(SHAPE[0]), str(SHAPE[1]), str(CLASSES), str(share), path], check=True)
+    return path
+
+
+def main():
+    names = sys.argv[1:] or ["cnn5", "resnet20", "resnet56", "vgg16", "densenet40", "pruned"]
+    good = True
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            model = write_model(name, folder)
+            for extra in ([], ["--batch-norms", "--opset", "9"], ["--opset", "21"]):
+                good = check(name, model, folder, extra) and good
+    if not good:
+        sys.exit(f"a difference of {TOLERANCE} or more")
+
+
+main()
