@@ -10,6 +10,7 @@
 #include <kernel/kernels.h>
 #include <platform.h>
 #include "../../cl/prune_params.h"
+#include "../../cl/rewrite_params.h"
 
 enum { N = 203, MOST_ARENAS = 4 };
 static const double tolerance = 1e-6;
@@ -291,6 +292,131 @@ static void a_batch_norm_folds_into_the_filters_before_it(void **state)
     }
 }
 
+// Offsets of the parts of an arena, and sizes, of one composition: a grouped 1x2 layer of stride 2 and a dense 2x1
+// layer, so that no two sizes are alike.
+static const compose_params composition = {.first = 0,
+                                           .second = 60,
+                                           .first_bias = 120,
+                                           .second_bias = 130,
+                                           .gamma = 140,
+                                           .beta = 150,
+                                           .mean = 160,
+                                           .var = 170,
+                                           .mean_behind = -1,
+                                           .to = 3,
+                                           .C = 4,
+                                           .M = 6,
+                                           .K = 5,
+                                           .groups = 1,
+                                           .groups1 = 2,
+                                           .groups2 = 1,
+                                           .R1 = 1,
+                                           .S1 = 2,
+                                           .R2 = 2,
+                                           .S2 = 2,
+                                           .R = 3,
+                                           .S = 3,
+                                           .stride_h = 2,
+                                           .stride_w = 1,
+                                           .eps = 1e-5f};
+
+static double norm_scale(const float *old, int m)
+{
+    return (double)old[composition.gamma + m] /
+           sqrt((double)old[composition.var + m] + (double)composition.eps);
+}
+
+static void run_compose(const char *kernel, const compose_params *p, const float *old, int n,
+                        float *new)
+{
+    const float zeros[N] = {0};
+    trial t;
+
+    begin(&t, "rewrite", kernel);
+    add_floats(&t, old, N);
+    add_floats(&t, zeros, N);
+    plc_launch_arg_value(t.launch, p, sizeof *p);
+    end(&t, n, 1, new, N);
+}
+
+static void composed_filters_are_those_of_one_layer_after_the_other(void **state)
+{
+    const compose_params *p = &composition;
+    float old[N], new[N];
+    double expected[5 * 4 * 3 * 3] = {0};
+
+    (void)state;
+    draw(14, old, N);
+    // Scattered from every product of two weights, where the kernel gathers.
+    for (int o = 0; o < p->K; o++)
+        for (int m = 0; m < p->M; m++)
+            for (int i1 = 0; i1 < p->C / p->groups1; i1++)
+                for (int b = 0; b < p->R2 * p->S2; b++)
+                    for (int a = 0; a < p->R1 * p->S1; a++) {
+                        const int i = m / (p->M / p->groups1) * (p->C / p->groups1) + i1;
+                        const int r = a / p->S1 + b / p->S2 * p->stride_h;
+                        const int s = a % p->S1 + b % p->S2 * p->stride_w;
+                        expected[((o * p->C + i) * p->R + r) * p->S + s] +=
+                            (double)old[p->second + (o * p->M + m) * p->R2 * p->S2 + b] *
+                            norm_scale(old, m) *
+                            (double)
+                                old[p->first + (m * (p->C / p->groups1) + i1) * p->R1 * p->S1 + a];
+                    }
+    run_compose("compose_weight", p, old, 5 * 4 * 3 * 3, new);
+    for (int i = 0; i < 5 * 4 * 3 * 3; i++)
+        near((double)new[p->to + i], expected[i]);
+    assert_true(new[p->to - 1] == 0.0f && new[p->to + 5 * 4 * 3 * 3] == 0.0f);
+}
+
+static void a_composed_constant_is_a_bias_or_moves_the_mean_behind(void **state)
+{
+    float old[N], new[N];
+
+    (void)state;
+    draw(15, old, N);
+    for (int i = 0; i < 4; i++) { // with and without a mean behind, biases and a batch norm
+        compose_params p = composition;
+        if (i % 2)
+            p.mean_behind = 180;
+        if (i / 2)
+            p.first_bias = p.second_bias = p.gamma = -1;
+        run_compose("compose_bias", &p, old, p.K, new);
+        for (int o = 0; o < p.K; o++) {
+            double bias = i / 2 ? 0 : (double)old[p.second_bias + o];
+            for (int m = 0; m < p.M; m++) {
+                const double shift =
+                    i / 2 ? 0
+                          : (double)old[p.beta + m] +
+                                ((double)old[p.first_bias + m] - (double)old[p.mean + m]) *
+                                    norm_scale(old, m);
+                for (int b = 0; b < p.R2 * p.S2; b++)
+                    bias += shift * (double)old[p.second + (o * p.M + m) * p.R2 * p.S2 + b];
+            }
+            near((double)new[p.to + o], i % 2 ? (double)old[180 + o] - bias : bias);
+        }
+    }
+}
+
+static void the_identity_is_one_at_the_centre_of_the_own_channel(void **state)
+{
+    enum { FILTERS = 4, N_IN = 2, R = 3, S = 3, SIZE = FILTERS * N_IN * R * S };
+    float old[N], new[N], zeros[N] = {0};
+    trial t;
+
+    (void)state;
+    draw(16, old, N);
+    begin(&t, "rewrite", "add_identity");
+    add_floats(&t, old, N);
+    add_floats(&t, zeros, N);
+    for (int i = 0; i < 6; i++)
+        plc_launch_arg_int(t.launch, (const int[]){7, 3, SIZE, N_IN, R, S}[i]);
+    end(&t, SIZE, 1, new, N);
+    for (int i = 0; i < SIZE; i++) {
+        const bool own = i % 9 == 4 && i / 9 % N_IN == i / (9 * N_IN) % N_IN;
+        near((double)new[3 + i], (double)old[7 + i] + own);
+    }
+}
+
 static void gathers_and_masks_are_those_of_the_self_test(void **state)
 {
     char wrong[PLC_SELF_TEST_TEXT_MAX] = "";
@@ -310,6 +436,9 @@ int main(void)
         cmocka_unit_test(chosen_slices_become_zero_and_no_others),
         cmocka_unit_test(taylor_moves_the_mean_by_its_rate),
         cmocka_unit_test(a_batch_norm_folds_into_the_filters_before_it),
+        cmocka_unit_test(composed_filters_are_those_of_one_layer_after_the_other),
+        cmocka_unit_test(a_composed_constant_is_a_bias_or_moves_the_mean_behind),
+        cmocka_unit_test(the_identity_is_one_at_the_centre_of_the_own_channel),
         cmocka_unit_test(gathers_and_masks_are_those_of_the_self_test),
     };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <base/memory.h>
+#include <fuse/blocks.h>
 #include <graph/kept.h>
 #include <price/macs.h>
 #include <prune/select.h>
@@ -277,6 +278,56 @@ static int flips_over_updates(double band)
     return flips;
 }
 
+// What is left where no target can be met shows which groups may be empty.
+static void only_groups_that_may_lose_everything(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_blocks *blocks = NULL;
+    int *block_of = NULL;
+    const int n_groups = plc_channels_n_groups(s.channels);
+    bool *may_empty = calloc((size_t)n_groups, sizeof *may_empty);
+    const char *keep[] = {"layer1.0.conv1"};
+
+    assert_non_null(may_empty);
+    assert_ok(plc_blocks_find(ctx, s.graph, &blocks));
+    assert_ok(plc_blocks_of_groups(ctx, s.graph, s.channels, blocks, &block_of));
+    for (int g = 0; g < n_groups; g++)
+        may_empty[g] = block_of[g] >= 0;
+    for (int i = 0; i < 4; i++) {
+        const double nearly_nothing = 1e-6;
+        const plc_select_opts opts = {.rank = i == 3 ? PLC_RANK_MACS : PLC_RANK_SCORE,
+                                      .may_empty = may_empty,
+                                      .min_channels = i == 1 ? 2 : 0,
+                                      .keep = keep,
+                                      .n_keep = i == 2};
+        plc_selection selection = choose(&s, NULL, nearly_nothing, opts);
+        for (int g = 0; g < n_groups; g++) {
+            const plc_group *group = plc_channels_group(s.channels, g);
+            const bool kept_by_name =
+                i == 2 &&
+                g == plc_channels_group_of(
+                         s.channels,
+                         plc_channels_class(s.channels, plc_graph_find(s.graph, keep[0]), 0));
+            int n_kept = 0;
+            for (int k = 0; k < group->n_classes; k++)
+                n_kept += selection.mask[group->classes[k]];
+            assert_int_equal(n_kept, group->frozen || kept_by_name ? group->n_classes
+                                     : i == 1                      ? 2
+                                                                   : !may_empty[g]);
+        }
+        // Chosen again from the empty groups: nothing pretends that their channels cost nothing.
+        plc_selection again = choose(&s, selection.mask, nearly_nothing, opts);
+        assert_int_equal(again.flips, 0);
+        plc_selection_finish(&again);
+        plc_selection_finish(&selection);
+    }
+    free(block_of);
+    free(may_empty);
+    plc_blocks_destroy(&blocks);
+    finish(&s);
+}
+
 static void a_wider_band_flips_fewer_channels(void **state)
 {
     (void)state;
@@ -530,6 +581,7 @@ int main(void)
         cmocka_unit_test(weaker_channels_of_a_group_leave_first),
         cmocka_unit_test(groups_keep_what_the_options_say),
         cmocka_unit_test(the_last_channel_of_a_group_is_its_strongest),
+        cmocka_unit_test(only_groups_that_may_lose_everything),
         cmocka_unit_test(a_wider_band_flips_fewer_channels),
         cmocka_unit_test(a_pruned_channel_that_grows_comes_back_only_past_the_band),
         cmocka_unit_test(equal_scores_rank_by_class_number),

@@ -173,8 +173,8 @@ static void count_epochs(void *user, const pleach_progress *progress)
     s->stop = s->calls >= s->at;
 }
 
-static void check_resume(fixture *f, const char *recover, const char *score, int settle,
-                         const char *plan, const char *name)
+// Runs the job whole, and again with interruptions: the models have the same bits.
+static void check_resume(fixture *f, pleach_job job, const char *name)
 {
     char whole[128], parts[128], label[32];
 
@@ -182,12 +182,7 @@ static void check_resume(fixture *f, const char *recover, const char *score, int
     out_path(f, label, whole);
     snprintf(label, sizeof label, "%s-parts", name);
     out_path(f, label, parts);
-    pleach_job job = small_job(whole);
-    job.opts.recover = recover;
-    job.opts.score = score;
-    job.opts.settle = settle;
-    job.opts.plan = plan;
-    job.opts.drop = plan[0] ? -1 : job.opts.drop;
+    job.opts.out = whole;
     CHECK(pleach_compress(f->ctx, f->device, &job));
     job.opts.out = parts;
     // Interrupted in every epoch, one step into it: dense, pruning, fading, tuning.
@@ -210,7 +205,7 @@ static void check_resume(fixture *f, const char *recover, const char *score, int
 
 static void resumed_run_gives_the_same_bits(void **state)
 {
-    check_resume(*state, "gradient", "l2", 0, "", "gradient");
+    check_resume(*state, small_job(""), "gradient");
 }
 
 // Scores are means over steps that the checkpoint holds, and channels leave while pruning goes on.
@@ -221,7 +216,11 @@ static void resumed_soft_pruning_that_settles_gives_the_same_bits(void **state)
     size_t size;
     plc_report report = {0};
 
-    check_resume(f, "soft", "taylor", 2, "", "soft");
+    pleach_job job = small_job("");
+    job.opts.recover = "soft";
+    job.opts.score = "taylor";
+    job.opts.settle = 2;
+    check_resume(f, job, "soft");
     out_path(f, "soft-parts", out);
     char *log = read_file(f, out, "log.jsonl", &size);
     assert_non_null(memmem(log, size, "\"settle\"", 8));
@@ -268,7 +267,10 @@ static void a_resumed_plan_of_drops_and_merges_gives_the_same_bits(void **state)
                "{\"name\": \"layer1.2.add\", \"action\": \"drop\"},"
                "{\"name\": \"layer2.0.add\", \"action\": \"merge\"}",
                plan);
-    check_resume(f, "gradient", "l2", 0, plan, "plan");
+    pleach_job job = small_job("");
+    job.opts.plan = plan;
+    job.opts.drop = -1;
+    check_resume(f, job, "plan");
     out_path(f, "plan-parts", out);
     snprintf(path, sizeof path, "%s/report.json", out);
     CHECK(plc_report_read_json(f->ctx, path, &report));
@@ -295,6 +297,31 @@ static void a_resumed_plan_of_drops_and_merges_gives_the_same_bits(void **state)
     plc_model_file_finish(&model);
     snprintf(path, sizeof path, "%s/plan.json", out);
     assert_true(plc_file_exists(path));
+    plc_report_finish(&report);
+}
+
+// Random scores leave groups empty where few channels are left. Of their blocks nothing remains.
+static void a_resumed_run_that_empties_branches_gives_the_same_bits(void **state)
+{
+    fixture *f = *state;
+    char out[128], path[256];
+    plc_report report = {0};
+    int n_emptied = 0;
+
+    pleach_job job = small_job("");
+    job.opts.score = "random";
+    job.opts.macs = 0.01;
+    job.opts.settle = 2;
+    job.opts.drop = 0;
+    check_resume(f, job, "empty");
+    out_path(f, "empty-parts", out);
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    for (size_t i = 0; i < report.n_blocks; i++)
+        n_emptied += strcmp(report.blocks[i].action, "empty") == 0;
+    assert_true(n_emptied > 0);
+    assert_int_equal(find_row(&report, "pruned")->conv_layers,
+                     find_row(&report, "dense")->conv_layers - 2 * n_emptied);
     plc_report_finish(&report);
 }
 
@@ -455,6 +482,7 @@ int main(void)
         cmocka_unit_test(resumed_run_gives_the_same_bits),
         cmocka_unit_test(resumed_soft_pruning_that_settles_gives_the_same_bits),
         cmocka_unit_test(a_resumed_plan_of_drops_and_merges_gives_the_same_bits),
+        cmocka_unit_test(a_resumed_run_that_empties_branches_gives_the_same_bits),
         cmocka_unit_test(a_share_of_the_layers_is_left),
         cmocka_unit_test(a_run_with_halfs_resumes_with_halfs_only),
         cmocka_unit_test(same_seed_gives_the_same_masks_and_another_seed_does_not),
