@@ -1,5 +1,6 @@
 // Rewrites of parameters from an old arena into a new one.
 // Work: one item per float of the new parameter, 1-D. Bytes: 8 per float, and the lists.
+#include "rewrite_params.h"
 
 // new[o][i][t] = old[kept0[o]][kept1[i]][t]: new is [n0][n1][tail], old has `depth` for n1.
 // kept0, kept1 are offsets of index lists in `kept`, -1: all. from, to are offsets in the arenas.
@@ -40,4 +41,83 @@ __kernel void fold_bias(__global const float *restrict old, __global float *rest
         return;
     const float bias = from < 0 ? 0.0f : old[from + k];
     new[to + k] = fma(bias - old[mean + k], old[gamma + k] / sqrt(old[var + k] + eps), old[beta + k]);
+}
+
+// Factor and shift of the batch norm between two layers; 1 and the first layer's bias without one.
+static inline float between_scale(__global const float *old, const compose_params *p, int m)
+{
+    return p->gamma < 0 ? 1.0f : old[p->gamma + m] / sqrt(old[p->var + m] + p->eps);
+}
+
+static inline float between_shift(__global const float *old, const compose_params *p, int m)
+{
+    const float bias = p->first_bias < 0 ? 0.0f : old[p->first_bias + m];
+
+    return p->gamma < 0 ? bias
+                        : fma(bias - old[p->mean + m], between_scale(old, p, m), old[p->beta + m]);
+}
+
+// compose_weight: new[o][i][u] = sum over m, b of W2[o][m][b] s[m] W1[m][i][u - stride b].
+// new [K][C/groups][R][S], R = R1 + (R2 - 1) stride_h
+__kernel void compose_weight(__global const float *restrict old, __global float *restrict new,
+                             const compose_params p)
+{
+    const int index = get_global_id(0), C_group = p.C / p.groups, C1 = p.C / p.groups1;
+    const int M1 = p.M / p.groups1, M2 = p.M / p.groups2;
+
+    if (index >= p.K * C_group * p.R * p.S)
+        return;
+    const int s = index % p.S, r = index / p.S % p.R, o = index / (p.S * p.R * C_group);
+    const int i = o / (p.K / p.groups) * C_group + index / (p.S * p.R) % C_group;
+    const int first_m = o / (p.K / p.groups2) * M2;
+    float sum = 0.0f;
+    for (int m = first_m; m < first_m + M2; m++) {
+        const int i1 = i - m / M1 * C1;
+        if (i1 < 0 || i1 >= C1)
+            continue;
+        const float scale = between_scale(old, &p, m);
+        __global const float *w2 = old + p.second + (o * M2 + m - first_m) * p.R2 * p.S2;
+        __global const float *w1 = old + p.first + (m * C1 + i1) * p.R1 * p.S1;
+        for (int r2 = 0; r2 < p.R2; r2++)
+            for (int s2 = 0; s2 < p.S2; s2++) {
+                const int r1 = r - r2 * p.stride_h, s1 = s - s2 * p.stride_w;
+                if (r1 >= 0 && r1 < p.R1 && s1 >= 0 && s1 < p.S1)
+                    sum = fma(w2[r2 * p.S2 + s2] * scale, w1[r1 * p.S1 + s1], sum);
+            }
+    }
+    new[p.to + index] = sum;
+}
+
+// compose_bias: b[o] = b2[o] + sum over m, b of W2[o][m][b] t[m]; new[o] = b[o], or mean_behind[o] - b[o].
+__kernel void compose_bias(__global const float *restrict old, __global float *restrict new,
+                           const compose_params p)
+{
+    const int o = get_global_id(0), M2 = p.M / p.groups2, taps = p.R2 * p.S2;
+
+    if (o >= p.K)
+        return;
+    const int first_m = o / (p.K / p.groups2) * M2;
+    float sum = p.second_bias < 0 ? 0.0f : old[p.second_bias + o];
+    for (int m = 0; m < M2; m++) {
+        const float shift = between_shift(old, &p, first_m + m);
+        __global const float *w2 = old + p.second + (o * M2 + m) * taps;
+        for (int t = 0; t < taps; t++)
+            sum = fma(w2[t], shift, sum);
+    }
+    new[p.to + o] = p.mean_behind < 0 ? sum : old[p.mean_behind + o] - sum;
+}
+
+// add_identity: new[o][i][r][s] = old[o][i][r][s], plus 1 at the centre where i is o's own channel.
+// old, new [K][n_in][R][S]: n_in channels of each group
+__kernel void add_identity(__global const float *restrict old, __global float *restrict new,
+                           const int from, const int to, const int n, const int n_in, const int R,
+                           const int S)
+{
+    const int index = get_global_id(0);
+    if (index >= n)
+        return;
+    const int s = index % S, r = index / S % R, i = index / (S * R) % n_in;
+    const int o = index / (S * R * n_in);
+    const bool own = s == S / 2 && r == R / 2 && i == o % n_in;
+    new[to + index] = old[from + index] + (own ? 1.0f : 0.0f);
 }

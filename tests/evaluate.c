@@ -12,6 +12,7 @@ typedef struct evaluation {
     const pleach_graph *graph;
     const plc_params_layout *layout;
     const float *params;
+    const double *gates; // NULL: all 1
     double **values;
 } evaluation;
 
@@ -137,6 +138,9 @@ static pleach_status compute(pleach_ctx *ctx, const evaluation *e, int node)
     else if (strcmp(op, "relu") == 0)
         for (size_t i = 0; i < size; i++)
             y[i] = x[i] > 0 ? x[i] : 0;
+    else if (strcmp(op, "fading_relu") == 0)
+        for (size_t i = 0; i < size; i++)
+            y[i] = x[i] > 0 || !e->gates ? fmax(x[i], 0.0) : (1 - e->gates[node]) * x[i];
     else if (strcmp(op, "add") == 0)
         for (size_t i = 0; i < size; i++)
             y[i] = x[i] + e->values[n->inputs[1]][i];
@@ -160,7 +164,7 @@ static void scale(const evaluation *e, int node, const plc_channels *channels,
     for (size_t i = 0; i < size_of(&n->shape); i++) {
         if (mask && strcmp(n->op->name, "batch_norm") == 0)
             e->values[node][i] *= mask[plc_channels_class(channels, node, (int)(i / plane))];
-        if (gates)
+        if (gates && strcmp(n->op->name, "fading_relu") != 0)
             e->values[node][i] *= gates[node];
     }
 }
@@ -171,7 +175,7 @@ pleach_status plc_evaluate(pleach_ctx *ctx, const pleach_graph *graph, const flo
 {
     pleach_status status = PLEACH_OK;
     plc_params_layout *layout = NULL;
-    evaluation e = {.graph = graph, .params = params};
+    evaluation e = {.graph = graph, .params = params, .gates = gates};
     int last = graph->n_nodes - 1;
 
     *logits = NULL;

@@ -10,7 +10,8 @@ extern "C" {
 
 typedef struct pleach_graph pleach_graph;
 
-// Builds the network `model` ("cnn5", "resnet20|32|44|56|110", "vgg16", "densenet40") for images of
+// Builds the network `model` ("cnn5", "resnet20|32|44|56|110", "vgg16", "densenet40"; as for ImageNet
+// "resnet18|34|50", "mobilenet_v2", "densenet121", "vgg16_bn") for images of
 // channels x height x width and `n_classes` classes. The caller owns *graph.
 // Fails with PLEACH_EUSAGE for an unknown name (text gives the nearest known one) and with
 // PLEACH_EGRAPH for an image too small for the network.

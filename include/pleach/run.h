@@ -36,8 +36,10 @@ extern "C" {
     X(INT, calibration, "calibration", 1000, "N", "TC", "training images held aside for decisions") \
     X(FLOAT, macs, "macs", 0.0, "X", "C", "keep this share of the computations")                   \
     X(FLOAT, params, "params", 0.0, "X", "C", "keep this share of the parameters")                 \
-    X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|random", "C", "score of a channel")                    \
-    X(TEXT, rank, "rank", "score", "score|macs", "C", "rank by score, or by score per computation") \
+    X(FLOAT, latency, "latency", 0.0, "MS", "C", "keep what takes MS milliseconds per inference on this device; beside --macs and --params all must hold. As it is measured, the seed alone no longer gives the same bits, a resumed run goes on with what was measured") \
+    X(INT, latency_batch, "latency-batch", 1, "N", "C", "images per inference of --latency and --rank latency") \
+    X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|redundancy|random", "C", "score of a channel")         \
+    X(TEXT, rank, "rank", "score", "score|macs|latency", "C", "rank by score, or by score per computation or millisecond that the channel costs") \
     X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
     X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch)")  \
@@ -47,12 +49,15 @@ extern "C" {
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
+    X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
+    X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
+    X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
     X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
-    X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped blocks fade (0: a twelfth)") \
-    X(FLOAT, distill, "distill", 0.5, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
+    X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
+    X(FLOAT, distill, "distill", 0.0, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
     X(FLOAT, temperature, "temperature", 2.0, "T", "C", "softness at which they are imitated")      \
-    X(TEXT, controls, "controls", "", "dense,scratch,cnn5", "C", "networks trained for comparison for the same epochs")
+    X(TEXT, controls, "controls", "", "dense,scratch,cnn5,random", "C", "networks for comparison after as many epochs: the dense one, the result's architecture from scratch, a plain one, pruned at random")
 // clang-format on
 
 typedef struct pleach_run_opts {
@@ -83,7 +88,7 @@ typedef struct pleach_progress {
 
 typedef void pleach_progress_fn(void *user, const pleach_progress *progress);
 
-// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models,
+// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models, plan.json,
 // report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
 // on from its checkpoint, with the options of its config.json, on a device of the same precision. `stop` may be set from a signal handler.
 // Fails with PLEACH_EDIVERGED (last good checkpoint kept), PLEACH_EINTERRUPTED (after saving).

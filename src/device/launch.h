@@ -16,6 +16,7 @@ typedef struct plc_arg {
 typedef struct plc_launch {
     const char *label;              // the kernel's name, static
     char shape[PLC_MAX_SHAPE_TEXT]; // what it works on, for people: "16->16 3x3 s1 32x32"
+    int node;                       // of the session's graph: the anchor of its step; 0: of none
     cl_kernel kernel;               // owned
     const void *program;            // tells kernels of one name apart; NULL: not made by src/kernel
     size_t global[3], local[3];

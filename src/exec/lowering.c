@@ -94,12 +94,14 @@ static void name_launches(plc_launch_list *list, int first, const pleach_graph *
 {
     const plc_node *node = &graph->nodes[step->node];
 
-    for (int i = first; i < list->n_items; i++)
+    for (int i = first; i < list->n_items; i++) {
+        list->items[i]->node = step->node;
         if (node->op->describe)
             node->op->describe(graph, node, list->items[i]->shape, sizeof list->items[i]->shape);
         else
             plc_launch_set_shape(list->items[i], "%dx%dx%d", node->shape.c, node->shape.h,
                                  node->shape.w);
+    }
 }
 
 static pleach_status lower_steps(plc_lower *lower, const plc_steps *steps, bool backward)

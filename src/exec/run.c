@@ -107,6 +107,25 @@ done:
     return status;
 }
 
+pleach_status plc_session_forward_watched(pleach_session *s, unsigned step,
+                                          plc_session_watch *after, void *user)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_launch_update_arg(&s->input_train, s->augment_train.launch, s->augment_train.step_arg,
+                              &step));
+    TRY(plc_launch_list_run(&s->input_train));
+    for (int i = 0; i < s->n_forward; i++) {
+        const int node = s->train.items[i]->node;
+        TRY(plc_launch_run(s->device, s->train.items[i]));
+        if (i + 1 == s->n_forward || s->train.items[i + 1]->node != node)
+            TRY(after(user, node));
+    }
+    plc_session_touch(s);
+done:
+    return status;
+}
+
 static pleach_status prepare(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;

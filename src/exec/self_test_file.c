@@ -40,22 +40,6 @@ void plc_self_test_describe(const plc_self_test_result *result, char *text, size
     }
 }
 
-// Kernels from disk (PLEACH_CL_DIR) have keys of their own; a file that is not there counts as empty.
-static pleach_status add_sources(pleach_ctx *ctx, plc_text *key)
-{
-    pleach_status status = PLEACH_OK;
-
-    for (const plc_source *source = plc_sources; source->name; source++) {
-        char *expanded = NULL, hex[PLC_HASH_HEX_SIZE] = "";
-        if (plc_source_expand(ctx, source->name, &expanded) == PLEACH_OK)
-            plc_hash_hex(expanded, strlen(expanded), hex);
-        free(expanded);
-        TRY(plc_text_printf(ctx, key, "%s %s\n", source->name, hex));
-    }
-done:
-    return status;
-}
-
 pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,
                                  const pleach_device_info *info, int lanes, bool vector_lanes,
                                  const char *built, char **path)
@@ -67,7 +51,7 @@ pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,
     TRY(plc_text_printf(ctx, &key, "%s\n%s\n%s\n%s\n%s\n%d %d\n", info->platform_name,
                         info->platform_version, info->name, info->vendor, info->driver_version,
                         lanes, vector_lanes));
-    TRY(add_sources(ctx, &key));
+    TRY(plc_sources_key(ctx, &key));
     if (built)
         TRY(plc_text_printf(ctx, &key, "%s\n", built));
     plc_hash_hex(key.data, key.length, hex);

@@ -82,6 +82,12 @@ pleach_status plc_session_set_teacher(pleach_session *session, pleach_session *t
 // statistics and update the running ones, nothing else changes. Does not wait.
 pleach_status plc_session_forward(pleach_session *session, unsigned step);
 
+// The same, calling `after` behind the launches of each step with its anchor's node: the value that this step has
+// written still stands in its buffer (train_values) then, and `after` may enqueue what reads it.
+typedef pleach_status plc_session_watch(void *user, int node);
+pleach_status plc_session_forward_watched(pleach_session *session, unsigned step,
+                                          plc_session_watch *after, void *user);
+
 // Enqueues the inference of the uploaded batch; with labels its metrics (of the first n_valid images)
 // go to `slot`. Coefficients are computed anew when weights changed since (plc_session_touch).
 pleach_status plc_session_infer(pleach_session *session, unsigned slot, int n_valid);

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <graph/kept.h>
 #include <graph/op.h>
-#include <rewrite/drop.h>
+#include <graph/signs.h>
 
 // Working memory of one search, [n_nodes] each.
 typedef struct sides {
@@ -165,4 +166,67 @@ void plc_blocks_destroy(plc_blocks **blocks)
     free(b->items);
     free(b);
     *blocks = NULL;
+}
+
+// Working memory of plc_blocks_of_groups.
+typedef struct trial {
+    unsigned char *mask; // owned, as all of these: per class
+    bool *stays;         // per node
+    int *stands_for;
+} trial;
+
+// Whether the network without the group is the one without the block's branch.
+static pleach_status goes_with_group(pleach_ctx *ctx, const pleach_graph *graph,
+                                     const plc_channels *channels, const plc_group *group,
+                                     const plc_block *block, trial *t, bool *goes)
+{
+    pleach_status status = PLEACH_OK;
+    int nothing_left = PLC_NO_NODE;
+
+    memset(t->mask, 1, (size_t)plc_channels_n_classes(channels));
+    for (int i = 0; i < group->n_classes; i++)
+        t->mask[group->classes[i]] = 0;
+    TRY(plc_kept_nodes(ctx, channels, graph, t->mask, t->stays, t->stands_for, &nothing_left));
+    *goes = nothing_left == PLC_NO_NODE && t->stands_for[block->add] == block->shortcut;
+    for (int i = 0; i < graph->n_nodes && *goes; i++) {
+        bool inside = i == block->add || (i == block->relu && t->stands_for[i] != i);
+        for (int j = 0; j < block->n_branch_nodes; j++)
+            inside = inside || block->branch_nodes[j] == i;
+        *goes = t->stays[i] != inside;
+    }
+done:
+    return status;
+}
+
+pleach_status plc_blocks_of_groups(pleach_ctx *ctx, const pleach_graph *graph,
+                                   const plc_channels *channels, const plc_blocks *blocks,
+                                   int **block_of)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = plc_channels_n_groups(channels);
+    trial t = {0};
+
+    TRY(plc_alloc(ctx, (size_t)n, sizeof **block_of, block_of));
+    TRY(plc_alloc(ctx, (size_t)plc_channels_n_classes(channels), 1, &t.mask));
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *t.stays, &t.stays));
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *t.stands_for, &t.stands_for));
+    for (int g = 0; g < n; g++) {
+        const plc_group *group = plc_channels_group(channels, g);
+        bool goes = false;
+        (*block_of)[g] = -1;
+        for (int i = 0; i < blocks->n_items && !group->frozen && !goes; i++) {
+            const plc_block *block = &blocks->items[i];
+            const int first = block->branch_nodes[0];
+            if (block->gate == PLC_NO_NODE || group->first_node < first ||
+                group->first_node > block->branch)
+                continue;
+            TRY(goes_with_group(ctx, graph, channels, group, block, &t, &goes));
+            (*block_of)[g] = goes ? i : -1;
+        }
+    }
+done:
+    free(t.mask);
+    free(t.stays);
+    free(t.stands_for);
+    return status;
 }

@@ -2,7 +2,7 @@
 #ifndef PLC_FUSE_BLOCKS_H
 #define PLC_FUSE_BLOCKS_H
 
-#include <graph/graph.h>
+#include <graph/channels.h>
 
 // x -> branch(x) + shortcut(x) [-> ReLU]. Nodes are those of the graph that was searched.
 typedef struct plc_block {
@@ -28,5 +28,12 @@ typedef struct plc_blocks {
 // Finds every add one of whose sides is such a branch. The caller owns *blocks.
 pleach_status plc_blocks_find(pleach_ctx *ctx, const pleach_graph *graph, plc_blocks **blocks);
 void plc_blocks_destroy(plc_blocks **blocks);
+
+// Of each channel group [n_groups] the block that is a constant when the group has lost all its channels:
+// it lies inside the branch, which has a gate, and nothing else hangs on it. -1: none. The caller frees
+// *block_of.
+pleach_status plc_blocks_of_groups(pleach_ctx *ctx, const pleach_graph *graph,
+                                   const plc_channels *channels, const plc_blocks *blocks,
+                                   int **block_of);
 
 #endif

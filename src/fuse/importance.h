@@ -5,14 +5,16 @@
 #include <fuse/blocks.h>
 #include <train/trainer.h>
 
-// Multiplies the branch of `block` by `gate` (0 to 1) from the next step or inference on. Does not wait.
-pleach_status plc_gate_set(pleach_session *session, const plc_block *block, float gate);
+// Sets the gate (0 to 1) of a node from the next step or inference on: a batch norm is multiplied by it
+// (block->gate: the whole branch is), a fading_relu is a ReLU at 1 and the identity at 0. Does not wait.
+pleach_status plc_gate_set(pleach_session *session, int node, float gate);
 
 // What the greedy choice saw of a block, in the order of blocks->items.
 typedef struct plc_block_choice {
-    double importance; // rise of the mean loss on the calibration images when last measured
-    double accuracy;   // of the network without it, when last measured
-    int round;         // the round in which it was chosen, -1: kept
+    double
+        importance; // rise of the mean loss on the calibration images when last measured, NAN: never
+    double accuracy; // of the network without it, when last measured
+    int round;       // the round in which it was chosen, -1: kept
 } plc_block_choice;
 
 typedef struct plc_drop_opts {

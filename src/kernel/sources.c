@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/file.h>
+#include <base/hash.h>
 #include <base/memory.h>
-#include <base/text.h>
 
 enum { MAX_INCLUDES = 32, MAX_SOURCE_BYTES = 1 << 20 };
 
@@ -103,5 +103,20 @@ done:
     for (int i = 0; i < e.n_included; i++)
         free((void *)e.included[i]);
     plc_text_finish(&e.text);
+    return status;
+}
+
+pleach_status plc_sources_key(pleach_ctx *ctx, plc_text *key)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (const plc_source *source = plc_sources; source->name; source++) {
+        char *expanded = NULL, hex[PLC_HASH_HEX_SIZE] = "";
+        if (plc_source_expand(ctx, source->name, &expanded) == PLEACH_OK)
+            plc_hash_hex(expanded, strlen(expanded), hex);
+        free(expanded);
+        TRY(plc_text_printf(ctx, key, "%s %s\n", source->name, hex));
+    }
+done:
     return status;
 }

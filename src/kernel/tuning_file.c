@@ -14,7 +14,8 @@
 
 enum { MAX_BYTES = 4 << 20, MAX_NAME_IN_PATH = 48, HASH_IN_PATH = 12 };
 
-pleach_status plc_tuning_path(const pleach_device *device, const char *folder, char **path)
+pleach_status plc_device_file_path(const pleach_device *device, const char *folder,
+                                   const char *kind, const char *key, char **path)
 {
     pleach_status status = PLEACH_OK;
     const pleach_device_info *info = device->info;
@@ -24,10 +25,10 @@ pleach_status plc_tuning_path(const pleach_device *device, const char *folder, c
 
     *path = NULL;
     // The separator is in no name: {"a", "bc"} and {"ab", "c"} differ.
-    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s", info->platform_name, info->platform_version,
-                 info->name, info->vendor, info->driver_version) < 0) {
+    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s%s", info->platform_name, info->platform_version,
+                 info->name, info->vendor, info->driver_version, key) < 0) {
         all = NULL;
-        FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a tuning file");
+        FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a device's file");
     }
     plc_hash_hex(all, strlen(all), hex);
     for (const char *c = info->name; *c && n < MAX_NAME_IN_PATH; c++)
@@ -39,9 +40,9 @@ pleach_status plc_tuning_path(const pleach_device *device, const char *folder, c
              HASH_IN_PATH, hex);
     free(all);
     all = NULL;
-    if (asprintf(&all, "tuning/%s", name) < 0) {
+    if (asprintf(&all, "%s/%s", kind, name) < 0) {
         all = NULL;
-        FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a tuning file");
+        FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a device's file");
     }
     TRY(plc_path_join(device->ctx, folder, all, path));
 done:
@@ -49,7 +50,12 @@ done:
     return status;
 }
 
-static void put_aside(pleach_ctx *ctx, const char *path)
+pleach_status plc_tuning_path(const pleach_device *device, const char *folder, char **path)
+{
+    return plc_device_file_path(device, folder, "tuning", "", path);
+}
+
+void plc_put_aside(pleach_ctx *ctx, const char *path)
 {
     char *aside = NULL;
 
@@ -79,7 +85,7 @@ pleach_status plc_tuning_read(pleach_ctx *ctx, const char *path, plc_tuning *tun
         status = plc_tuning_parse(ctx, path, text, length, tuning);
     free(text);
     if (status != PLEACH_ENOMEM && status != PLEACH_OK) {
-        put_aside(ctx, path);
+        plc_put_aside(ctx, path);
         status = PLEACH_OK;
     }
     return status;

@@ -5,8 +5,14 @@
 #include <stddef.h>
 #include <kernel/tuning.h>
 
-// <folder>/tuning/<device's name>-<hash of platform, device and driver>.json. Makes no folder.
+// <folder>/<kind>/<device's name>-<hash of platform, device, driver and `key`>.json. Makes no folder.
+pleach_status plc_device_file_path(const pleach_device *device, const char *folder,
+                                   const char *kind, const char *key, char **path);
+// The same of "tuning", where the hash is of platform, device and driver alone.
 pleach_status plc_tuning_path(const pleach_device *device, const char *folder, char **path);
+
+// Renames a file that cannot be used to <path>.bad, and warns with the context's error text.
+void plc_put_aside(pleach_ctx *ctx, const char *path);
 
 // No file is no entries. One that cannot be used is put aside as <path>.bad with a warning that gives
 // the place; it is not an error.

@@ -12,6 +12,45 @@ static pleach_status add(plc_build *build, const char *op, const char *name, con
     return plc_graph_add(build->ctx, build->graph, op, full, inputs, n_inputs, attrs, &build->at);
 }
 
+// Sides from which stems of ImageNet's networks make sense: five halvings leave 2 x 2 pixels.
+enum { LARGE_SIDE = 64 };
+
+bool plc_build_is_large(plc_shape input)
+{
+    return input.h >= LARGE_SIDE && input.w >= LARGE_SIDE;
+}
+
+pleach_status plc_build_node(plc_build *build, const char *op, const char *name,
+                             const plc_attrs *attrs)
+{
+    return add(build, op, name, &(int){build->at}, 1, attrs);
+}
+
+pleach_status plc_build_depthwise(plc_build *build, const char *name, int kernel, int stride)
+{
+    const int channels = build->graph->nodes[build->at].shape.c;
+
+    return plc_build_node(build, "conv", name,
+                          &(plc_attrs){.kernel = {kernel, kernel},
+                                       .stride = {stride, stride},
+                                       .pad = {kernel / 2, kernel / 2},
+                                       .groups = channels,
+                                       .out_channels = channels});
+}
+
+pleach_status plc_build_conv_norm(plc_build *build, const char *conv, const char *norm,
+                                  const char *relu, int filters, int kernel, int stride)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_build_conv(build, conv, filters, kernel, stride, kernel / 2));
+    TRY(plc_build_op(build, "batch_norm", norm));
+    if (relu)
+        TRY(plc_build_op(build, "relu", relu));
+done:
+    return status;
+}
+
 pleach_status plc_build_conv(plc_build *build, const char *name, int filters, int kernel,
                              int stride, int pad)
 {

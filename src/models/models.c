@@ -28,6 +28,27 @@ static pleach_status densenet40(pleach_ctx *ctx, plc_shape input, int n_classes,
     return plc_model_densenet40(ctx, input, n_classes, graph);
 }
 
+static pleach_status mobilenet_v2(pleach_ctx *ctx, plc_shape input, int n_classes, int unused,
+                                  pleach_graph **graph)
+{
+    (void)unused;
+    return plc_model_mobilenet_v2(ctx, input, n_classes, graph);
+}
+
+static pleach_status densenet121(pleach_ctx *ctx, plc_shape input, int n_classes, int unused,
+                                 pleach_graph **graph)
+{
+    (void)unused;
+    return plc_model_densenet121(ctx, input, n_classes, graph);
+}
+
+static pleach_status vgg16_bn(pleach_ctx *ctx, plc_shape input, int n_classes, int unused,
+                              pleach_graph **graph)
+{
+    (void)unused;
+    return plc_model_vgg16_bn(ctx, input, n_classes, graph);
+}
+
 static const struct {
     const char *name;
     pleach_status (*build)(pleach_ctx *, plc_shape, int, int, pleach_graph **);
@@ -41,6 +62,12 @@ static const struct {
     {"resnet110", plc_model_resnet, 110},
     {"vgg16", vgg16, 0},
     {"densenet40", densenet40, 0},
+    {"resnet18", plc_model_resnet_imagenet, 18},
+    {"resnet34", plc_model_resnet_imagenet, 34},
+    {"resnet50", plc_model_resnet_imagenet, 50},
+    {"mobilenet_v2", mobilenet_v2, 0},
+    {"densenet121", densenet121, 0},
+    {"vgg16_bn", vgg16_bn, 0},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 

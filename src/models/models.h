@@ -26,4 +26,21 @@ pleach_status plc_model_vgg16(pleach_ctx *ctx, plc_shape input, int n_classes,
 pleach_status plc_model_densenet40(pleach_ctx *ctx, plc_shape input, int n_classes,
                                    pleach_graph **graph);
 
+// Networks of ImageNet, named as in torchvision. Images of at least 64 x 64 pixels get their stems, smaller ones a
+// stem that keeps the size; dropout is left out.
+
+// ResNet (He et al. 2016): depth 18 and 34 of basic blocks, 50 of bottlenecks with the stride in the 3x3.
+pleach_status plc_model_resnet_imagenet(pleach_ctx *ctx, plc_shape input, int n_classes, int depth,
+                                        pleach_graph **graph);
+// MobileNetV2 (Sandler et al. 2018), with ReLU where the paper has ReLU6.
+pleach_status plc_model_mobilenet_v2(pleach_ctx *ctx, plc_shape input, int n_classes,
+                                     pleach_graph **graph);
+// DenseNet-121 (Huang et al. 2017): bottlenecks, growth 32, transitions that halve.
+pleach_status plc_model_densenet121(pleach_ctx *ctx, plc_shape input, int n_classes,
+                                    pleach_graph **graph);
+// VGG-16 with batch norm, biases and three linear layers. Its layers are plc_model_vgg16's, pools that small images
+// cannot take left out.
+pleach_status plc_model_vgg16_bn(pleach_ctx *ctx, plc_shape input, int n_classes,
+                                 pleach_graph **graph);
+
 #endif

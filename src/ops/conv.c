@@ -251,6 +251,7 @@ pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
     TRY(plc_lower_grad_target(lower, node->inputs[0], &dx, &accumulate, &wanted));
     if (!wanted)
         return status;
+    TRY(plc_mask_stop_lower(lower, step->output));
     plc_conv_set_x(&p, dx);
     p.flags = accumulate ? CONV_ADD : 0;
     const double bytes = plc_tensor_bytes(lower, dy) +

@@ -2,6 +2,7 @@
 #include <ops/eltwise.h>
 
 #include <eltwise_params.h>
+#include <ops/batch_norm.h>
 #include <ops/channel_lanes.h>
 #include <ops/fill.h>
 #include <ops/mask.h>
@@ -81,6 +82,7 @@ pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)
                   plc_tensor_bytes(lower, tensor));
 }
 
+// By the mask that acts at `node`.
 static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
 {
     plc_launch *launch = NULL;
@@ -95,7 +97,8 @@ static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
                                     .tile_channels = &p.tile_channels,
                                     .n_channels = p.C,
                                     .n_items = p.size,
-                                    .item_pixels = 1};
+                                    .item_pixels = 1,
+                                    .bytes = (double)p.C * sizeof(float)}; // where all are kept
 
     p.mask_offset = plc_lower_mask(lower, node);
     return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
@@ -115,6 +118,20 @@ pleach_status plc_mask_gradient_lower(plc_lower *lower, int node)
         return status;
     TRY(plc_lower_grad(lower, node, &grad));
     TRY(append_mask(lower, node, grad));
+done:
+    return status;
+}
+
+pleach_status plc_mask_stop_lower(plc_lower *lower, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const int batch_norm = plc_batch_norm_after(lower, node);
+    plc_tensor grad;
+
+    if (lower->mask_gradients)
+        return status;
+    TRY(plc_lower_grad(lower, node, &grad));
+    TRY(append_mask(lower, batch_norm != PLC_NO_NODE ? batch_norm : node, grad));
 done:
     return status;
 }

@@ -1,4 +1,4 @@
-// Masks of convolutions and linear layers that no batch norm follows.
+// Masks outside batch norms: of layers that none follows, and where gradients of pruned channels end.
 #ifndef PLC_OPS_MASK_H
 #define PLC_OPS_MASK_H
 
@@ -10,5 +10,11 @@ pleach_status plc_mask_apply_lower(plc_lower *lower, int node);
 
 // The same on the gradient of the node's value, for the start of its backward; nothing unless lower->mask_gradients.
 pleach_status plc_mask_gradient_lower(plc_lower *lower, int node);
+
+// Ends at a convolution or linear layer what its pruned filters have taken of the loss: in the gradient of its value, for
+// which its weights' gradients have been computed, channels become 0 that its own mask or that of the batch norm
+// behind it prunes. A pruned filter learns, but what it reads must not learn for its sake. Nothing with
+// lower->mask_gradients, as then there is nothing left.
+pleach_status plc_mask_stop_lower(plc_lower *lower, int node);
 
 #endif

@@ -10,6 +10,7 @@ extern const struct op op_conv;            // conv.c
 extern const struct op op_linear;          // linear.c
 extern const struct op op_batch_norm;      // batch_norm.c
 extern const struct op op_relu;            // relu.c
+extern const struct op op_fading_relu;     // fading_relu.c: on its way from a ReLU to the identity
 extern const struct op op_add;             // add.c
 extern const struct op op_concat;          // concat.c
 extern const struct op op_max_pool;        // pool.c

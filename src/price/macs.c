@@ -2,7 +2,6 @@
 #include <price/macs.h>
 
 #include <stdlib.h>
-#include <string.h>
 #include <base/memory.h>
 #include <graph/kept.h>
 
@@ -72,30 +71,25 @@ pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cos
     return status;
 }
 
-// The operators' own shape rules run on a shadow of the graph that borrows names and inputs, so the
-// counts cannot differ from those of the graph that compaction builds.
 pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
                               const plc_channels *channels, const unsigned char *mask,
                               plc_cost *table, plc_cost *total)
 {
     pleach_status status = PLEACH_OK;
-    pleach_graph shadow = *graph;
+    pleach_graph shadow = {0};
+    bool *stays = NULL;
 
-    shadow.nodes = NULL;
     *total = (plc_cost){0};
-    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *shadow.nodes, &shadow.nodes));
-    memcpy(shadow.nodes, graph->nodes, (size_t)graph->n_nodes * sizeof *shadow.nodes);
+    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
+    TRY(plc_kept_shadow(ctx, graph, channels, mask, &shadow, stays));
     for (int i = 0; i < graph->n_nodes; i++) {
-        plc_node *node = &shadow.nodes[i];
-        node->attrs = plc_kept_attrs(channels, graph, mask, i);
-        node->n_params = 0;
-        TRY(node->op->shape(ctx, &shadow, node));
-        plc_cost cost = plc_node_cost(&shadow, i);
+        const plc_cost cost = stays[i] ? plc_node_cost(&shadow, i) : (plc_cost){0};
         add_cost(total, cost);
         if (table)
             table[i] = cost;
     }
 done:
     free(shadow.nodes);
+    free(stays);
     return status;
 }

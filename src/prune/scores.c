@@ -8,6 +8,7 @@
 #include <base/text.h>
 #include <exec/self_test.h>
 #include <prune/device_slices.h>
+#include <prune/redundancy.h>
 
 static const struct {
     const char *name;
@@ -23,6 +24,9 @@ static const struct {
     [PLC_SCORE_BN] = {"bn", PLC_SLICES_GAMMA, true, "score_norm", PRUNE_MEAN},
     [PLC_SCORE_TAYLOR] = {"taylor", PLC_SLICES_AFFINE, true, "score_taylor", 0},
     [PLC_SCORE_FPGM] = {"fpgm", PLC_SLICES_PRODUCERS, false, "score_distance", 0},
+    // The norms that its own kernels (prune/redundancy.c) read.
+    [PLC_SCORE_REDUNDANCY] = {"redundancy", PLC_SLICES_PRODUCERS | PLC_SLICES_CONSUMERS, false,
+                              "score_norm", PRUNE_L2},
     [PLC_SCORE_RANDOM] = {"random", 0, false, NULL, 0},
 };
 // What one step adds to the running mean of PLC_SCORE_TAYLOR: a mean over some 50 steps.
@@ -36,8 +40,12 @@ struct plc_scorer {
     unsigned long long seed;
     int n_classes;
     plc_device_slices slices;
-    plc_buffer *peers, *peer_starts; // owned; of PLC_SCORE_FPGM
-    plc_buffer *scores;              // owned
+    plc_buffer *peers, *peer_starts; // owned; of PLC_SCORE_FPGM and PLC_SCORE_REDUNDANCY
+    plc_redundancy *redundancy;      // owned, as norms; of PLC_SCORE_REDUNDANCY
+    plc_buffer *norms;
+    const plc_split *images; // borrowed, as kept: of the probe
+    const unsigned char *kept;
+    plc_buffer *scores; // owned
     plc_launch_list list;
 };
 
@@ -53,9 +61,10 @@ pleach_status plc_score_parse(pleach_ctx *ctx, const char *name, plc_score *scor
         }
     }
     const char *nearest = plc_nearest_name(name, names, N_SCORES);
-    return plc_fail(ctx, PLEACH_EUSAGE,
-                    "no score '%s'; there are l1, l2, bn, taylor, fpgm and random%s%s%s", name,
-                    nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    return plc_fail(
+        ctx, PLEACH_EUSAGE,
+        "no score '%s'; there are l1, l2, bn, taylor, fpgm, redundancy and random%s%s%s", name,
+        nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
 static pleach_status check_all_have_slices(pleach_ctx *ctx, const pleach_graph *graph,
@@ -111,7 +120,7 @@ static pleach_status upload_peers(plc_scorer *scorer, const plc_channels *channe
     for (int k = 0; k < scorer->n_classes; k++) {
         const plc_group *group = plc_channels_group(channels, plc_channels_group_of(channels, k));
         if (!group->frozen) {
-            if (group->classes[0] == k)
+            if (scorer->score == PLC_SCORE_FPGM && group->classes[0] == k)
                 TRY(check_sizes(s->ctx, s->graph, group, slices));
             TRY(plc_grow(s->ctx, &peers, &capacity, n + (size_t)group->n_classes));
             for (int i = 0; i < group->n_classes; i++)
@@ -139,7 +148,7 @@ static pleach_status upload_scored(plc_scorer *scorer, const plc_channels *chann
     if (scores_table[scorer->score].needs_all)
         TRY(check_all_have_slices(s->ctx, s->graph, channels, scores_table[scorer->score].name,
                                   &slices));
-    if (scorer->score == PLC_SCORE_FPGM)
+    if (scorer->score == PLC_SCORE_FPGM || scorer->score == PLC_SCORE_REDUNDANCY)
         TRY(upload_peers(scorer, channels, &slices));
     TRY(plc_device_slices_create(s->device, &slices, scorer->n_classes, &scorer->slices));
 done:
@@ -162,7 +171,7 @@ static pleach_status add_score(plc_scorer *scorer)
         plc_launch_arg_buffer(launch, scorer->peers);
         plc_launch_arg_buffer(launch, scorer->peer_starts);
     }
-    plc_launch_arg_buffer(launch, scorer->scores);
+    plc_launch_arg_buffer(launch, scorer->norms ? scorer->norms : scorer->scores);
     plc_launch_arg_int(launch, scorer->n_classes);
     if (scorer->score == PLC_SCORE_TAYLOR)
         plc_launch_arg_float(launch, taylor_rate);
@@ -170,6 +179,21 @@ static pleach_status add_score(plc_scorer *scorer)
         plc_launch_arg_int(launch, scores_table[scorer->score].norm);
     plc_launch_items(launch, (size_t)scorer->n_classes);
     TRY(plc_launch_list_freeze(&scorer->list));
+done:
+    return status;
+}
+
+static pleach_status add_redundancy(plc_scorer *scorer, const plc_channels *channels)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_buffer_create(scorer->session->device, "norms",
+                          (size_t)scorer->n_classes * sizeof(float), &scorer->norms));
+    const plc_redundancy_buffers buffers = {.peers = scorer->peers,
+                                            .peer_starts = scorer->peer_starts,
+                                            .norms = scorer->norms,
+                                            .scores = scorer->scores};
+    TRY(plc_redundancy_create(scorer->session, channels, &buffers, &scorer->redundancy));
 done:
     return status;
 }
@@ -191,6 +215,8 @@ pleach_status plc_scorer_create(pleach_session *session, const plc_channels *cha
                           &scorer->scores));
     if (scores_table[score].slices) {
         TRY(upload_scored(scorer, channels));
+        if (score == PLC_SCORE_REDUNDANCY)
+            TRY(add_redundancy(scorer, channels));
         TRY(add_score(scorer));
     }
     *out = scorer;
@@ -208,13 +234,21 @@ void plc_scorer_destroy(plc_scorer **out)
         return;
     pleach_device *device = scorer->session->device;
     plc_device_settle(device); // nothing may still use what goes
+    plc_redundancy_destroy(&scorer->redundancy);
     plc_launch_list_finish(&scorer->list);
+    plc_buffer_destroy(device, &scorer->norms);
     plc_device_slices_finish(device, &scorer->slices);
     plc_buffer_destroy(device, &scorer->peers);
     plc_buffer_destroy(device, &scorer->peer_starts);
     plc_buffer_destroy(device, &scorer->scores);
     free(scorer);
     *out = NULL;
+}
+
+void plc_scorer_set_probe(plc_scorer *scorer, const plc_split *images, const unsigned char *kept)
+{
+    scorer->images = images;
+    scorer->kept = kept;
 }
 
 bool plc_scorer_observes(const plc_scorer *scorer)
@@ -250,6 +284,9 @@ pleach_status plc_scorer_score(plc_scorer *scorer, unsigned update, float *score
     }
     if (!plc_scorer_observes(scorer))
         TRY(plc_launch_list_run(&scorer->list));
+    if (scorer->redundancy)
+        TRY(plc_redundancy_run(scorer->redundancy, scorer->images, scorer->kept, scorer->seed,
+                               update));
     TRY(plc_scorer_read_means(scorer, scores));
 done:
     return status;

@@ -2,6 +2,7 @@
 #ifndef PLC_PRUNE_SCORES_H
 #define PLC_PRUNE_SCORES_H
 
+#include <data/data.h>
 #include <exec/session.h>
 #include <graph/channels.h>
 
@@ -12,6 +13,7 @@ typedef enum plc_score {
     PLC_SCORE_BN,     // mean of abs(gamma)
     PLC_SCORE_TAYLOR, // running mean of abs(output times its gradient)
     PLC_SCORE_FPGM,   // sum of distances to the group's other filters
+    PLC_SCORE_REDUNDANCY, // 1 - largest correlation of feature maps with a kept channel of higher l2 norm
     PLC_SCORE_RANDOM, // control: a new draw at every update
 } plc_score;
 
@@ -34,6 +36,10 @@ bool plc_scorer_observes(const plc_scorer *scorer);
 pleach_status plc_scorer_observe(plc_scorer *scorer);
 pleach_status plc_scorer_read_means(plc_scorer *scorer, float *means);
 pleach_status plc_scorer_write_means(plc_scorer *scorer, const float *means);
+
+// PLC_SCORE_REDUNDANCY looks at images: it needs this before it is asked for scores, others ignore it. Borrows
+// both: images of at least one batch, and the masks [n_classes] as they are when scores are asked for.
+void plc_scorer_set_probe(plc_scorer *scorer, const plc_split *images, const unsigned char *kept);
 
 // scores [n_classes] of the present weights. `update` numbers the draws of `random`. Waits.
 pleach_status plc_scorer_score(plc_scorer *scorer, unsigned update, float *scores);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <base/memory.h>
 #include <base/text.h>
-#include <graph/kept.h>
 #include <price/macs.h>
 
 typedef struct ranked {
@@ -26,37 +25,8 @@ typedef struct search {
     ranked *order;         // owned: prunable classes, weakest first
     int n;                 // how many
     plc_cost cost;         // of `trial`
+    double latency_ms;     // of it, where a budget needs it
 } search;
-
-pleach_status plc_class_macs(pleach_ctx *ctx, const pleach_graph *graph,
-                             const plc_channels *channels, const unsigned char *mask, double *costs)
-{
-    pleach_status status = PLEACH_OK;
-    plc_cost *table = NULL, total = {0};
-
-    TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *table, &table));
-    TRY(plc_masked_cost(ctx, graph, channels, mask, table, &total));
-    for (int c = 0; c < plc_channels_n_classes(channels); c++)
-        costs[c] = 0;
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const plc_node *node = &graph->nodes[i];
-        if (table[i].macs == 0)
-            continue;
-        double share = (double)table[i].macs / plc_kept_count(channels, graph, mask, i);
-        for (int c = 0; c < node->shape.c; c++)
-            costs[plc_channels_class(channels, i, c)] += share;
-        if (node->params[0].axis[1] !=
-            PLC_AXIS_IN) // depthwise: a class is on both sides, counted once
-            continue;
-        int in = node->inputs[0];
-        share = (double)table[i].macs / plc_kept_count(channels, graph, mask, in);
-        for (int c = 0; c < graph->nodes[in].shape.c; c++)
-            costs[plc_channels_class(channels, in, c)] += share;
-    }
-done:
-    free(table);
-    return status;
-}
 
 static pleach_status unknown_node(search *s, const char *name)
 {
@@ -80,18 +50,19 @@ static pleach_status check_opts(search *s)
     const plc_select_opts *o = s->opts;
 
     // Written so that NaN fails too.
-    if (!(o->target > 0 && o->target <= 1))
-        return plc_fail(s->ctx, PLEACH_EUSAGE,
-                        "target is %g; give the share that stays, above 0 to 1", o->target);
+    for (int i = 0; i < o->n_budgets; i++)
+        if (!(o->budgets[i].target > 0 && o->budgets[i].target <= 1) || !(o->budgets[i].dense >= 0))
+            return plc_fail(s->ctx, PLEACH_EUSAGE,
+                            "target is %g of %g; give the share that stays, above 0 to 1",
+                            o->budgets[i].target, o->budgets[i].dense);
     if (!(o->band >= 0 && o->band <= 1))
         return plc_fail(s->ctx, PLEACH_EUSAGE, "band is %g; give 0 to 1", o->band);
     if (!(o->max_ratio >= 0 && o->max_ratio <= 1))
         return plc_fail(s->ctx, PLEACH_EUSAGE, "max ratio is %g; give 0 to 1", o->max_ratio);
-    if (o->min_channels < 0 || o->round_to < 0 || o->dense < 0)
+    if (o->min_channels < 0 || o->round_to < 0)
         return plc_fail(s->ctx, PLEACH_EUSAGE,
-                        "min channels is %d, round to is %d, the dense count %lld; none may be "
-                        "negative",
-                        o->min_channels, o->round_to, o->dense);
+                        "min channels is %d, round to is %d; neither may be negative",
+                        o->min_channels, o->round_to);
     return PLEACH_OK;
 }
 
@@ -151,16 +122,35 @@ static pleach_status take_group(search *s, int g, const float *scores, const dou
     return PLEACH_OK;
 }
 
+// Channels of a group that is empty cost nothing now; they rank as if all of them were back.
+static void fill_empty_groups(search *s)
+{
+    memcpy(s->trial, s->before, (size_t)plc_channels_n_classes(s->channels));
+    for (int g = 0; g < plc_channels_n_groups(s->channels); g++) {
+        const plc_group *group = plc_channels_group(s->channels, g);
+        int kept = 0;
+        for (int i = 0; i < group->n_classes; i++)
+            kept += s->before[group->classes[i]];
+        for (int i = 0; kept == 0 && i < group->n_classes; i++)
+            s->trial[group->classes[i]] = 1;
+    }
+}
+
 static pleach_status rank_classes(search *s, const float *scores)
 {
     pleach_status status = PLEACH_OK;
     size_t n_classes = (size_t)plc_channels_n_classes(s->channels);
     double *costs = NULL;
 
-    if (s->opts->rank == PLC_RANK_MACS) {
+    if (s->opts->rank != PLC_RANK_SCORE)
         TRY(plc_alloc(s->ctx, n_classes, sizeof *costs, &costs));
-        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->before, costs));
-    }
+    if (s->opts->rank != PLC_RANK_SCORE)
+        fill_empty_groups(s);
+    if (s->opts->rank == PLC_RANK_MACS)
+        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->trial, costs));
+    if (s->opts->rank == PLC_RANK_LATENCY)
+        TRY(plc_class_latency(s->ctx, s->graph, s->channels, s->trial, s->opts->latency,
+                              s->opts->latency_user, costs));
     TRY(plc_alloc(s->ctx, n_classes, sizeof *s->order, &s->order));
     for (int g = 0; g < plc_channels_n_groups(s->channels); g++)
         if (!s->group_kept[g])
@@ -184,9 +174,18 @@ static int floor_of(const search *s, int n)
     return least < n ? least : n;
 }
 
-// How many classes a group of n keeps where `kept` are above the threshold.
-static int kept_count(const search *s, int n, int kept)
+// Whether group g may go whole: what is said of how much must stay holds for it too.
+static bool may_empty(const search *s, int g)
 {
+    return s->opts->may_empty && s->opts->may_empty[g] && !s->group_kept[g] &&
+           s->opts->min_channels <= 1 && (s->opts->max_ratio == 0 || s->opts->max_ratio == 1);
+}
+
+// How many of the n classes of group g stay where `kept` are above the threshold.
+static int kept_count(const search *s, int g, int n, int kept)
+{
+    if (kept == 0 && may_empty(s, g))
+        return 0;
     const int unit = s->opts->round_to > 0 ? s->opts->round_to : 1, least = floor_of(s, n);
     const int count = kept > least ? kept : least;
     const long long rounded = ((long long)count + unit - 1) / unit * unit;
@@ -206,7 +205,7 @@ static pleach_status restore_counts(search *s)
         int kept = 0;
         for (int i = 0; i < group->n_classes; i++)
             kept += s->trial[group->classes[i]];
-        missing[g] = kept_count(s, group->n_classes, kept) - kept;
+        missing[g] = kept_count(s, g, group->n_classes, kept) - kept;
     }
     for (int r = s->n - 1; r >= 0; r--) {
         int c = s->order[r].class_id, g = plc_channels_group_of(s->channels, c);
@@ -218,6 +217,14 @@ static pleach_status restore_counts(search *s)
 done:
     free(missing);
     return status;
+}
+
+static bool has_kind(const plc_select_opts *opts, plc_budget_kind kind)
+{
+    for (int i = 0; i < opts->n_budgets; i++)
+        if (opts->budgets[i].kind == kind)
+            return true;
+    return false;
 }
 
 // The mask and its cost at pl = n_below / n.
@@ -233,18 +240,50 @@ static pleach_status try_threshold(search *s, int n_below)
     }
     TRY(restore_counts(s));
     TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, NULL, &s->cost));
+    if (has_kind(s->opts, PLC_BUDGET_LATENCY))
+        TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial, NULL,
+                             &s->latency_ms));
 done:
     return status;
 }
 
-static bool meets(const search *s, double allowed)
+// Of the network of `trial`.
+static double cost_of(const search *s, plc_budget_kind kind)
 {
-    return (double)(s->opts->budget == PLC_BUDGET_PARAMS ? s->cost.params : s->cost.macs) <=
-           allowed;
+    return kind == PLC_BUDGET_LATENCY  ? s->latency_ms
+           : kind == PLC_BUDGET_PARAMS ? (double)s->cost.params
+                                       : (double)s->cost.macs;
+}
+
+// `dense` [n_budgets]: what the targets are shares of.
+static bool meets(const search *s, const double *dense)
+{
+    for (int i = 0; i < s->opts->n_budgets; i++)
+        if (cost_of(s, s->opts->budgets[i].kind) > s->opts->budgets[i].target * dense[i])
+            return false;
+    return true;
+}
+
+// Where a budget gives no dense cost, that of the graph with all its channels.
+static pleach_status find_dense(search *s, double *dense)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_budget *budgets = s->opts->budgets;
+
+    memset(s->trial, 1, (size_t)plc_channels_n_classes(s->channels));
+    s->cost = plc_graph_cost(s->graph);
+    for (int i = 0; i < s->opts->n_budgets; i++) {
+        if (budgets[i].dense == 0 && budgets[i].kind == PLC_BUDGET_LATENCY)
+            TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial, NULL,
+                                 &s->latency_ms));
+        dense[i] = budgets[i].dense > 0 ? budgets[i].dense : cost_of(s, budgets[i].kind);
+    }
+done:
+    return status;
 }
 
 // As pl grows no class comes back and no group grows, so the cost only falls: bisection.
-static pleach_status find_threshold(search *s, double allowed, plc_selection *selection)
+static pleach_status find_threshold(search *s, const double *dense, plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
     int low = 0, high = s->n;
@@ -252,13 +291,13 @@ static pleach_status find_threshold(search *s, double allowed, plc_selection *se
     while (low < high) {
         int middle = low + (high - low) / 2;
         TRY(try_threshold(s, middle));
-        if (meets(s, allowed))
+        if (meets(s, dense))
             high = middle;
         else
             low = middle + 1;
     }
     TRY(try_threshold(s, low));
-    selection->reached = meets(s, allowed);
+    selection->reached = meets(s, dense);
     selection->pl = s->n ? (double)low / s->n : 0;
 done:
     return status;
@@ -268,6 +307,7 @@ static void fill(search *s, plc_selection *selection)
 {
     selection->macs = s->cost.macs;
     selection->params = s->cost.params;
+    selection->latency_ms = s->latency_ms;
     selection->n_prunable = s->n;
     for (int r = 0; r < s->n; r++)
         selection->n_kept += s->trial[s->order[r].class_id];
@@ -286,7 +326,7 @@ pleach_status plc_select(pleach_ctx *ctx, const pleach_graph *graph, const plc_c
     pleach_status status = PLEACH_OK;
     int n_classes = plc_channels_n_classes(channels);
     search s = {.ctx = ctx, .graph = graph, .channels = channels, .opts = opts};
-    double dense = (double)opts->dense;
+    double *dense = NULL;
 
     *selection = (plc_selection){0};
     TRY(check_opts(&s));
@@ -296,12 +336,12 @@ pleach_status plc_select(pleach_ctx *ctx, const pleach_graph *graph, const plc_c
     for (int c = 0; c < n_classes; c++)
         s.before[c] = !mask || mask[c];
     TRY(rank_classes(&s, scores));
-    if (opts->dense == 0)
-        dense = (double)(opts->budget == PLC_BUDGET_PARAMS ? pleach_graph_params(graph)
-                                                           : pleach_graph_macs(graph));
-    TRY(find_threshold(&s, opts->target * dense, selection));
+    TRY(plc_alloc(ctx, (size_t)opts->n_budgets + 1, sizeof *dense, &dense));
+    TRY(find_dense(&s, dense));
+    TRY(find_threshold(&s, dense, selection));
     fill(&s, selection);
 done:
+    free(dense);
     free(s.before);
     free(s.trial);
     free(s.group_kept);

@@ -2,47 +2,51 @@
 #ifndef PLC_PRUNE_SELECT_H
 #define PLC_PRUNE_SELECT_H
 
-#include <graph/channels.h>
+#include <stdbool.h>
+#include <prune/budget.h>
 
 typedef enum plc_rank {
-    PLC_RANK_SCORE, // score divided by its group's mean
-    PLC_RANK_MACS,  // that, divided by the MACs that the channel costs in the network of `mask`
+    PLC_RANK_SCORE,   // score divided by its group's mean
+    PLC_RANK_MACS,    // that, divided by the MACs that the channel costs in the network of `mask`
+    PLC_RANK_LATENCY, // that, divided by the milliseconds that it costs there
 } plc_rank;
 
-typedef enum plc_budget {
-    PLC_BUDGET_MACS,
-    PLC_BUDGET_PARAMS,
-} plc_budget;
-
-// Works when zero, except that a target must be given.
+// Works when zero: then everything is kept.
 typedef struct plc_select_opts {
     plc_rank rank;
-    plc_budget budget;
-    double target;    // share of the dense network's MACs or parameters that may stay, above 0 to 1
-    long long dense;  // MACs or parameters of the dense network; 0: those of `graph`
-    double band;      // pu - pl, from 0 to 1
-    int min_channels; // fewest classes that a group keeps; 0 means 1
+    const plc_budget *budgets; // borrowed: all of them must be met
+    int n_budgets;
+    plc_latency_fn *latency; // of PLC_BUDGET_LATENCY and PLC_RANK_LATENCY; else it may be NULL
+    void *latency_user;      // borrowed: handed to it
+    double band;             // pu - pl, from 0 to 1
+    int min_channels;        // fewest classes that a group keeps; 0 means 1
     int round_to;     // groups keep multiples of this many classes where they have them; 0 means 1
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
     const char *const *keep; // borrowed: nodes whose output channels all stay
     int n_keep;
+    const bool
+        *may_empty; // borrowed, per group: those that may lose all their channels (inner groups of
+                    // residual branches) unless more than one must stay; NULL: none
 } plc_select_opts;
 
 typedef struct plc_selection {
     unsigned char *mask;    // owned: 1 kept, 0 pruned, per class
     double pl;              // share of the prunable classes below the threshold
     long long macs, params; // of the network compacted to `mask`
+    double latency_ms;      // of that too, where a budget is of latency; else 0
     int n_prunable, n_kept; // prunable classes, and how many of them stay
     int flips;              // classes whose mask changed
     int returns;            // those of them that came back
-    bool reached;           // false: even pl = 1 stays above the target
+    bool reached;           // false: even pl = 1 stays above a budget
 } plc_selection;
 
 // Ranks the prunable classes, q(k) = (number of weaker ones) / n, and finds the least pl at which
 // the network compacted to
 //     m(k) <- 0 if q(k) < pl;  1 if q(k) >= pl + band;  mask[k] otherwise
-// meets the target. A group that would keep fewer than it must, or no multiple of round_to, gets its
+// meets every budget. A group that would keep fewer than it must, or no multiple of round_to, gets its
 // strongest classes back.
+// The search halves the range of pl: where a price grows as channels leave (measured times may), pl meets the
+// budgets but need not be the least that does.
 // Equal scores rank by class number, so the same input gives the same mask.
 // `scores` [n_classes] are zero or more, larger is more important; those of frozen classes are not
 // read. `mask` [n_classes] is the present one, NULL when everything is kept. The caller finishes
@@ -52,11 +56,5 @@ pleach_status plc_select(pleach_ctx *ctx, const pleach_graph *graph, const plc_c
                          const float *scores, const unsigned char *mask,
                          const plc_select_opts *opts, plc_selection *selection);
 void plc_selection_finish(plc_selection *selection);
-
-// MACs that each class costs in the network of `mask`: its channels' shares of the layers that make
-// them and of those that read them. Into costs [n_classes].
-pleach_status plc_class_macs(pleach_ctx *ctx, const pleach_graph *graph,
-                             const plc_channels *channels, const unsigned char *mask,
-                             double *costs);
 
 #endif

@@ -185,6 +185,13 @@ done:
     return status;
 }
 
+// Empty where it is not known.
+static pleach_status block_figure(pleach_ctx *ctx, plc_table *table, double value)
+{
+    return isfinite(value) ? plc_table_cell(ctx, table, "%.4f", value)
+                           : plc_table_cell(ctx, table, "%s", "");
+}
+
 static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -194,12 +201,15 @@ static pleach_status html_blocks(pleach_ctx *ctx, const plc_report *report, plc_
         return PLEACH_OK;
     plc_table_column(&table, 'l', "block");
     plc_table_column(&table, 'r', "importance (rise of the loss)");
-    plc_table_column(&table, 'l', "");
+    plc_table_column(&table, 'r', "border error");
+    plc_table_column(&table, 'l', "action");
     for (size_t i = 0; i < report->n_blocks; i++) {
         TRY(plc_table_cell(ctx, &table, "%s",
                            report->blocks[i].name ? report->blocks[i].name : ""));
-        TRY(plc_table_cell(ctx, &table, "%.4f", report->blocks[i].importance));
-        TRY(plc_table_cell(ctx, &table, "%s", report->blocks[i].dropped ? "dropped" : "kept"));
+        TRY(block_figure(ctx, &table, report->blocks[i].importance));
+        TRY(block_figure(ctx, &table, report->blocks[i].border_error));
+        TRY(plc_table_cell(ctx, &table, "%s",
+                           report->blocks[i].action ? report->blocks[i].action : ""));
     }
     TRY(plc_page_table(ctx, &table, text));
 done:

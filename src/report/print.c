@@ -30,7 +30,12 @@ static pleach_status tabulate_network(pleach_ctx *ctx, const plc_report_network 
     plc_format_count((unsigned long long)network->params, text, sizeof text);
     TRY(plc_table_cell(ctx, table, "%s", text));
     TRY(plc_table_cell(ctx, table, "%d", network->conv_layers));
-    if (network->latency_ms > 0)
+    if (network->latency_ms > 0 && network->inference_ms > 0 &&
+        network->inference_batch != network->latency_batch)
+        TRY(plc_table_cell(ctx, table, "%.2f ms (%d), %.3g ms (%d)", network->latency_ms,
+                           network->latency_batch, network->inference_ms,
+                           network->inference_batch));
+    else if (network->latency_ms > 0)
         TRY(plc_table_cell(ctx, table, "%.2f ms (%d)", network->latency_ms,
                            network->latency_batch));
     else
@@ -84,21 +89,50 @@ pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc
         *options ? "; " : "", options);
 }
 
+// "blocks: 2 of 9 dropped: layer1.1.add, layer1.2.add", a line for each action that was taken.
 static pleach_status print_blocks(pleach_ctx *ctx, const plc_report *report, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
-    size_t n_dropped = 0;
+    static const char *const actions[][2] = {
+        {"drop", "dropped"}, {"merge", "merged"}, {"empty", "emptied by pruning"}};
 
-    if (report->n_blocks == 0)
-        return PLEACH_OK;
-    for (size_t i = 0; i < report->n_blocks; i++)
-        n_dropped += report->blocks[i].dropped;
-    TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu dropped", n_dropped, report->n_blocks));
-    for (size_t i = 0, n = 0; i < report->n_blocks; i++)
-        if (report->blocks[i].dropped)
-            TRY(plc_text_printf(ctx, text, "%s%s", n++ ? ", " : ": ",
-                                or_empty(report->blocks[i].name)));
-    TRY(plc_text_append(ctx, text, "\n", 1));
+    for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
+        size_t n = 0;
+        for (size_t i = 0; i < report->n_blocks; i++)
+            n += strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0;
+        if (n == 0 && (a > 0 || report->n_blocks == 0))
+            continue;
+        TRY(plc_text_printf(ctx, text, "blocks: %zu of %zu %s", n, report->n_blocks,
+                            actions[a][1]));
+        const char *before = ": ";
+        for (size_t i = 0; i < report->n_blocks; i++)
+            if (strcmp(or_empty(report->blocks[i].action), actions[a][0]) == 0) {
+                TRY(plc_text_printf(ctx, text, "%s%s", before, or_empty(report->blocks[i].name)));
+                before = ", ";
+            }
+        TRY(plc_text_append(ctx, text, "\n", 1));
+    }
+done:
+    return status;
+}
+
+static pleach_status print_targets(pleach_ctx *ctx, const plc_report *report, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (size_t i = 0; i < report->n_targets; i++) {
+        const plc_report_target *t = &report->targets[i];
+        const bool latency = t->kind && strcmp(t->kind, "latency") == 0;
+        TRY(plc_text_printf(ctx, text, i ? ", " : "targets: "));
+        if (latency)
+            TRY(plc_text_printf(ctx, text, "%g ms at batch %d (dense %.3g ms)", t->target, t->batch,
+                                t->dense));
+        else
+            TRY(plc_text_printf(ctx, text, "%g %% of the %s", 100 * t->target,
+                                t->kind && strcmp(t->kind, "macs") == 0 ? "MACs" : "parameters"));
+    }
+    if (report->n_targets > 0)
+        TRY(plc_text_append(ctx, text, "\n", 1));
 done:
     return status;
 }
@@ -128,6 +162,7 @@ pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, 
     pleach_status status = PLEACH_OK;
     char device[PLC_FORMAT_MAX], host[PLC_FORMAT_MAX], seconds[PLC_FORMAT_MAX];
 
+    TRY(print_targets(ctx, report, text));
     TRY(print_masks(ctx, report, text));
     TRY(print_blocks(ctx, report, text));
     if (report->method_cost.total_seconds > 0)

@@ -59,17 +59,32 @@ done:
     return status;
 }
 
+pleach_status plc_report_add_target(pleach_ctx *ctx, plc_report *report, const char *kind,
+                                    double target, double dense, int batch)
+{
+    pleach_status status = PLEACH_OK;
+    plc_report_target *added = NULL;
+
+    TRY(plc_grow(ctx, &report->targets, &report->targets_capacity, report->n_targets + 1));
+    added = &report->targets[report->n_targets];
+    *added = (plc_report_target){.target = target, .dense = dense, .batch = batch};
+    TRY(plc_strdup(ctx, kind, &added->kind));
+    report->n_targets++;
+done:
+    return status;
+}
+
 pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
-                                   double importance, bool dropped)
+                                   const char *action, double importance)
 {
     pleach_status status = PLEACH_OK;
     plc_report_block *added = NULL;
 
     TRY(plc_grow(ctx, &report->blocks, &report->blocks_capacity, report->n_blocks + 1));
-    added = &report->blocks[report->n_blocks];
-    *added = (plc_report_block){.importance = importance, .dropped = dropped};
+    added = &report->blocks[report->n_blocks++];
+    *added = (plc_report_block){.importance = importance, .border_error = NAN};
     TRY(plc_strdup(ctx, name, &added->name));
-    report->n_blocks++;
+    TRY(plc_strdup(ctx, action, &added->action));
 done:
     return status;
 }

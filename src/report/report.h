@@ -24,6 +24,8 @@ typedef struct plc_report_network {
     double latency_ms; // median time of one batch of `latency_batch` images
     int latency_batch;
     double images_per_second; // inference at the run's batch
+    double inference_ms;      // of `inference_batch` images, where the run has a target for it
+    int inference_batch;
     double train_seconds;
     int epochs;
 } plc_report_network;
@@ -37,13 +39,23 @@ typedef struct plc_report_mask_update {
     int epoch, step; // 1-based epoch of the job, step in it
     double pl;
     long long macs, params; // of the network compacted to these masks
+    double latency_ms;      // of that network as predicted, where the run has a target for it
     int n_pruned, flips, returns;
 } plc_report_mask_update;
 
+typedef struct plc_report_target {
+    char *kind;    // "macs" "params" "latency"
+    double target; // the share that may stay; milliseconds
+    double dense;  // of the dense network: MACs, parameters, milliseconds
+    int batch;     // of the latency
+} plc_report_target;
+
 typedef struct plc_report_block {
     char *name;
-    double importance; // rise of the calibration loss without the block
-    bool dropped;
+    char *action; // "keep" "drop" "merge", or "empty": its branch lost all channels while pruning
+    double
+        importance; // rise of the calibration loss by the action; of one that is kept, without it
+    double border_error; // merge: change of the calibration logits by moved padding, as a share
 } plc_report_block;
 
 // Starts from zero: plc_report report = {0}.
@@ -61,6 +73,8 @@ typedef struct plc_report {
     } device;
     plc_report_network *networks;
     size_t n_networks, networks_capacity;
+    plc_report_target *targets;
+    size_t n_targets, targets_capacity;
     plc_report_channels *channels;
     size_t n_channels, channels_capacity;
     plc_report_mask_update *mask_updates;
@@ -88,8 +102,11 @@ pleach_status plc_report_set_channels(pleach_ctx *ctx, plc_report *report, const
                                       int before, int after);
 pleach_status plc_report_add_mask_update(pleach_ctx *ctx, plc_report *report,
                                          const plc_report_mask_update *update);
+pleach_status plc_report_add_target(pleach_ctx *ctx, plc_report *report, const char *kind,
+                                    double target, double dense, int batch);
+// With no border error yet.
 pleach_status plc_report_add_block(pleach_ctx *ctx, plc_report *report, const char *name,
-                                   double importance, bool dropped);
+                                   const char *action, double importance);
 
 // Wilson's score interval of n_correct / n at 95 %; NAN when n is 0.
 void plc_wilson_interval(double n_correct, double n, double interval[2]);
@@ -119,7 +136,7 @@ pleach_status plc_report_tabulate(pleach_ctx *ctx, const plc_report_run *runs, s
                                   plc_table *table);
 // "resnet20 on fashion-mnist, 1 x 28 x 28, 10 classes; 12 epochs of batch 128, seed 0"
 pleach_status plc_report_describe(pleach_ctx *ctx, const plc_report *report, plc_text *text);
-// What the method cost, which blocks were dropped, memory: a sentence per line, empty when not known.
+// What the method cost, what was done to blocks, memory: a sentence per line, empty when not known.
 pleach_status plc_report_print_costs(pleach_ctx *ctx, const plc_report *report, plc_text *text);
 
 // One self-contained page: the same table, then each run's curves as inline SVG. Replaces `path`.

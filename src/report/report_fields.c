@@ -12,6 +12,8 @@ static const plc_field network_fields[] = {
     PLC_FIELD(plc_report_network, REAL, latency_ms),
     PLC_FIELD(plc_report_network, INT, latency_batch),
     PLC_FIELD(plc_report_network, REAL, images_per_second),
+    PLC_FIELD(plc_report_network, REAL, inference_ms),
+    PLC_FIELD(plc_report_network, INT, inference_batch),
     PLC_FIELD(plc_report_network, REAL, train_seconds),
     PLC_FIELD(plc_report_network, INT, epochs),
     PLC_FIELDS_END,
@@ -30,16 +32,26 @@ static const plc_field mask_update_fields[] = {
     PLC_FIELD(plc_report_mask_update, REAL, pl),
     PLC_FIELD(plc_report_mask_update, COUNT, macs),
     PLC_FIELD(plc_report_mask_update, COUNT, params),
+    PLC_FIELD(plc_report_mask_update, REAL, latency_ms),
     PLC_FIELD(plc_report_mask_update, INT, n_pruned),
     PLC_FIELD(plc_report_mask_update, INT, flips),
     PLC_FIELD(plc_report_mask_update, INT, returns),
     PLC_FIELDS_END,
 };
 
+static const plc_field target_fields[] = {
+    PLC_FIELD(plc_report_target, TEXT, kind),
+    PLC_FIELD(plc_report_target, REAL, target),
+    PLC_FIELD(plc_report_target, REAL, dense),
+    PLC_FIELD(plc_report_target, INT, batch),
+    PLC_FIELDS_END,
+};
+
 static const plc_field block_fields[] = {
     PLC_FIELD(plc_report_block, TEXT, name),
+    PLC_FIELD(plc_report_block, TEXT, action),
     PLC_FIELD(plc_report_block, REAL, importance),
-    PLC_FIELD(plc_report_block, FLAG, dropped),
+    PLC_FIELD(plc_report_block, REAL, border_error),
     PLC_FIELDS_END,
 };
 
@@ -80,6 +92,7 @@ const plc_field plc_report_fields[] = {
     PLC_FIELD(plc_report, INT, batch),
     PLC_FIELD_OBJECT_OF(device, device_fields),
     PLC_FIELD_LIST_OF(plc_report, networks, plc_report_network, network_fields),
+    PLC_FIELD_LIST_OF(plc_report, targets, plc_report_target, target_fields),
     PLC_FIELD_LIST_OF(plc_report, channels, plc_report_channels, channels_fields),
     PLC_FIELD_LIST_OF(plc_report, mask_updates, plc_report_mask_update, mask_update_fields),
     PLC_FIELD_LIST_OF(plc_report, blocks, plc_report_block, block_fields),

@@ -6,6 +6,7 @@
 #include <base/memory.h>
 #include <exec/self_test.h>
 #include <ops/arena_launch.h>
+#include <rewrite/compose.h>
 
 typedef struct apply {
     pleach_session *old, *new;
@@ -37,14 +38,6 @@ static pleach_status upload_lists(apply *a, const plc_edits *edits)
 done:
     free(lists);
     return status;
-}
-
-static int offset_of(const pleach_session *session, int node, const char *param)
-{
-    for (int i = 0; i < session->graph->nodes[node].n_params; i++)
-        if (strcmp(session->graph->nodes[node].params[i].name, param) == 0)
-            return session->layout->offsets[node][i];
-    return -1;
 }
 
 static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept, plc_buffer *from,
@@ -87,12 +80,12 @@ static pleach_status add_fold(apply *a, const plc_edit *edit)
     plc_launch_arg_int(launch, n);
     if (weight)
         plc_launch_arg_int(launch, n / param->dims[0]);
-    plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "gamma"));
+    plc_launch_arg_int(launch, plc_param_offset(a->old, edit->norm, "gamma"));
     if (!weight) {
-        plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "beta"));
-        plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "running_mean"));
+        plc_launch_arg_int(launch, plc_param_offset(a->old, edit->norm, "beta"));
+        plc_launch_arg_int(launch, plc_param_offset(a->old, edit->norm, "running_mean"));
     }
-    plc_launch_arg_int(launch, offset_of(a->old, edit->norm, "running_var"));
+    plc_launch_arg_int(launch, plc_param_offset(a->old, edit->norm, "running_var"));
     plc_launch_arg_float(launch, a->old->graph->nodes[edit->norm].attrs.eps);
     plc_launch_items(launch, (size_t)n);
 done:
@@ -104,9 +97,18 @@ static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
     pleach_status status = PLEACH_OK;
     const bool trainable = a->new->graph->nodes[edit->node].params[edit->param].trainable;
 
-    if (edit->kind != PLC_EDIT_GATHER) {
-        TRY(add_fold(a, edit));
-        return status;
+    switch (edit->kind) {
+    case PLC_EDIT_GATHER:
+        break;
+    case PLC_EDIT_FOLD_WEIGHT:
+    case PLC_EDIT_FOLD_BIAS:
+        return add_fold(a, edit);
+    case PLC_EDIT_COMPOSE_WEIGHT:
+    case PLC_EDIT_COMPOSE_BIAS:
+    case PLC_EDIT_COMPOSE_MEAN:
+        return plc_append_composition(&a->list, a->old, a->new, edit);
+    case PLC_EDIT_ADD_IDENTITY:
+        return plc_append_identity(&a->list, a->old, a->new, edit);
     }
     TRY(add_gather(a, edit, kept, a->old->weights, a->new->weights));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && trainable; i++)

@@ -5,20 +5,42 @@
 #include <base/memory.h>
 #include <graph/kept.h>
 
-static pleach_status check_mask(pleach_ctx *ctx, const pleach_graph *graph,
-                                const plc_channels *channels, const unsigned char *mask)
+static pleach_status check_frozen(pleach_ctx *ctx, const pleach_graph *graph,
+                                  const plc_channels *channels, const unsigned char *mask)
 {
     for (int g = 0; g < plc_channels_n_groups(channels); g++) {
         const plc_group *group = plc_channels_group(channels, g);
         int n_kept = 0;
         for (int i = 0; i < group->n_classes; i++)
             n_kept += mask[group->classes[i]] != 0;
-        if (n_kept < (group->frozen ? group->n_classes : 1))
-            return plc_fail(ctx, PLEACH_EGRAPH, "group '%s': the mask keeps %d of %d channels; %s",
-                            graph->nodes[group->first_node].name, n_kept, group->n_classes,
-                            group->frozen ? "a frozen group keeps all" : "keep at least one");
+        if (group->frozen && n_kept < group->n_classes)
+            return plc_fail(
+                ctx, PLEACH_EGRAPH,
+                "group '%s': the mask keeps %d of %d channels; a frozen group keeps all",
+                graph->nodes[group->first_node].name, n_kept, group->n_classes);
     }
     return PLEACH_OK;
+}
+
+// Nodes and attributes that the mask leaves.
+static pleach_status draft_kept(pleach_ctx *ctx, const pleach_graph *graph,
+                                const plc_channels *channels, const unsigned char *mask,
+                                plc_draft *draft)
+{
+    pleach_status status = PLEACH_OK;
+    int nothing_left = PLC_NO_NODE;
+
+    TRY(plc_draft_create(ctx, graph, draft));
+    TRY(plc_kept_nodes(ctx, channels, graph, mask, draft->stays, draft->stands_for, &nothing_left));
+    if (nothing_left != PLC_NO_NODE)
+        FAIL(ctx, PLEACH_EGRAPH,
+             "'%s': the mask leaves it no channels, or inputs without any; keep at least one, or "
+             "empty a residual branch from inside",
+             graph->nodes[nothing_left].name);
+    for (int i = 0; i < graph->n_nodes; i++)
+        draft->attrs[i] = plc_kept_attrs(channels, graph, mask, i);
+done:
+    return status;
 }
 
 pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
@@ -26,23 +48,13 @@ pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
                                    pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
-    size_t n = (size_t)graph->n_nodes;
-    bool *stays = NULL;
-    int *stands_for = NULL;
-    plc_attrs *attrs = NULL;
+    plc_draft draft = {0};
 
     *new_graph = NULL;
     *edits = NULL;
-    TRY(check_mask(ctx, graph, channels, mask));
-    TRY(plc_alloc(ctx, n, sizeof *stays, &stays));
-    TRY(plc_alloc(ctx, n, sizeof *stands_for, &stands_for));
-    TRY(plc_alloc(ctx, n, sizeof *attrs, &attrs));
-    for (int i = 0; i < graph->n_nodes; i++) {
-        stays[i] = true;
-        stands_for[i] = i;
-        attrs[i] = plc_kept_attrs(channels, graph, mask, i);
-    }
-    TRY(plc_edits_begin(ctx, graph, stays, stands_for, attrs, new_graph, edits));
+    TRY(check_frozen(ctx, graph, channels, mask));
+    TRY(draft_kept(ctx, graph, channels, mask, &draft));
+    TRY(plc_edits_begin(ctx, graph, &draft, new_graph, edits));
     for (int i = 0; i < (*edits)->n_items; i++) {
         plc_edit *e = &(*edits)->items[i];
         for (int axis = 0; axis < 2; axis++)
@@ -50,9 +62,7 @@ pleach_status plc_compact_describe(pleach_ctx *ctx, const pleach_graph *graph,
                                  &e->kept[axis], &e->n_kept[axis]));
     }
 done:
-    free(stays);
-    free(stands_for);
-    free(attrs);
+    plc_draft_finish(&draft);
     if (status != PLEACH_OK) {
         pleach_graph_destroy(new_graph);
         plc_edits_destroy(edits);

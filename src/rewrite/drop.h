@@ -11,8 +11,4 @@
 pleach_status plc_drop_describe(pleach_ctx *ctx, const pleach_graph *graph, int add, int shortcut,
                                 pleach_graph **new_graph, plc_edits **edits);
 
-// Which values can be seen from the graph to be zero or more everywhere: a ReLU, or pooling,
-// flatten, concat or sums of such values. Into a new array [n_nodes] that the caller owns.
-pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, bool **marks);
-
 #endif

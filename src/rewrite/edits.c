@@ -22,10 +22,38 @@ void plc_edits_destroy(plc_edits **edits)
     *edits = NULL;
 }
 
+pleach_status plc_draft_create(pleach_ctx *ctx, const pleach_graph *graph, plc_draft *draft)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t n = (size_t)graph->n_nodes;
+
+    *draft = (plc_draft){0};
+    TRY(plc_alloc(ctx, n, sizeof *draft->stays, &draft->stays));
+    TRY(plc_alloc(ctx, n, sizeof *draft->stands_for, &draft->stands_for));
+    TRY(plc_alloc(ctx, n, sizeof *draft->attrs, &draft->attrs));
+    TRY(plc_alloc(ctx, n, sizeof *draft->ops, &draft->ops));
+    for (int i = 0; i < graph->n_nodes; i++) {
+        draft->stays[i] = true;
+        draft->stands_for[i] = i;
+        draft->attrs[i] = graph->nodes[i].attrs;
+        draft->ops[i] = graph->nodes[i].op->name;
+    }
+done:
+    return status;
+}
+
+void plc_draft_finish(plc_draft *draft)
+{
+    free(draft->stays);
+    free(draft->stands_for);
+    free(draft->attrs);
+    free(draft->ops);
+    *draft = (plc_draft){0};
+}
+
 // Copies what stays; new_of [n_nodes] receives each old node's place in the new graph.
-static pleach_status copy_nodes(pleach_ctx *ctx, const pleach_graph *graph, const bool *stays,
-                                const int *stands_for, const plc_attrs *attrs, int *new_of,
-                                pleach_graph *new_graph)
+static pleach_status copy_nodes(pleach_ctx *ctx, const pleach_graph *graph, const plc_draft *draft,
+                                int *new_of, pleach_graph *new_graph)
 {
     pleach_status status = PLEACH_OK;
     int *inputs = NULL;
@@ -33,13 +61,13 @@ static pleach_status copy_nodes(pleach_ctx *ctx, const pleach_graph *graph, cons
 
     for (int i = 1; i < graph->n_nodes; i++) {
         const plc_node *node = &graph->nodes[i];
-        if (!stays[i])
+        if (!draft->stays[i])
             continue;
         TRY(plc_grow(ctx, &inputs, &capacity, (size_t)node->n_inputs));
         for (int j = 0; j < node->n_inputs; j++)
-            inputs[j] = new_of[stands_for[node->inputs[j]]];
-        TRY(plc_graph_add(ctx, new_graph, node->op->name, node->name, inputs, node->n_inputs,
-                          attrs ? &attrs[i] : &node->attrs, &new_of[i]));
+            inputs[j] = new_of[draft->stands_for[node->inputs[j]]];
+        TRY(plc_graph_add(ctx, new_graph, draft->ops[i], node->name, inputs, node->n_inputs,
+                          &draft->attrs[i], &new_of[i]));
     }
 done:
     free(inputs);
@@ -73,6 +101,8 @@ static pleach_status gather_all(pleach_ctx *ctx, const pleach_graph *graph,
             .from_node = from,
             .from_param = find_param(&graph->nodes[from], param->name),
             .norm = PLC_NO_NODE,
+            .first = PLC_NO_NODE,
+            .second = PLC_NO_NODE,
             .n_kept = {param->dims[0], param->n_dims > 1 ? param->dims[1] : 1},
         };
     }
@@ -81,8 +111,7 @@ done:
     return status;
 }
 
-pleach_status plc_edits_begin(pleach_ctx *ctx, const pleach_graph *graph, const bool *stays,
-                              const int *stands_for, const plc_attrs *attrs,
+pleach_status plc_edits_begin(pleach_ctx *ctx, const pleach_graph *graph, const plc_draft *draft,
                               pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
@@ -93,12 +122,12 @@ pleach_status plc_edits_begin(pleach_ctx *ctx, const pleach_graph *graph, const 
     *edits = NULL;
     TRY(plc_graph_create(ctx, graph->name, graph->nodes[0].shape, new_graph));
     TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *new_of, &new_of));
-    TRY(copy_nodes(ctx, graph, stays, stands_for, attrs, new_of, *new_graph));
+    TRY(copy_nodes(ctx, graph, draft, new_of, *new_graph));
     TRY(plc_alloc(ctx, 1, sizeof *e, &e));
     e->n_nodes = (*new_graph)->n_nodes;
     TRY(plc_alloc(ctx, (size_t)e->n_nodes, sizeof *e->from_nodes, &e->from_nodes));
     for (int i = 1; i < graph->n_nodes; i++)
-        if (stays[i])
+        if (draft->stays[i])
             e->from_nodes[new_of[i]] = i;
     TRY(gather_all(ctx, graph, *new_graph, e));
     *edits = e;

@@ -34,37 +34,31 @@ pleach_status plc_fold_describe(pleach_ctx *ctx, const pleach_graph *graph,
 {
     pleach_status status = PLEACH_OK;
     size_t n = (size_t)graph->n_nodes;
-    bool *stays = NULL;
-    int *stands_for = NULL, *norm_of = NULL, count = 0;
-    plc_attrs *attrs = NULL;
+    plc_draft draft = {0};
+    int *norm_of = NULL, count = 0;
 
     *new_graph = NULL;
     *edits = NULL;
-    TRY(plc_alloc(ctx, n, sizeof *stays, &stays));
-    TRY(plc_alloc(ctx, n, sizeof *stands_for, &stands_for));
+    TRY(plc_draft_create(ctx, graph, &draft));
     TRY(plc_alloc(ctx, n, sizeof *norm_of, &norm_of));
-    TRY(plc_alloc(ctx, n, sizeof *attrs, &attrs));
     for (int i = 0; i < graph->n_nodes; i++) {
         int host = host_of(graph, i);
-        stays[i] = host == PLC_NO_NODE;
-        stands_for[i] = stays[i] ? i : host;
         norm_of[i] = PLC_NO_NODE;
-        attrs[i] = graph->nodes[i].attrs;
-        if (stays[i])
+        if (host == PLC_NO_NODE)
             continue;
+        draft.stays[i] = false;
+        draft.stands_for[i] = host;
+        draft.attrs[host].bias = true;
         norm_of[host] = i;
-        attrs[host].bias = true;
         count++;
     }
-    TRY(plc_edits_begin(ctx, graph, stays, stands_for, attrs, new_graph, edits));
+    TRY(plc_edits_begin(ctx, graph, &draft, new_graph, edits));
     for (int i = 0; i < (*edits)->n_items; i++)
         fold_edit(&(*edits)->items[i], norm_of);
     if (n_folded)
         *n_folded = count;
 done:
-    free(stays);
-    free(stands_for);
+    plc_draft_finish(&draft);
     free(norm_of);
-    free(attrs);
     return status;
 }

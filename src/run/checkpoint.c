@@ -16,7 +16,8 @@ static const char means_name[] = "score_means";
 // clang-format off
 #define STATE_NUMBERS(X)                                                                           \
     X(network) X(phase) X(step) X(epoch) X(epoch_step) X(loss_sum) X(n_correct) X(n_images)        \
-    X(optimizer_steps) X(n_updates) X(n_settled) X(train_seconds) X(dense_macs) X(dense_params) X(log_bytes)
+    X(optimizer_steps) X(n_updates) X(n_settled) X(train_seconds) X(dense_macs) X(dense_params) \
+    X(dense_latency_ms) X(latency_scale) X(log_bytes)
 // clang-format on
 
 // As doubles: whole numbers below 2^53 are exact.
@@ -45,6 +46,8 @@ static saved_numbers collect_numbers(const plc_run *run)
         .train_seconds = run->train_seconds,
         .dense_macs = (double)run->dense_macs,
         .dense_params = (double)run->dense_params,
+        .dense_latency_ms = run->dense_latency_ms,
+        .latency_scale = run->latency_scale,
         .log_bytes = (double)plc_directory_log_bytes(&run->directory),
     };
 }
@@ -213,6 +216,8 @@ static pleach_status restore_numbers(plc_run *run, const json_t *state,
     run->train_seconds = numbers->train_seconds;
     run->dense_macs = (long long)numbers->dense_macs;
     run->dense_params = (long long)numbers->dense_params;
+    run->dense_latency_ms = numbers->dense_latency_ms;
+    run->latency_scale = numbers->latency_scale;
     return dropping ? plc_strdup(run->ctx, dropping, &run->dropping) : PLEACH_OK;
 }
 
@@ -242,7 +247,7 @@ static pleach_status restore_mask(plc_run *run, const json_t *state)
     TRY(restore_digits(run, state, "mask", '1', run->mask));
     TRY(restore_digits(run, state, "pruned_for", '0' + PLC_RUN_MAX_SETTLE, run->pruned_for));
     if (strcmp(run->opts.recover, "soft") != 0)
-        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+        TRY(plc_run_set_masks(run));
 done:
     return status;
 }

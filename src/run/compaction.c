@@ -2,6 +2,7 @@
 // --settle, which does that while pruning goes on.
 #include <run/run.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
@@ -25,6 +26,20 @@ done:
     return status;
 }
 
+// Blocks that are gone because their branch was empty.
+static pleach_status report_emptied(plc_run *run, const pleach_graph *before,
+                                    const pleach_graph *after)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < before->n_nodes; i++)
+        if (plc_graph_is(before, i, "add") &&
+            plc_graph_find(after, before->nodes[i].name) == PLC_NO_NODE)
+            TRY(plc_report_add_block(run->ctx, &run->report, before->nodes[i].name, "empty", NAN));
+done:
+    return status;
+}
+
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
 {
     pleach_status status = PLEACH_OK;
@@ -36,13 +51,16 @@ pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
     const double begin = plc_clock_seconds();
     TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, kept, &graph, &edits));
     TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
-    TRY(report_channels(run, run->session->graph, graph));
+    if (plc_run_is_main(run)) {
+        TRY(report_channels(run, run->session->graph, graph));
+        TRY(report_emptied(run, run->session->graph, graph));
+    }
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     status = plc_run_replace_session(run, session);
     session = NULL;
     TRY(status);
-    run->report.method_cost.compact_ms += (plc_clock_seconds() - begin) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.compact_ms, plc_clock_seconds() - begin);
 done:
     pleach_session_destroy(&session);
     plc_edits_destroy(&edits);
@@ -125,7 +143,7 @@ static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
     memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
     if (strcmp(run->opts.recover, "soft") != 0)
-        TRY(plc_pruner_set_masks(run->pruner, run->mask));
+        TRY(plc_run_set_masks(run));
     if (new.means)
         TRY(plc_scorer_write_means(run->scorer, new.means));
 done:

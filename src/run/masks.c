@@ -14,16 +14,20 @@ pleach_status plc_run_start_pruning(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_score score;
 
-    TRY(plc_score_parse(run->ctx, run->opts.score, &score));
+    TRY(plc_score_parse(run->ctx, plc_run_is_main(run) ? run->opts.score : "random", &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &run->channels));
     TRY(plc_scorer_create(run->session, run->channels, score, run->opts.seed, &run->scorer));
     TRY(plc_pruner_create(run->session, run->channels, &run->pruner));
+    TRY(plc_blocks_find(run->ctx, run->session->graph, &run->blocks));
+    TRY(plc_blocks_of_groups(run->ctx, run->session->graph, run->channels, run->blocks,
+                             &run->block_of_group));
     if (run->mask == NULL) {
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
         memset(run->mask, 1, n);
         TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
     }
+    plc_scorer_set_probe(run->scorer, &run->dataset->train, run->mask);
 done:
     return status;
 }
@@ -33,14 +37,42 @@ void plc_run_finish_pruning(plc_run *run)
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
     plc_channels_destroy(&run->channels);
+    plc_blocks_destroy(&run->blocks);
+    free(run->block_of_group);
+    run->block_of_group = NULL;
     free(run->mask);
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
 }
 
-// Share of the dense cost that may stay at `progress` (0 to 1) of the ramp: cubic, as in Zhu and
-// Gupta, "To prune, or not to prune" (2017).
-static double ramp(double target, double progress)
+static bool is_empty(const plc_run *run, const plc_group *group)
+{
+    for (int i = 0; i < group->n_classes; i++)
+        if (run->mask[group->classes[i]])
+            return false;
+    return true;
+}
+
+pleach_status plc_run_set_masks(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_groups = plc_channels_n_groups(run->channels);
+
+    TRY(plc_pruner_set_masks(run->pruner, run->mask));
+    for (int i = 0; i < run->blocks->n_items; i++) {
+        bool closed = false;
+        for (int g = 0; g < n_groups && !closed; g++)
+            closed =
+                run->block_of_group[g] == i && is_empty(run, plc_channels_group(run->channels, g));
+        if (run->blocks->items[i].gate != PLC_NO_NODE)
+            TRY(plc_gate_set(run->session, run->blocks->items[i].gate, closed ? 0.0f : 1.0f));
+    }
+done:
+    return status;
+}
+
+// Cubic, as in Zhu and Gupta, "To prune, or not to prune" (2017).
+double plc_run_ramp(double target, double progress)
 {
     const double left = 1.0 - progress;
 
@@ -61,8 +93,8 @@ static void ramp_steps(const plc_run *run, int *n_ramp, int *interval)
         *interval = *n_ramp / LEAST_UPDATES > 0 ? *n_ramp / LEAST_UPDATES : 1;
 }
 
-static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **names,
-                                const char ***list)
+static pleach_status parse_keep(plc_run *run, const pleach_graph *graph, plc_select_opts *opts,
+                                char **names, const char ***list)
 {
     pleach_status status = PLEACH_OK;
     int n = 1;
@@ -75,10 +107,10 @@ static pleach_status parse_keep(plc_run *run, plc_select_opts *opts, char **name
     TRY(plc_alloc(run->ctx, (size_t)n, sizeof **list, list));
     char *state = NULL;
     for (char *name = strtok_r(*names, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
-        if (plc_graph_find(run->session->graph, name) == PLC_NO_NODE)
+        if (plc_graph_find(graph, name) == PLC_NO_NODE)
             FAIL(run->ctx, PLEACH_EUSAGE,
                  "--keep %s: '%s' has no such node; `pleach inspect` lists them", name,
-                 run->session->graph->name);
+                 graph->name);
         (*list)[opts->n_keep++] = name;
     }
     opts->keep = *list;
@@ -86,34 +118,75 @@ done:
     return status;
 }
 
-static pleach_status choose(plc_run *run, float *scores, double share, plc_selection *selection)
+static plc_rank rank_of(const char *name)
+{
+    return strcmp(name, "macs") == 0      ? PLC_RANK_MACS
+           : strcmp(name, "latency") == 0 ? PLC_RANK_LATENCY
+                                          : PLC_RANK_SCORE;
+}
+
+// Which groups may lose all their channels: [n_groups].
+static pleach_status mark_may_empty(plc_run *run, const pleach_graph *graph,
+                                    const plc_channels *channels, bool *may_empty)
 {
     pleach_status status = PLEACH_OK;
-    const bool by_macs = run->opts.macs > 0;
+    plc_blocks *blocks = NULL;
+    int *block_of = NULL;
+
+    TRY(plc_blocks_find(run->ctx, graph, &blocks));
+    TRY(plc_blocks_of_groups(run->ctx, graph, channels, blocks, &block_of));
+    for (int g = 0; g < plc_channels_n_groups(channels); g++)
+        may_empty[g] = block_of[g] >= 0;
+done:
+    free(block_of);
+    plc_blocks_destroy(&blocks);
+    return status;
+}
+
+pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
+                             const float *scores, const unsigned char *mask,
+                             const plc_budget *budgets, int n_budgets, plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_groups = plc_channels_n_groups(channels);
     char *names = NULL;
     const char **list = NULL;
+    bool *may_empty = NULL;
     plc_select_opts opts = {
-        .rank = strcmp(run->opts.rank, "macs") == 0 ? PLC_RANK_MACS : PLC_RANK_SCORE,
-        .budget = by_macs ? PLC_BUDGET_MACS : PLC_BUDGET_PARAMS,
-        .target = share,
-        .dense = by_macs ? run->dense_macs : run->dense_params,
+        .rank = rank_of(run->opts.rank),
+        .budgets = budgets,
+        .n_budgets = n_budgets,
+        .latency = plc_run_price,
+        .latency_user = run,
         .band = run->opts.band,
         .min_channels = run->opts.min_channels,
         .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
     };
 
-    TRY(parse_keep(run, &opts, &names, &list));
+    TRY(parse_keep(run, graph, &opts, &names, &list));
+    TRY(plc_alloc(run->ctx, (size_t)n_groups, sizeof *may_empty, &may_empty));
+    TRY(mark_may_empty(run, graph, channels, may_empty));
+    opts.may_empty = may_empty;
+    TRY(plc_select(run->ctx, graph, channels, scores, mask, &opts, selection));
+done:
+    free(may_empty);
+    free(list);
+    free(names);
+    return status;
+}
+
+pleach_status plc_run_choose(plc_run *run, float *scores, double progress, plc_selection *selection)
+{
+    plc_budget budgets[PLC_RUN_MAX_BUDGETS];
+    const int n_budgets = plc_run_budgets(run, progress, budgets);
+
     if (run->session->opts.mask_gradients) // pruned is pruned: nothing pruned may rank high again
         for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
             if (!run->mask[k])
                 scores[k] = 0.0f;
-    TRY(plc_select(run->ctx, run->session->graph, run->channels, scores, run->mask, &opts,
-                   selection));
-done:
-    free(list);
-    free(names);
-    return status;
+    return plc_run_select(run, run->session->graph, run->channels, scores, run->mask, budgets,
+                          n_budgets, selection);
 }
 
 // Writes the selection to the device. What returns starts with fresh optimizer state; in soft pruning
@@ -128,13 +201,13 @@ static pleach_status apply(plc_run *run, const plc_selection *selection)
     TRY(plc_alloc(run->ctx, (size_t)n, 1, &chosen));
     for (int k = 0; k < n; k++)
         chosen[k] = soft ? !selection->mask[k] : selection->mask[k] && !run->mask[k];
+    memcpy(run->mask, selection->mask, (size_t)n);
     if (soft) {
         TRY(plc_pruner_zero_weights(run->pruner, chosen));
     } else {
         TRY(plc_pruner_zero_moments(run->pruner, chosen));
-        TRY(plc_pruner_set_masks(run->pruner, selection->mask));
+        TRY(plc_run_set_masks(run));
     }
-    memcpy(run->mask, selection->mask, (size_t)n);
 done:
     free(chosen);
     return status;
@@ -164,19 +237,21 @@ static pleach_status report_update(plc_run *run, const plc_selection *selection)
                                            .pl = selection->pl,
                                            .macs = selection->macs,
                                            .params = selection->params,
+                                           .latency_ms = selection->latency_ms,
                                            .n_pruned = selection->n_prunable - selection->n_kept +
                                                        run->n_settled,
                                            .flips = selection->flips,
                                            .returns = selection->returns};
 
-    TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
-    TRY(plc_run_log_event(run, "mask",
-                          json_pack("{s:i,s:i,s:f,s:I,s:I,s:i,s:i,s:i,s:b,s:o}", "epoch",
-                                    update.epoch, "step", update.step, "pl", update.pl, "macs",
-                                    (json_int_t)update.macs, "params", (json_int_t)update.params,
-                                    "n_pruned", update.n_pruned, "flips", update.flips, "returns",
-                                    update.returns, "reached", selection->reached, "kept",
-                                    plc_run_class_digits(run, run->mask))));
+    if (plc_run_is_main(run))
+        TRY(plc_report_add_mask_update(run->ctx, &run->report, &update));
+    TRY(plc_run_log_event(
+        run, "mask",
+        json_pack("{s:i,s:i,s:f,s:I,s:I,s:f,s:i,s:i,s:i,s:b,s:o}", "epoch", update.epoch, "step",
+                  update.step, "pl", update.pl, "macs", (json_int_t)update.macs, "params",
+                  (json_int_t)update.params, "latency_ms", update.latency_ms, "n_pruned",
+                  update.n_pruned, "flips", update.flips, "returns", update.returns, "reached",
+                  selection->reached, "kept", plc_run_class_digits(run, run->mask))));
 done:
     return status;
 }
@@ -184,7 +259,6 @@ done:
 static pleach_status update_masks(plc_run *run, double progress)
 {
     pleach_status status = PLEACH_OK;
-    const double target = run->opts.macs > 0 ? run->opts.macs : run->opts.params;
     plc_selection selection = {0};
     float *scores = NULL;
 
@@ -195,11 +269,11 @@ static pleach_status update_masks(plc_run *run, double progress)
     const double begin = plc_clock_seconds();
     TRY(plc_scorer_score(run->scorer, run->n_updates, scores));
     const double scored = plc_clock_seconds();
-    TRY(choose(run, scores, ramp(target, progress), &selection));
+    TRY(plc_run_choose_by_latency(run, scores, progress, &selection));
     TRY(apply(run, &selection));
     TRY(plc_device_finish(run->device));
-    run->report.method_cost.score_ms += (scored - begin) * 1e3;
-    run->report.method_cost.mask_ms += (plc_clock_seconds() - scored) * 1e3;
+    plc_run_spend(run, &run->report.method_cost.score_ms, scored - begin);
+    plc_run_spend(run, &run->report.method_cost.mask_ms, plc_clock_seconds() - scored);
     run->n_updates++;
     TRY(report_update(run, &selection));
     TRY(plc_run_settle(run));

@@ -92,7 +92,7 @@ done:
 // Epochs of the first of two cycles: the dense ones of a network that is compressed afterwards.
 static int first_cycle(const plc_run *run)
 {
-    return run->compress && run->network == 0 ? run->phase_ends[PLC_PHASE_DENSE] : 0;
+    return plc_run_compresses(run) ? run->phase_ends[PLC_PHASE_DENSE] : 0;
 }
 
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position)
@@ -178,75 +178,5 @@ pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **we
     file.weights = NULL;
 done:
     plc_model_file_finish(&file);
-    return status;
-}
-
-static const char *const control_names[] = {"dense", "scratch", "cnn5"};
-enum { N_CONTROL_NAMES = 3 };
-
-// The i-th name of --controls into `name`; false when there are fewer.
-static bool control_name(const plc_run *run, int i, char *name, size_t size)
-{
-    const char *at = run->opts.controls;
-
-    for (; *at; i--) {
-        const size_t length = strcspn(at, ",");
-        if (i == 0) {
-            snprintf(name, size, "%.*s", (int)length, at);
-            return true;
-        }
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
-int plc_run_n_controls(const plc_run *run)
-{
-    char name[32];
-    int n = 0;
-
-    while (control_name(run, n, name, sizeof name))
-        n++;
-    return n;
-}
-
-const char *plc_run_network_name(const plc_run *run)
-{
-    char name[32];
-
-    if (run->network == 0 || !control_name(run, run->network - 1, name, sizeof name))
-        return "";
-    for (int i = 0; i < N_CONTROL_NAMES; i++)
-        if (strcmp(name, control_names[i]) == 0)
-            return i == 0 ? "dense-control" : control_names[i];
-    return "unknown";
-}
-
-pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph)
-{
-    pleach_status status = PLEACH_OK;
-    plc_model_file final = {0};
-    char *path = NULL;
-    float *weights = NULL;
-    const char *name = plc_run_network_name(run);
-
-    if (strcmp(name, "dense-control") == 0) {
-        TRY(plc_run_first_graph(run, graph, &weights));
-        goto done;
-    }
-    if (strcmp(name, "unknown") == 0)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch and cnn5",
-             run->opts.controls);
-    TRY(plc_directory_file(run->ctx, &run->directory, "model.safetensors", &path));
-    TRY(plc_model_file_read(run->ctx, path, &final));
-    if (strcmp(name, "scratch") == 0)
-        TRY(plc_graph_copy(run->ctx, final.graph, graph));
-    else
-        TRY(plc_model_cnn5_for_macs(run->ctx, final.graph->nodes[0].shape, run->dataset->n_classes,
-                                    pleach_graph_macs(final.graph), graph));
-done:
-    plc_model_file_finish(&final);
-    free(path);
-    free(weights);
     return status;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <base/text.h>
+#include <fuse/candidates.h>
 #include <prune/scores.h>
 
 void pleach_run_opts_init(pleach_run_opts *opts)
@@ -153,13 +154,27 @@ static pleach_status check_word(pleach_ctx *ctx, const char *option, const char 
 
 static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
 {
-    if (opts->macs > 0 && opts->params > 0)
-        return plc_fail(ctx, PLEACH_EUSAGE, "--macs and --params: give one target");
-    if (opts->macs <= 0 && opts->params <= 0)
+    if (opts->macs <= 0 && opts->params <= 0 && opts->latency <= 0)
         return plc_fail(ctx, PLEACH_EUSAGE,
                         "no target: --macs 0.5 keeps half of the computations, --params 0.5 half "
-                        "of the parameters");
+                        "of the parameters, --latency 2 what takes 2 ms");
     return PLEACH_OK;
+}
+
+// What is done to blocks comes from one of --drop, --fuse and --plan.
+static pleach_status check_fusion(pleach_ctx *ctx, const pleach_run_opts *opts)
+{
+    pleach_status status = PLEACH_OK;
+    plc_fuse_cost cost;
+
+    TRY(check_range(ctx, "fuse", opts->fuse, 0, 1));
+    TRY(check_range(ctx, "drop", opts->drop, -1, 1e9));
+    TRY(plc_fuse_cost_named(ctx, opts->fuse_cost, &cost));
+    if ((opts->drop >= 0) + (opts->fuse > 0) + (opts->plan[0] != '\0') > 1)
+        FAIL(ctx, PLEACH_EUSAGE,
+             "--drop, --fuse and --plan: give one; each says which residual blocks go");
+done:
+    return status;
 }
 
 pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bool compress)
@@ -188,8 +203,10 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_target(ctx, opts));
     TRY(check_range(ctx, "macs", opts->macs, 0, 1));
     TRY(check_range(ctx, "params", opts->params, 0, 1));
+    TRY(check_range(ctx, "latency", opts->latency, 0, 1e9));
+    TRY(check_range(ctx, "latency-batch", opts->latency_batch, 1, MAX_BATCH));
     TRY(plc_score_parse(ctx, opts->score, &score));
-    TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs"}, 2));
+    TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs", "latency"}, 3));
     TRY(check_word(ctx, "recover", opts->recover, (const char *const[]){"gradient", "soft", "none"},
                    3));
     TRY(check_range(ctx, "band", opts->band, 0, 1));
@@ -198,6 +215,7 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "min-channels", opts->min_channels, 1, 65536));
     TRY(check_range(ctx, "round-to", opts->round_to, 1, 65536));
     TRY(check_range(ctx, "max-ratio", opts->max_ratio, 0, 1));
+    TRY(check_fusion(ctx, opts));
     TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
     TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <base/memory.h>
 #include <exec/self_test_file.h>
-#include <fuse/blocks.h>
+#include <fuse/candidates.h>
 #include <graph/channels.h>
 #include <prune/pruner.h>
 #include <prune/scores.h>
@@ -13,6 +13,7 @@
 #include <rewrite/compact.h>
 #include <rewrite/drop.h>
 #include <rewrite/fold.h>
+#include <rewrite/merge.h>
 #include <train/optimizer.h>
 
 static pleach_status visit_optimizers(pleach_session *session)
@@ -99,19 +100,103 @@ done:
     return status;
 }
 
+// The next session of a chain: *at becomes the rewritten one. Takes graph and edits.
+static pleach_status visit_rewritten(pleach_session **at, pleach_graph **graph, plc_edits **edits,
+                                     bool inference_only)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *next = NULL;
+
+    TRY(plc_rewrite_session(*at, *graph, *edits, inference_only, &next));
+    pleach_session_destroy(at);
+    *at = next;
+done:
+    plc_edits_destroy(edits);
+    pleach_graph_destroy(graph);
+    return status;
+}
+
+// Folded, and then with shortcuts that join.
 static pleach_status visit_fold(pleach_session *session)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
     pleach_session *folded = NULL;
+    int n_joined = 0;
 
     TRY(plc_fold_describe(session->ctx, session->graph, &graph, &edits, NULL));
     TRY(plc_rewrite_session(session, graph, edits, true, &folded));
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&graph);
+    TRY(plc_join_describe(session->ctx, folded->graph, &graph, &edits, &n_joined));
+    if (n_joined > 0)
+        TRY(visit_rewritten(&folded, &graph, &edits, true));
 done:
     pleach_session_destroy(&folded);
     plc_edits_destroy(&edits);
     pleach_graph_destroy(&graph);
+    return status;
+}
+
+// Marks what ends a pair in any block that can be merged; false when there is none.
+static pleach_status mark_merges(pleach_session *session, bool *all, bool *any)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t n = (size_t)session->graph->n_nodes;
+    plc_blocks *blocks = NULL;
+    bool *seconds = NULL;
+
+    TRY(plc_alloc(session->ctx, n, sizeof *seconds, &seconds));
+    TRY(plc_blocks_find(session->ctx, session->graph, &blocks));
+    for (int i = 0; i < blocks->n_items; i++) {
+        *any = plc_block_mark_merge(session->graph, &blocks->items[i], seconds) || *any;
+        for (size_t j = 0; j < n; j++)
+            all[j] = all[j] || seconds[j];
+    }
+done:
+    plc_blocks_destroy(&blocks);
+    free(seconds);
+    return status;
+}
+
+// All blocks fading, as importances are measured and as they are trained; then merged one after another.
+static pleach_status visit_merges(pleach_session *session)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+    plc_edits *edits = NULL;
+    pleach_session *at = NULL;
+    bool *all = NULL, any = false;
+    plc_pair pair;
+
+    TRY(plc_alloc(session->ctx, (size_t)session->graph->n_nodes, sizeof *all, &all));
+    TRY(mark_merges(session, all, &any));
+    if (!any)
+        goto done;
+    TRY(plc_fade_describe(session->ctx, session->graph, all, false, &graph, &edits));
+    TRY(plc_rewrite_session(session, graph, edits, true, &at));
+    pleach_session_destroy(&at);
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&graph);
+    TRY(plc_fade_describe(session->ctx, session->graph, all, true, &graph, &edits));
+    TRY(plc_rewrite_session(session, graph, edits, false, &at));
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&graph);
+    for (int i = 0; i < at->graph->n_nodes; i++) {
+        if (!plc_pair_find(at->graph, i, &pair) || pair.activation == PLC_NO_NODE ||
+            !plc_graph_is(at->graph, pair.activation, "fading_relu"))
+            continue;
+        TRY(plc_merge_describe(session->ctx, at->graph, i, &graph, &edits));
+        TRY(visit_rewritten(&at, &graph, &edits, false));
+        i = 0;
+    }
+    TRY(visit_fold(at));
+done:
+    pleach_session_destroy(&at);
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&graph);
+    free(all);
     return status;
 }
 
@@ -130,6 +215,7 @@ static pleach_status visit_training(pleach_device *device, const pleach_graph *g
     TRY(visit_pruner(session, channels));
     TRY(visit_compaction(session, channels));
     TRY(visit_drops(session));
+    TRY(visit_merges(session));
     TRY(visit_fold(session));
 done:
     plc_channels_destroy(&channels);

@@ -12,6 +12,11 @@
 
 // Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
 // earlier the small network exists, the longer it learns and the cheaper its epochs are.
+static bool fuses(const pleach_run_opts *opts)
+{
+    return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
+}
+
 static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
@@ -20,7 +25,7 @@ static pleach_status plan_phases(plc_run *run)
     const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
     const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
     const int fade = o->fade_epochs ? o->fade_epochs
-                     : o->drop == 0 ? 0
+                     : !fuses(o)    ? 0
                      : n >= 12      ? n / 12
                      : n >= 4       ? 1
                                     : 0;
@@ -38,7 +43,7 @@ static pleach_status plan_phases(plc_run *run)
 
 static int phase_end(const plc_run *run)
 {
-    return run->compress && run->network == 0 ? run->phase_ends[run->phase] : run->opts.epochs;
+    return plc_run_compresses(run) ? run->phase_ends[run->phase] : run->opts.epochs;
 }
 
 static pleach_status run_epoch(plc_run *run)
@@ -82,9 +87,12 @@ static pleach_status start_main(plc_run *run)
     float *weights = NULL;
 
     TRY(plc_run_first_graph(run, &graph, &weights));
+    if (run->compress)
+        TRY(plc_run_check_plan(run, graph));
     const plc_cost cost = plc_graph_cost(graph);
     run->dense_macs = cost.macs;
     run->dense_params = cost.params;
+    TRY(plc_run_check_latency(run, graph));
     TRY(plc_run_start_network(run, graph, weights));
     TRY(plc_run_start_trainer(run, NULL));
 done:
@@ -96,15 +104,19 @@ static pleach_status start_control(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
+    float *weights = NULL;
 
     plc_run_finish_network(run);
     run->network++;
     run->phase = PLC_PHASE_DENSE;
     run->train_seconds = 0;
-    TRY(plc_run_control_graph(run, &graph));
-    TRY(plc_run_start_network(run, graph, NULL));
+    run->n_updates = 0;
+    run->n_settled = 0;
+    TRY(plc_run_control_graph(run, &graph, &weights));
+    TRY(plc_run_start_network(run, graph, weights));
     TRY(plc_run_start_trainer(run, NULL));
 done:
+    free(weights);
     return status;
 }
 
@@ -250,6 +262,7 @@ done:
 static void close_run(plc_run *run)
 {
     plc_run_finish_network(run);
+    plc_latency_close(&run->latency);
     plc_report_finish(&run->report);
     pleach_dataset_destroy(&run->dataset);
     plc_directory_close(&run->directory);

@@ -1,6 +1,6 @@
 // A running job: its phases as states that a checkpoint holds and a resumed run goes on from.
 //
-//   dense --> prune --> (compact) --> fade --> (drop) --> tune --> done, then the control networks
+//   dense --> prune --> (compact, plan) --> fade --> (drop, merge) --> tune --> done, then the control networks
 //
 // Every transition happens between two epochs and is a function of the state before it, so a run
 // that was killed repeats it with the same bits.
@@ -9,6 +9,7 @@
 
 #include <pleach/run.h>
 #include <fuse/importance.h>
+#include <price/latency.h>
 #include <prune/pruner.h>
 #include <prune/scores.h>
 #include <prune/select.h>
@@ -47,6 +48,7 @@ typedef struct plc_run {
     char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
     double train_seconds; // of this network so far
     long long dense_macs, dense_params;
+    double dense_latency_ms, latency_scale; // of --latency, see latency.c; 0: not measured yet
     plc_report report;
 
     // What is made from the state.
@@ -57,7 +59,10 @@ typedef struct plc_run {
     plc_channels *channels; // while pruning
     plc_scorer *scorer;
     plc_pruner *pruner;
-    plc_blocks *fading; // blocks of the session's graph, while fading
+    plc_blocks *blocks;   // while pruning
+    int *block_of_group;  // while pruning: plc_blocks_of_groups
+    plc_blocks *fading;   // blocks of the session's graph, while fading
+    plc_latency *latency; // from its first use on
     double started, epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption
 } plc_run;
@@ -71,15 +76,54 @@ pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position);
 pleach_status plc_run_replace_session(plc_run *run, pleach_session *session); // takes session
 void plc_run_finish_network(plc_run *run);
 pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **weights);
-pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph);
+
+// controls.c: networks for comparison, trained after the main one. They are a row of the report and nothing else
+// of it: what they cost, prune or drop is not told.
+pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights);
 int plc_run_n_controls(const plc_run *run);
+bool plc_run_is_main(const plc_run *run);
+bool plc_run_compresses(const plc_run *run); // goes through all phases: the main network, and "random"
+void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
 // A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.
 json_t *plc_run_class_digits(const plc_run *run, const unsigned char *values);
+// Writes run->mask to the device. The gate of a residual block whose branch has lost all channels of a
+// group inside is closed, and open again when one returns: its constant goes as a pruned channel's does.
+pleach_status plc_run_set_masks(plc_run *run);
 pleach_status plc_run_update_masks(plc_run *run); // after each step; does something when one is due
+
+// What masks may leave at `progress` (0 to 1) of the ramp where `target` is left at its end; shares of the dense
+// cost.
+double plc_run_ramp(double target, double progress);
+// A selection for `budgets` with the job's options; `mask` NULL: everything was kept.
+pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
+                             const float *scores, const unsigned char *mask,
+                             const plc_budget *budgets, int n_budgets, plc_selection *selection);
+// The selection of a mask update.
+pleach_status plc_run_choose(plc_run *run, float *scores, double progress,
+                             plc_selection *selection);
+
+// latency.c: the targets, and what is measured for --latency. All but plc_run_measure_latency do nothing without
+// that option.
+bool plc_run_has_latency(const plc_run *run);
+// Before training: measures the dense network; fails with PLEACH_EUSAGE where pruning cannot reach the target.
+pleach_status plc_run_check_latency(plc_run *run, const pleach_graph *graph);
+// Before pruning: measures the dense network again, from which the ramp begins.
+pleach_status plc_run_measure_dense(plc_run *run, const pleach_graph *graph);
+// plc_run_choose; near the ramp's end the chosen network is measured, at the end until it meets the target.
+pleach_status plc_run_choose_by_latency(plc_run *run, float *scores, double progress,
+                                        plc_selection *selection);
+// A plc_latency_fn; `user` is the run.
+pleach_status plc_run_price(void *user, const pleach_graph *graph, const plc_channels *channels,
+                            const unsigned char *mask, double *node_ms, double *total_ms);
+// Milliseconds of an inference of --latency-batch images.
+pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, double *ms);
+enum { PLC_RUN_MAX_BUDGETS = 3 };
+int plc_run_budgets(const plc_run *run, double progress, plc_budget budgets[PLC_RUN_MAX_BUDGETS]);
+pleach_status plc_run_report_targets(plc_run *run);
 
 // compaction.c: the network without the classes that are not kept. Scorer and pruner go with the old one.
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
@@ -95,8 +139,14 @@ pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
 
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
+
+// fusion.c: which residual blocks are dropped or merged, their fade, their rewrites.
+pleach_status plc_run_check_plan(plc_run *run,
+                                 const pleach_graph *dense); // --plan, before all else
+pleach_status plc_run_plan_fusion(plc_run *run); // chooses; the network is then ready to fade
 pleach_status plc_run_start_fading(plc_run *run);
 pleach_status plc_run_fade(plc_run *run); // after each step
+pleach_status plc_run_fuse(plc_run *run); // at the end of the fade
 
 // measure.c: a row of the report for the session as it stands.
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session);

@@ -8,7 +8,7 @@
 
 bool plc_run_distills(const plc_run *run)
 {
-    return run->compress && run->network == 0 && run->opts.distill > 0;
+    return plc_run_compresses(run) && run->opts.distill > 0;
 }
 
 pleach_status plc_run_make_teacher(plc_run *run, pleach_session *dense)

@@ -84,6 +84,74 @@ static void sizes_and_groups_are_those_of_the_literature(void **state)
     }
 }
 
+// Parameters as torchvision counts them, with 1000 classes at 224 x 224; MACs as it gives GFLOPS, in M.
+static const struct {
+    const char *model, *some_node;
+    long long params;
+    int mega_macs;
+} imagenet[] = {
+    {"resnet18", "layer2.0.downsample.1", 11689512, 1814},
+    {"resnet34", "layer3.5.conv2", 21797672, 3664},
+    {"resnet50", "layer4.2.bn3", 25557032, 4089},
+    {"mobilenet_v2", "features.17.conv.2", 3504872, 301},
+    {"densenet121", "features.denseblock4.denselayer16.conv2", 7978856, 2834},
+    {"vgg16_bn", "features.40", 138365992, 15470},
+};
+enum { N_IMAGENET = sizeof imagenet / sizeof *imagenet };
+
+static void networks_of_imagenet_are_as_large_as_torchvisions(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_IMAGENET; i++) {
+        pleach_graph *graph = NULL;
+        if (pleach_graph_create(ctx, imagenet[i].model, 3, 224, 224, 1000, &graph) != PLEACH_OK)
+            fail_msg("%s: %s", imagenet[i].model, pleach_error(ctx));
+        if (pleach_graph_params(graph) != imagenet[i].params ||
+            llabs(pleach_graph_macs(graph) / 1000000 - imagenet[i].mega_macs) > 1)
+            fail_msg("%s: %lld parameters, %lld MACs", imagenet[i].model,
+                     pleach_graph_params(graph), pleach_graph_macs(graph));
+        if (plc_graph_find(graph, imagenet[i].some_node) == PLC_NO_NODE)
+            fail_msg("%s has no '%s'", imagenet[i].model, imagenet[i].some_node);
+        pleach_graph_destroy(&graph);
+    }
+}
+
+static void their_stems_keep_the_size_of_small_images(void **state)
+{
+    (void)state;
+    static const char *const stems[] = {"relu",         "relu",           "relu",
+                                        "features.0.2", "features.relu0", "features.2"};
+
+    for (int i = 0; i < N_IMAGENET; i++) {
+        pleach_graph *small = build(imagenet[i].model, 3, 32),
+                     *large = build(imagenet[i].model, 3, 64);
+        const plc_shape *stem = &small->nodes[plc_graph_find(small, stems[i])].shape;
+        assert_true(stem->h == 32 && stem->w == 32);
+        if (i + 1 < N_IMAGENET) // VGG's stem is the same for all
+            assert_int_equal(large->nodes[plc_graph_find(large, stems[i])].shape.h, 32);
+        assert_int_equal(small->nodes[small->n_nodes - 1].shape.c, 10);
+        pleach_graph_destroy(&large);
+        pleach_graph_destroy(&small);
+    }
+}
+
+// Nothing but images and logits is frozen: an operator without a rule would freeze its neighbours.
+static void all_their_channels_can_be_pruned(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_IMAGENET; i++) {
+        pleach_graph *graph = build(imagenet[i].model, 3, 32);
+        plc_channels *channels = NULL;
+        int n_frozen = 0;
+        assert_int_equal(plc_channels_create(ctx, graph, &channels), PLEACH_OK);
+        for (int g = 0; g < plc_channels_n_groups(channels); g++)
+            n_frozen += plc_channels_group(channels, g)->frozen;
+        assert_int_equal(n_frozen, 2);
+        plc_channels_destroy(&channels);
+        pleach_graph_destroy(&graph);
+    }
+}
+
 static void models_survive_json(void **state)
 {
     (void)state;
@@ -206,6 +274,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_and_groups_are_those_of_the_literature),
+        cmocka_unit_test(networks_of_imagenet_are_as_large_as_torchvisions),
+        cmocka_unit_test(their_stems_keep_the_size_of_small_images),
+        cmocka_unit_test(all_their_channels_can_be_pruned),
         cmocka_unit_test(models_survive_json),
         cmocka_unit_test(resnet_is_named_like_pytorch),
         cmocka_unit_test(a_resnet_trunk_is_one_group_across_its_stage),

@@ -179,6 +179,152 @@ static void means_are_what_a_checkpoint_takes_and_gives_back(void **state)
     free(means);
 }
 
+// What convolutions write in a training pass, in double: values[layer][image][channel][pixel].
+typedef struct features {
+    pleach_session *session;
+    double *values[2]; // of conv1 and conv2
+} features;
+
+static const char *const layers[] = {"conv1", "conv2"};
+static const int layer_channels[] = {DEPTH, FILTERS};
+
+// A plc_session_watch: reads the value of a convolution, whatever the layout.
+static pleach_status read_features(void *user, int node)
+{
+    features *to = user;
+    const int lanes = to->session->device->lanes;
+
+    for (int l = 0; l < 2; l++) {
+        if (node != plc_graph_find(f.graph, layers[l]))
+            continue;
+        const plc_tensor x = to->session->train_values.items[node];
+        float *block = NULL;
+        assert_ok(plc_alloc(ctx, x.buffer->bytes, 1, &block));
+        assert_ok(plc_buffer_read(to->session->device, x.buffer, 0, x.buffer->bytes, block));
+        for (int n = 0; n < BATCH; n++)
+            for (int c = 0; c < layer_channels[l]; c++)
+                for (int i = 0; i < PIXELS; i++)
+                    to->values[l][(n * layer_channels[l] + c) * PIXELS + i] = (double)
+                        block[(((n / lanes) * x.planes + x.first + c) * PIXELS + i) * lanes +
+                              n % lanes];
+        free(block);
+    }
+    return PLEACH_OK;
+}
+
+static double correlation(const double *values, int n_channels, int k, int j)
+{
+    double mean_k = 0, mean_j = 0, kk = 0, jj = 0, kj = 0;
+    const int n = BATCH * PIXELS;
+
+    for (int m = 0; m < BATCH; m++)
+        for (int i = 0; i < PIXELS; i++) {
+            mean_k += values[(m * n_channels + k) * PIXELS + i] / n;
+            mean_j += values[(m * n_channels + j) * PIXELS + i] / n;
+        }
+    for (int m = 0; m < BATCH; m++)
+        for (int i = 0; i < PIXELS; i++) {
+            const double x = values[(m * n_channels + k) * PIXELS + i] - mean_k,
+                         y = values[(m * n_channels + j) * PIXELS + i] - mean_j;
+            kk += x * x;
+            jj += y * y;
+            kj += x * y;
+        }
+    return kj / sqrt(kk * jj);
+}
+
+// By its definition; norms are scores of `l2`, kept is per class.
+static double redundancy(const double *values, int l, int k, const float *norms,
+                         const unsigned char *kept)
+{
+    const int node = plc_graph_find(f.graph, layers[l]);
+    const int own = plc_channels_class(f.channels, node, k);
+    double most = 0;
+
+    for (int j = 0; j < layer_channels[l]; j++) {
+        const int other = plc_channels_class(f.channels, node, j);
+        if (kept[other] && norms[other] > norms[own])
+            most = fmax(most, fabs(correlation(values, layer_channels[l], k, j)));
+    }
+    return 1 - most;
+}
+
+static void compare_redundancy(const pleach_device_opts *opts)
+{
+    const size_t n = (size_t)plc_channels_n_classes(f.channels);
+    uint8_t labels[BATCH] = {0};
+    const plc_split images = {
+        .images = f.images, .labels = labels, .image_bytes = PIXELS, .n_images = BATCH};
+    pleach_device *device = NULL;
+    features seen = {0};
+    plc_scorer *l2 = NULL, *scorer = NULL;
+    float *norms = NULL, *before = NULL, *after = NULL;
+    unsigned char *kept = NULL;
+
+    assert_ok(pleach_device_open(ctx, plc_test_device(), opts, &device));
+    assert_ok(pleach_session_create(ctx, f.graph, device, BATCH, NULL, &seen.session));
+    for (int l = 0; l < 2; l++)
+        assert_ok(plc_alloc(ctx, (size_t)(BATCH * layer_channels[l] * PIXELS), sizeof(double),
+                            &seen.values[l]));
+    const size_t n_floats = (size_t)seen.session->layout->n_floats;
+    assert_ok(plc_alloc(ctx, n, sizeof *norms, &norms));
+    assert_ok(plc_alloc(ctx, n, 1, &kept));
+    assert_ok(plc_alloc(ctx, n_floats, sizeof *before, &before));
+    assert_ok(plc_alloc(ctx, n_floats, sizeof *after, &after));
+    memset(kept, 1, n);
+    kept[plc_channels_class(f.channels, plc_graph_find(f.graph, "conv2"), 1)] = 0;
+    assert_ok(plc_scorer_create(seen.session, f.channels, PLC_SCORE_L2, 0, &l2));
+    assert_ok(plc_scorer_score(l2, 0, norms));
+    assert_ok(plc_session_read_weights(seen.session, before));
+    assert_ok(plc_scorer_create(seen.session, f.channels, PLC_SCORE_REDUNDANCY, 0, &scorer));
+    assert_false(plc_scorer_observes(scorer));
+    plc_scorer_set_probe(scorer, &images, kept);
+    assert_ok(plc_scorer_score(scorer, 3, f.scores));
+    assert_ok(plc_session_read_weights(seen.session, after));
+    assert_memory_equal(before, after, n_floats * sizeof *before); // running statistics too
+    // The session holds the batch in the loader's order, of which no sum depends but by rounding.
+    assert_ok(plc_session_forward_watched(seen.session, 0, read_features, &seen));
+    int n_alike = 0;
+    for (int l = 0; l < 2; l++)
+        for (int k = 0; k < layer_channels[l]; k++) {
+            const double wanted = redundancy(seen.values[l], l, k, norms, kept);
+            const double got = (double)score_of(layers[l], k);
+            n_alike += wanted < 0.99;
+            if (!(fabs(got - wanted) < 1e-4))
+                fail_msg("%d lanes, %s channel %d: %g, expected %g", device->lanes, layers[l], k,
+                         got, wanted);
+        }
+    assert_true(n_alike > DEPTH); // there is something to tell apart
+    const float first = f.scores[n - 1];
+    assert_ok(plc_scorer_score(scorer, 3, f.scores)); // the same probe: the same bits
+    assert_true(first == f.scores[n - 1]);
+    plc_scorer_destroy(&scorer);
+    plc_scorer_destroy(&l2);
+    free(norms);
+    free(kept);
+    free(before);
+    free(after);
+    free(seen.values[0]);
+    free(seen.values[1]);
+    pleach_session_destroy(&seen.session);
+    pleach_device_close(&device);
+}
+
+// 12 images: the last block of 8 lanes is half empty, of 16 there is one with empty lanes.
+static void redundancy_is_the_largest_correlation_with_a_stronger_kept_channel(void **state)
+{
+    const pleach_device_opts vector = {.mapping = PLEACH_MAPPING_VECTOR,
+                                       .lanes = 8,
+                                       .cache_dir = plc_test_cache()},
+                             work_item = {.mapping = PLEACH_MAPPING_WORK_ITEM,
+                                          .lanes = 16,
+                                          .cache_dir = plc_test_cache()};
+
+    (void)state;
+    compare_redundancy(&vector);
+    compare_redundancy(&work_item);
+}
+
 static void names_are_parsed_and_the_nearest_is_given(void **state)
 {
     plc_score score;
@@ -198,6 +344,7 @@ int main(void)
         cmocka_unit_test(fpgm_is_the_sum_of_distances_to_the_other_filters),
         cmocka_unit_test(taylor_is_the_gradient_by_a_factor_of_the_channel),
         cmocka_unit_test(means_are_what_a_checkpoint_takes_and_gives_back),
+        cmocka_unit_test(redundancy_is_the_largest_correlation_with_a_stronger_kept_channel),
         cmocka_unit_test(names_are_parsed_and_the_nearest_is_given),
     };
 

@@ -69,12 +69,25 @@ static void finish(subject *s)
     pleach_graph_destroy(&s->graph);
 }
 
-static plc_selection choose(const subject *s, const unsigned char *mask, plc_select_opts opts)
+// With a budget of MACs unless `opts` has budgets of its own.
+static plc_selection choose_within(const subject *s, const unsigned char *mask, plc_budget budget,
+                                   plc_select_opts opts)
 {
     plc_selection selection;
 
+    if (opts.n_budgets == 0) {
+        opts.budgets = &budget;
+        opts.n_budgets = 1;
+    }
     assert_ok(plc_select(ctx, s->graph, s->channels, s->scores, mask, &opts, &selection));
     return selection;
+}
+
+// At a target for MACs.
+static plc_selection choose(const subject *s, const unsigned char *mask, double target,
+                            plc_select_opts opts)
+{
+    return choose_within(s, mask, (plc_budget){.target = target}, opts);
 }
 
 static void masked_cost_is_the_cost_of_the_compacted_graph(void **state)
@@ -130,18 +143,18 @@ static void the_target_is_just_met(void **state)
     for (int m = 0; m < 3; m++)
         for (int i = 0; i < 10; i++) {
             subject s = take_model(models[m]);
-            plc_select_opts opts = {.target = targets[i / 2], .rank = i % 2, .budget = i % 2};
-            plc_selection sel = choose(&s, NULL, opts);
-            long long dense =
-                opts.budget ? pleach_graph_params(s.graph) : pleach_graph_macs(s.graph);
-            long long cost = opts.budget ? sel.params : sel.macs;
+            const plc_budget budget = {.target = targets[i / 2],
+                                       .kind = i % 2 ? PLC_BUDGET_PARAMS : PLC_BUDGET_MACS};
+            plc_selection sel = choose_within(&s, NULL, budget, (plc_select_opts){.rank = i % 2});
+            long long dense = i % 2 ? pleach_graph_params(s.graph) : pleach_graph_macs(s.graph);
+            long long cost = i % 2 ? sel.params : sel.macs;
             plc_cost check = {0};
             assert_ok(plc_masked_cost(ctx, s.graph, s.channels, sel.mask, NULL, &check));
             assert_int_equal(check.macs, sel.macs);
             assert_int_equal(check.params, sel.params);
-            assert_true(sel.reached && (double)cost <= opts.target * (double)dense);
+            assert_true(sel.reached && (double)cost <= budget.target * (double)dense);
             // One channel more would cost more: a step of any of these is below 2 % of the network.
-            assert_true((double)cost >= (opts.target - 0.02) * (double)dense);
+            assert_true((double)cost >= (budget.target - 0.02) * (double)dense);
             assert_int_equal(sel.flips, sel.n_prunable - sel.n_kept);
             assert_int_equal(sel.returns, 0);
             plc_selection_finish(&sel);
@@ -153,7 +166,7 @@ static void a_target_of_one_keeps_everything(void **state)
 {
     (void)state;
     subject s = take_model("resnet20");
-    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 1});
+    plc_selection sel = choose(&s, NULL, 1, (plc_select_opts){.band = 0});
 
     assert_true(sel.pl == 0 && sel.flips == 0 && sel.n_kept == sel.n_prunable);
     assert_int_equal(sel.n_prunable, 3 * (16 + 32 + 64) + 16 + 32 + 64);
@@ -165,7 +178,7 @@ static void weaker_channels_of_a_group_leave_first(void **state)
 {
     (void)state;
     subject s = take_model("resnet20");
-    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.4});
+    plc_selection sel = choose(&s, NULL, 0.4, (plc_select_opts){.band = 0});
 
     for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
         const plc_group *group = plc_channels_group(s.channels, g);
@@ -193,12 +206,11 @@ static void groups_keep_what_the_options_say(void **state)
     (void)state;
     subject s = take_model("resnet20");
     const char *keep[] = {"layer1.1.conv1", "layer3.2.add"};
-    plc_selection one = choose(&s, NULL, (plc_select_opts){.target = 1e-6});
-    plc_selection five = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .min_channels = 5});
-    plc_selection ratio = choose(&s, NULL, (plc_select_opts){.target = 1e-6, .max_ratio = 0.75});
-    plc_selection fours = choose(&s, NULL, (plc_select_opts){.target = 0.4, .round_to = 4});
-    plc_selection kept =
-        choose(&s, NULL, (plc_select_opts){.target = 1e-6, .keep = keep, .n_keep = 2});
+    plc_selection one = choose(&s, NULL, 1e-6, (plc_select_opts){.band = 0});
+    plc_selection five = choose(&s, NULL, 1e-6, (plc_select_opts){.min_channels = 5});
+    plc_selection ratio = choose(&s, NULL, 1e-6, (plc_select_opts){.max_ratio = 0.75});
+    plc_selection fours = choose(&s, NULL, 0.4, (plc_select_opts){.round_to = 4});
+    plc_selection kept = choose(&s, NULL, 1e-6, (plc_select_opts){.keep = keep, .n_keep = 2});
     int a = plc_channels_class(s.channels, plc_graph_find(s.graph, keep[0]), 0);
     int b = plc_channels_class(s.channels, plc_graph_find(s.graph, keep[1]), 0);
 
@@ -228,7 +240,7 @@ static void the_last_channel_of_a_group_is_its_strongest(void **state)
 {
     (void)state;
     subject s = take_model("vgg16");
-    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 1e-6});
+    plc_selection sel = choose(&s, NULL, 1e-6, (plc_select_opts){.band = 0});
 
     for (int g = 0; g < plc_channels_n_groups(s.channels); g++) {
         const plc_group *group = plc_channels_group(s.channels, g);
@@ -252,7 +264,7 @@ static int flips_over_updates(double band)
 
     for (unsigned step = 0; step < 10; step++) {
         set_scores(&s, step);
-        plc_selection sel = choose(&s, mask, (plc_select_opts){.target = 0.5, .band = band});
+        plc_selection sel = choose(&s, mask, 0.5, (plc_select_opts){.band = band});
         assert_true(sel.reached);
         flips += step > 0 ? sel.flips : 0;
         free(mask);
@@ -279,20 +291,20 @@ static void a_pruned_channel_that_grows_comes_back_only_past_the_band(void **sta
 {
     (void)state;
     subject s = take_model("cnn5");
-    plc_select_opts opts = {.target = 0.5, .band = 0.1};
-    plc_selection first = choose(&s, NULL, opts);
+    plc_select_opts opts = {.band = 0.1};
+    plc_selection first = choose(&s, NULL, 0.5, opts);
     int weak = -1;
 
     for (int c = 0; c < s.n_classes && weak < 0; c++)
         if (!first.mask[c])
             weak = c;
     s.scores[weak] = 100; // the strongest of all
-    plc_selection second = choose(&s, first.mask, opts);
+    plc_selection second = choose(&s, first.mask, 0.5, opts);
     assert_int_equal(second.mask[weak], 1);
     assert_true(second.returns >= 1 && second.flips >= second.returns);
 
     set_scores(&s, 0);
-    plc_selection third = choose(&s, first.mask, opts); // nothing changed
+    plc_selection third = choose(&s, first.mask, 0.5, opts); // nothing changed
     assert_int_equal(third.flips, 0);
     plc_selection_finish(&first);
     plc_selection_finish(&second);
@@ -307,8 +319,8 @@ static void equal_scores_rank_by_class_number(void **state)
 
     for (int c = 0; c < s.n_classes; c++)
         s.scores[c] = 1;
-    plc_selection a = choose(&s, NULL, (plc_select_opts){.target = 0.5});
-    plc_selection b = choose(&s, NULL, (plc_select_opts){.target = 0.5});
+    plc_selection a = choose(&s, NULL, 0.5, (plc_select_opts){.band = 0});
+    plc_selection b = choose(&s, NULL, 0.5, (plc_select_opts){.band = 0});
     assert_memory_equal(a.mask, b.mask, (size_t)s.n_classes);
     for (int c = 1; c < s.n_classes; c++) {
         int g = plc_channels_group_of(s.channels, c);
@@ -350,7 +362,7 @@ static void ranking_by_macs_takes_costly_channels_first(void **state)
 
     for (int c = 0; c < s.n_classes; c++)
         s.scores[c] = 1;
-    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.9, .rank = PLC_RANK_MACS});
+    plc_selection sel = choose(&s, NULL, 0.9, (plc_select_opts){.rank = PLC_RANK_MACS});
     int cheap = plc_channels_class(s.channels, plc_graph_find(s.graph, "layer3.2.conv1"), 0);
     int n_kept = count_kept(&s, sel.mask, plc_channels_group_of(s.channels, cheap));
     assert_int_equal(n_kept, 64);
@@ -363,10 +375,113 @@ static void a_fraction_refers_to_the_dense_network_that_is_given(void **state)
     (void)state;
     subject s = take_model("cnn5");
     long long dense = 2 * pleach_graph_macs(s.graph);
-    plc_selection sel = choose(&s, NULL, (plc_select_opts){.target = 0.5, .dense = dense});
+    plc_selection sel = choose_within(&s, NULL, (plc_budget){.target = 0.5, .dense = (double)dense},
+                                      (plc_select_opts){.rank = 0});
 
     assert_int_equal(sel.macs, dense / 2);
     plc_selection_finish(&sel);
+    finish(&s);
+}
+
+// A device on which every value's channel takes as long as its pixels, and each layer 1 more.
+static pleach_status made_up_latency(void *user, const pleach_graph *graph,
+                                     const plc_channels *channels, const unsigned char *mask,
+                                     double *node_ms, double *total_ms)
+{
+    int *n_calls = user;
+
+    ++*n_calls;
+    *total_ms = 0;
+    for (int i = 1; i < graph->n_nodes; i++) {
+        const plc_shape *shape = &graph->nodes[i].shape;
+        const double ms =
+            plc_graph_is(graph, i, "conv")
+                ? 1 + plc_kept_count(channels, graph, mask, i) * (double)(shape->h * shape->w)
+                : 0;
+        *total_ms += ms;
+        if (node_ms)
+            node_ms[i] = ms;
+    }
+    return PLEACH_OK;
+}
+
+static void all_budgets_are_met_and_one_of_them_just(void **state)
+{
+    (void)state;
+    static const double shares[][3] = {
+        {0.3, 0.9, 0.9}, {0.9, 0.3, 0.9}, {0.9, 0.9, 0.3}, {0.5, 0.5, 0.5}, {1, 1, 0.2}};
+    subject s = take_model("resnet20");
+    int n_calls = 0;
+    double dense_ms = 0;
+    unsigned char *all = NULL;
+
+    assert_ok(plc_random_mask(ctx, s.channels, 1, 0, &all));
+    assert_ok(made_up_latency(&n_calls, s.graph, s.channels, all, NULL, &dense_ms));
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        const plc_budget budgets[] = {
+            {.kind = PLC_BUDGET_MACS, .target = shares[i][0]},
+            {.kind = PLC_BUDGET_PARAMS, .target = shares[i][1]},
+            {.kind = PLC_BUDGET_LATENCY, .target = shares[i][2], .dense = i % 2 ? dense_ms : 0}};
+        plc_selection sel = choose(&s, NULL, 1,
+                                   (plc_select_opts){.budgets = budgets,
+                                                     .n_budgets = 3,
+                                                     .latency = made_up_latency,
+                                                     .latency_user = &n_calls});
+        const double left[] = {(double)sel.macs / (double)pleach_graph_macs(s.graph) - shares[i][0],
+                               (double)sel.params / (double)pleach_graph_params(s.graph) -
+                                   shares[i][1],
+                               sel.latency_ms / dense_ms - shares[i][2]};
+        assert_true(sel.reached);
+        assert_true(left[0] <= 0 && left[1] <= 0 && left[2] <= 0);
+        assert_true(left[0] > -0.02 || left[1] > -0.02 || left[2] > -0.02);
+        plc_selection_finish(&sel);
+    }
+    free(all);
+    finish(&s);
+}
+
+static void without_a_budget_everything_is_kept(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_selection sel;
+
+    assert_ok(
+        plc_select(ctx, s.graph, s.channels, s.scores, NULL, &(plc_select_opts){.band = 0}, &sel));
+    assert_true(sel.reached && sel.pl == 0 && sel.n_kept == sel.n_prunable);
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
+// Milliseconds of the classes add up as MACs do; a channel that takes longer leaves first.
+static void ranking_by_latency_takes_slow_channels_first(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    int n_calls = 0;
+    double *costs = NULL, sum = 0, dense_ms = 0;
+    unsigned char *all = NULL;
+
+    assert_ok(plc_random_mask(ctx, s.channels, 1, 0, &all));
+    assert_ok(plc_alloc(ctx, (size_t)s.n_classes, sizeof *costs, &costs));
+    assert_ok(plc_class_latency(ctx, s.graph, s.channels, all, made_up_latency, &n_calls, costs));
+    assert_ok(made_up_latency(&n_calls, s.graph, s.channels, all, NULL, &dense_ms));
+    for (int c = 0; c < s.n_classes; c++) {
+        sum += costs[c];
+        s.scores[c] = 1;
+    }
+    assert_true(fabs(sum - 2 * dense_ms) < 1e-6 * dense_ms);
+    plc_selection sel =
+        choose(&s, NULL, 0.9,
+               (plc_select_opts){
+                   .rank = PLC_RANK_LATENCY, .latency = made_up_latency, .latency_user = &n_calls});
+    const int fast = plc_channels_class(s.channels, plc_graph_find(s.graph, "layer3.2.conv1"), 0);
+    const int slow = plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv2"), 0);
+    assert_int_equal(count_kept(&s, sel.mask, plc_channels_group_of(s.channels, fast)), 64);
+    assert_true(count_kept(&s, sel.mask, plc_channels_group_of(s.channels, slow)) < 16);
+    plc_selection_finish(&sel);
+    free(costs);
+    free(all);
     finish(&s);
 }
 
@@ -375,18 +490,19 @@ static void wrong_options_and_scores_are_refused(void **state)
     (void)state;
     subject s = take_model("resnet20");
     const char *keep[] = {"layer1.0.conv3"};
+    const plc_budget zero = {.target = 0}, more = {.target = 1.5}, nan = {.target = NAN};
     const struct {
         plc_select_opts opts;
         const char *expected;
     } cases[] = {
-        {{.target = 0}, "target is 0"},
-        {{.target = 1.5}, "target is 1.5"},
-        {{.target = NAN}, "target is"},
-        {{.target = 0.5, .band = -0.1}, "band is -0.1"},
-        {{.target = 0.5, .max_ratio = 2}, "max ratio is 2"},
-        {{.target = 0.5, .min_channels = -1}, "min channels is -1"},
-        {{.target = 0.5, .round_to = -4}, "round to is -4"},
-        {{.target = 0.5, .keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv1'?"},
+        {{.budgets = &zero, .n_budgets = 1}, "target is 0"},
+        {{.budgets = &more, .n_budgets = 1}, "target is 1.5"},
+        {{.budgets = &nan, .n_budgets = 1}, "target is"},
+        {{.band = -0.1}, "band is -0.1"},
+        {{.max_ratio = 2}, "max ratio is 2"},
+        {{.min_channels = -1}, "min channels is -1"},
+        {{.round_to = -4}, "round to is -4"},
+        {{.keep = keep, .n_keep = 1}, "did you mean 'layer1.0.conv1'?"},
     };
     plc_selection sel;
 
@@ -397,9 +513,9 @@ static void wrong_options_and_scores_are_refused(void **state)
             fail_msg("expected '%s': %s", cases[i].expected, pleach_error(ctx));
     }
     s.scores[plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv1"), 3)] = NAN;
-    assert_int_equal(plc_select(ctx, s.graph, s.channels, s.scores, NULL,
-                                &(plc_select_opts){.target = 0.5}, &sel),
-                     PLEACH_EDIVERGED);
+    assert_int_equal(
+        plc_select(ctx, s.graph, s.channels, s.scores, NULL, &(plc_select_opts){.band = 0}, &sel),
+        PLEACH_EDIVERGED);
     assert_non_null(strstr(pleach_error(ctx), "channel 3 of group 'layer1.0.conv1'"));
     finish(&s);
 }
@@ -420,6 +536,9 @@ int main(void)
         cmocka_unit_test(macs_of_the_classes_add_up),
         cmocka_unit_test(ranking_by_macs_takes_costly_channels_first),
         cmocka_unit_test(a_fraction_refers_to_the_dense_network_that_is_given),
+        cmocka_unit_test(all_budgets_are_met_and_one_of_them_just),
+        cmocka_unit_test(without_a_budget_everything_is_kept),
+        cmocka_unit_test(ranking_by_latency_takes_slow_channels_first),
         cmocka_unit_test(wrong_options_and_scores_are_refused),
     };
 

@@ -106,8 +106,8 @@ static void fill_report(plc_report *report, const char *name)
     assert_int_equal(plc_report_set_channels(ctx, report, "layer1.0.conv1", 16, 9), PLEACH_OK);
     assert_int_equal(plc_report_add_mask_update(ctx, report, &update), PLEACH_OK);
     assert_int_equal(plc_report_add_mask_update(ctx, report, &update), PLEACH_OK);
-    assert_int_equal(plc_report_add_block(ctx, report, "layer1.1.add", 0.0125, true), PLEACH_OK);
-    assert_int_equal(plc_report_add_block(ctx, report, "layer1.2.add", 0.5, false), PLEACH_OK);
+    assert_int_equal(plc_report_add_block(ctx, report, "layer1.1.add", "drop", 0.0125), PLEACH_OK);
+    assert_int_equal(plc_report_add_block(ctx, report, "layer1.2.add", "merge", 0.5), PLEACH_OK);
     report->method_cost.total_seconds = 1.25;
     report->method_cost.share_of_training = 0.0205;
     report->memory.device_peak_bytes = 1LL << 33;
@@ -131,7 +131,8 @@ static void a_report_is_read_back_as_it_was_written(void **state)
     assert_int_equal(read.n_networks, 2);
     assert_true(isnan(read.networks[1].accuracy));
     assert_string_equal(read.blocks[0].name, "layer1.1.add");
-    assert_true(read.blocks[0].dropped);
+    assert_string_equal(read.blocks[0].action, "drop");
+    assert_true(isnan(read.blocks[1].border_error));
     free(first);
     free(second);
     plc_report_finish(&written);

@@ -12,6 +12,7 @@
 #include <base/memory.h>
 #include <fuse/blocks.h>
 #include <graph/op.h>
+#include <price/macs.h>
 #include <rewrite/compact.h>
 #include <rewrite/drop.h>
 #include <rewrite/fold.h>
@@ -212,7 +213,7 @@ static void a_compacted_network_can_be_compacted_again(void **state)
     }
 }
 
-static void a_mask_that_empties_or_thaws_a_group_is_refused(void **state)
+static void a_mask_that_empties_a_trunk_or_thaws_a_group_is_refused(void **state)
 {
     (void)state;
     subject s = take_resnet();
@@ -225,12 +226,60 @@ static void a_mask_that_empties_or_thaws_a_group_is_refused(void **state)
     assert_non_null(strstr(pleach_error(ctx), "group 'input': the mask keeps 0 of 1"));
     mask[0] = 1;
     for (int c = 0; c < 16; c++)
-        mask[plc_channels_class(s.channels, plc_graph_find(s.graph, "layer1.0.conv1"), c)] = 0;
+        mask[plc_channels_class(s.channels, plc_graph_find(s.graph, "conv1"), c)] = 0;
     assert_int_equal(plc_compact_describe(ctx, s.graph, s.channels, mask, &s.rewritten, &s.edits),
                      PLEACH_EGRAPH);
-    assert_non_null(strstr(pleach_error(ctx), "'layer1.0.conv1'"));
+    assert_non_null(strstr(pleach_error(ctx), "'conv1': the mask leaves it no channels"));
     assert_true(!s.rewritten && !s.edits);
     free(mask);
+    finish(&s);
+}
+
+// Every inner group of a ResNet's branches emptied alone and all together, other channels pruned as well:
+// with the branches' gates at 0 before, the same function of the image. Its cost is known beforehand.
+static void an_emptied_branch_goes_whole(void **state)
+{
+    (void)state;
+    subject s = take_resnet();
+    plc_blocks *blocks = NULL;
+    double *gates = NULL;
+    const int n = plc_channels_n_groups(s.channels);
+    int *block_of = NULL;
+
+    assert_ok(plc_blocks_find(ctx, s.graph, &blocks));
+    assert_ok(plc_alloc(ctx, (size_t)s.graph->n_nodes, sizeof *gates, &gates));
+    assert_ok(plc_blocks_of_groups(ctx, s.graph, s.channels, blocks, &block_of));
+    for (int i = 0; i <= blocks->n_items; i++) {
+        unsigned char *mask = NULL;
+        plc_cost cost = {0};
+        int n_emptied = 0;
+        assert_ok(plc_random_mask(ctx, s.channels, (unsigned)i, 0.4, &mask));
+        for (int j = 0; j < s.graph->n_nodes; j++)
+            gates[j] = 1;
+        for (int g = 0; g < n; g++) {
+            const plc_group *group = plc_channels_group(s.channels, g);
+            if (block_of[g] < 0 || (i < blocks->n_items && block_of[g] != i))
+                continue;
+            n_emptied++;
+            for (int k = 0; k < group->n_classes; k++)
+                mask[group->classes[k]] = 0;
+            gates[blocks->items[block_of[g]].gate] = 0;
+        }
+        assert_int_equal(n_emptied, i < blocks->n_items ? 1 : blocks->n_items);
+        assert_ok(plc_compact_describe(ctx, s.graph, s.channels, mask, &s.rewritten, &s.edits));
+        assert_int_equal(plc_graph_count_op(s.rewritten, "add"), blocks->n_items - n_emptied);
+        assert_ok(plc_masked_cost(ctx, s.graph, s.channels, mask, NULL, &cost));
+        assert_int_equal(cost.macs, pleach_graph_macs(s.rewritten));
+        assert_int_equal(cost.params, pleach_graph_params(s.rewritten));
+        apply(&s);
+        if (difference(&s, mask, gates) != 0)
+            fail_msg("block %d: logits differ by %g", i, difference(&s, mask, gates));
+        drop_rewritten(&s);
+        free(mask);
+    }
+    free(block_of);
+    free(gates);
+    plc_blocks_destroy(&blocks);
     finish(&s);
 }
 
@@ -349,7 +398,8 @@ int main(void)
         cmocka_unit_test(compacted_network_gives_the_same_bits_as_the_masked_one),
         cmocka_unit_test(compaction_keeps_names_and_nodes),
         cmocka_unit_test(a_compacted_network_can_be_compacted_again),
-        cmocka_unit_test(a_mask_that_empties_or_thaws_a_group_is_refused),
+        cmocka_unit_test(a_mask_that_empties_a_trunk_or_thaws_a_group_is_refused),
+        cmocka_unit_test(an_emptied_branch_goes_whole),
         cmocka_unit_test(folding_changes_no_logit),
         cmocka_unit_test(folding_leaves_a_norm_whose_layer_others_read),
         cmocka_unit_test(dropping_a_faded_block_changes_no_logit),

@@ -55,7 +55,7 @@ static int tear_down(void **state)
     return removed;
 }
 
-// A compress job of a few seconds: 5 epochs of 1024 images.
+// A compress job of a few seconds: 5 epochs of 512 images.
 static pleach_job small_job(const char *out)
 {
     pleach_job job = {0};
@@ -64,11 +64,12 @@ static pleach_job small_job(const char *out)
     job.opts.model = "resnet20";
     job.opts.out = out;
     job.opts.epochs = 5;
-    job.opts.limit = 1024;
-    job.opts.calibration = 256;
-    job.opts.batch = 64;
+    job.opts.limit = 512;
+    job.opts.calibration = 128;
+    job.opts.batch = 32;
     job.opts.macs = 0.5;
     job.opts.drop = 1;
+    job.opts.distill = 0.5;
     job.opts.learning_rate = 0.1;
     return job;
 }
@@ -116,7 +117,9 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
 
     out_path(f, "whole", out);
     pleach_job job = small_job(out);
-    job.opts.controls = "scratch,cnn5";
+    job.opts.limit = 1024;
+    job.opts.distill = 0; // its teacher would have learnt too little
+    job.opts.controls = "scratch,cnn5,random";
     CHECK(pleach_compress(f->ctx, f->device, &job));
     snprintf(path, sizeof path, "%s/report.json", out);
     CHECK(plc_report_read_json(f->ctx, path, &report));
@@ -131,6 +134,13 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
     assert_int_equal(scratch->macs, fused->macs);
     assert_true(fused->accuracy > 0.3); // ten classes, five epochs of a thousand images
     find_row(&report, "cnn5");
+    // As small, with the same blocks dropped; what was pruned and spent is told of the main network alone.
+    const plc_report_network *random = find_row(&report, "random");
+    assert_int_equal(random->conv_layers, fused->conv_layers);
+    assert_true((double)random->macs < 0.5 * (double)dense->macs);
+    assert_int_equal(random->epochs, 5);
+    assert_int_equal(report.n_channels, 21);
+    assert_true(report.n_mask_updates < 8);
     assert_true(report.n_mask_updates >= 4);
     assert_true(report.memory.device_peak_bytes > 0);
     snprintf(path, sizeof path, "%s/model.safetensors", out);
@@ -164,7 +174,7 @@ static void count_epochs(void *user, const pleach_progress *progress)
 }
 
 static void check_resume(fixture *f, const char *recover, const char *score, int settle,
-                         const char *name)
+                         const char *plan, const char *name)
 {
     char whole[128], parts[128], label[32];
 
@@ -176,6 +186,8 @@ static void check_resume(fixture *f, const char *recover, const char *score, int
     job.opts.recover = recover;
     job.opts.score = score;
     job.opts.settle = settle;
+    job.opts.plan = plan;
+    job.opts.drop = plan[0] ? -1 : job.opts.drop;
     CHECK(pleach_compress(f->ctx, f->device, &job));
     job.opts.out = parts;
     // Interrupted in every epoch, one step into it: dense, pruning, fading, tuning.
@@ -198,7 +210,7 @@ static void check_resume(fixture *f, const char *recover, const char *score, int
 
 static void resumed_run_gives_the_same_bits(void **state)
 {
-    check_resume(*state, "gradient", "l2", 0, "gradient");
+    check_resume(*state, "gradient", "l2", 0, "", "gradient");
 }
 
 // Scores are means over steps that the checkpoint holds, and channels leave while pruning goes on.
@@ -209,7 +221,7 @@ static void resumed_soft_pruning_that_settles_gives_the_same_bits(void **state)
     size_t size;
     plc_report report = {0};
 
-    check_resume(f, "soft", "taylor", 2, "soft");
+    check_resume(f, "soft", "taylor", 2, "", "soft");
     out_path(f, "soft-parts", out);
     char *log = read_file(f, out, "log.jsonl", &size);
     assert_non_null(memmem(log, size, "\"settle\"", 8));
@@ -223,6 +235,87 @@ static void resumed_soft_pruning_that_settles_gives_the_same_bits(void **state)
     }
     assert_int_equal(report.n_channels, 21);
     assert_true(n_smaller > 0);
+    plc_report_finish(&report);
+}
+
+static void write_plan(fixture *f, const char *blocks, char path[128])
+{
+    char text[512];
+
+    out_path(f, "given.json", path);
+    snprintf(text, sizeof text, "{\"schema\": \"pleach.plan/1\", \"blocks\": [%s]}", blocks);
+    CHECK(plc_file_write_all(f->ctx, path, text, strlen(text)));
+}
+
+static const plc_report_block *find_block(const plc_report *report, const char *name)
+{
+    for (size_t i = 0; i < report->n_blocks; i++)
+        if (strcmp(report->blocks[i].name, name) == 0)
+            return &report->blocks[i];
+    fail_msg("the report has no block '%s'", name);
+    return NULL;
+}
+
+static void a_resumed_plan_of_drops_and_merges_gives_the_same_bits(void **state)
+{
+    fixture *f = *state;
+    char plan[128], out[128], path[256];
+    plc_report report = {0};
+    plc_model_file model = {0};
+
+    write_plan(f,
+               "{\"name\": \"layer1.1.add\", \"action\": \"merge\"},"
+               "{\"name\": \"layer1.2.add\", \"action\": \"drop\"},"
+               "{\"name\": \"layer2.0.add\", \"action\": \"merge\"}",
+               plan);
+    check_resume(f, "gradient", "l2", 0, plan, "plan");
+    out_path(f, "plan-parts", out);
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    assert_int_equal(find_row(&report, "fused")->conv_layers,
+                     find_row(&report, "pruned")->conv_layers - 4);
+    assert_int_equal(report.n_blocks, 9);
+    assert_string_equal(find_block(&report, "layer1.2.add")->action, "drop");
+    assert_string_equal(find_block(&report, "layer1.0.add")->action, "keep");
+    assert_string_equal(find_block(&report, "layer2.0.add")->action, "merge");
+    const double border = find_block(&report, "layer1.1.add")->border_error;
+    assert_true(border > 0 && border < 1);
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    CHECK(plc_model_file_read(f->ctx, path, &model));
+    const int merged = plc_graph_find(model.graph, "layer1.1.conv2");
+    assert_int_equal(model.graph->nodes[merged].attrs.kernel[0], 5);
+    assert_int_equal(model.graph->nodes[merged].attrs.pad[0], 2);
+    assert_int_equal(plc_graph_count_op(model.graph, "fading_relu"), 0);
+    assert_int_equal(plc_graph_find(model.graph, "layer1.1.conv1"), PLC_NO_NODE);
+    plc_model_file_finish(&model);
+    // Its shortcut has joined the kernel where batch norms are folded.
+    snprintf(path, sizeof path, "%s/model-folded.safetensors", out);
+    CHECK(plc_model_file_read(f->ctx, path, &model));
+    assert_int_equal(plc_graph_find(model.graph, "layer1.1.add"), PLC_NO_NODE);
+    plc_model_file_finish(&model);
+    snprintf(path, sizeof path, "%s/plan.json", out);
+    assert_true(plc_file_exists(path));
+    plc_report_finish(&report);
+}
+
+static void a_share_of_the_layers_is_left(void **state)
+{
+    fixture *f = *state;
+    char out[128], path[256];
+    plc_report report = {0};
+
+    out_path(f, "layers", out);
+    pleach_job job = small_job(out);
+    job.opts.epochs = 4;
+    job.opts.drop = -1;
+    job.opts.fuse = 0.8;
+    job.opts.fuse_cost = "layers";
+    CHECK(pleach_compress(f->ctx, f->device, &job));
+    snprintf(path, sizeof path, "%s/report.json", out);
+    CHECK(plc_report_read_json(f->ctx, path, &report));
+    const int before = find_row(&report, "pruned")->conv_layers;
+    assert_true(find_row(&report, "fused")->conv_layers <= 0.8 * before);
+    assert_true(find_row(&report, "fused")->conv_layers > 0.8 * before - 3);
     plc_report_finish(&report);
 }
 
@@ -316,7 +409,7 @@ static void divergence_is_named_and_the_last_checkpoint_kept(void **state)
 static void wrong_options_are_refused_before_anything_is_written(void **state)
 {
     fixture *f = *state;
-    char out[128];
+    char out[128], plan[128];
 
     out_path(f, "never", out);
     pleach_job job = small_job(out);
@@ -335,6 +428,20 @@ static void wrong_options_are_refused_before_anything_is_written(void **state)
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'taylor'"));
     job.opts.score = "l2";
+    job.opts.fuse = 0.5;
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "give one"));
+    job.opts.drop = -1;
+    job.opts.fuse_cost = "layer";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'layers'"));
+    job.opts.fuse_cost = "macs";
+    job.opts.fuse = 0;
+    write_plan(f, "{\"name\": \"layer1.9.add\", \"action\": \"drop\"}", plan);
+    job.opts.plan = plan;
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EINPUT);
+    assert_non_null(strstr(pleach_error(f->ctx), "given.json: blocks[0]: 'resnet20' has no block"));
+    job.opts.plan = "";
     job.opts.recover = "sofft";
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'soft'"));
@@ -347,6 +454,8 @@ int main(void)
         cmocka_unit_test(compress_makes_a_smaller_network_and_reports_it),
         cmocka_unit_test(resumed_run_gives_the_same_bits),
         cmocka_unit_test(resumed_soft_pruning_that_settles_gives_the_same_bits),
+        cmocka_unit_test(a_resumed_plan_of_drops_and_merges_gives_the_same_bits),
+        cmocka_unit_test(a_share_of_the_layers_is_left),
         cmocka_unit_test(a_run_with_halfs_resumes_with_halfs_only),
         cmocka_unit_test(same_seed_gives_the_same_masks_and_another_seed_does_not),
         cmocka_unit_test(pruned_for_good_stays_pruned),

@@ -1,0 +1,20 @@
+// rewrite_params.h: arguments of the composing kernels in rewrite.cl. Read by C11 and by OpenCL C.
+#ifndef PLEACH_REWRITE_PARAMS_H
+#define PLEACH_REWRITE_PARAMS_H
+
+// Two convolutions as one, with what stands between and behind them. Offsets count floats of the old
+// arena, `to` those of the new one; -1: there is none.
+typedef struct {
+    int first, second;           // weights: [M][C/groups1][R1][S1], [K][M/groups2][R2][S2]
+    int first_bias, second_bias; //
+    int gamma, beta, mean, var;  // of the batch norm between
+    int mean_behind;             // compose_bias: running mean of the batch norm behind
+    int to;                      //
+    int C, M, K;                 // channels in, between, out
+    int groups, groups1, groups2; // of the result, the greatest common divisor of both
+    int R1, S1, R2, S2, R, S;
+    int stride_h, stride_w; // of the first
+    float eps;
+} compose_params;
+
+#endif

@@ -1,0 +1,93 @@
+// fading_relu: y = x > 0 ? x : (1 - gate) x. A ReLU while its node's gate is 1, the identity when it is 0.
+#include <fading_relu_params.h>
+#include <ops/ops.h>
+#include <ops/tensor_launch.h>
+
+static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+
+    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
+}
+
+static fading_relu_params make_params(const plc_lower *lower, int node, plc_tensor y)
+{
+    return (fading_relu_params){
+        .C = y.shape.c,
+        .size = y.shape.h * y.shape.w,
+        .n_images = lower->n_images,
+        .y_planes = y.planes,
+        .y_first = y.first,
+        .gate_offset = node,
+    };
+}
+
+// Appends a launch that writes its last buffer and sees pixels, no channels.
+static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
+                            int n_buffers, fading_relu_params *p, double bytes)
+{
+    plc_launch *launch = NULL;
+    const plc_tiled_launch tiled = {.file = "fading_relu",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_pixels,
+                                    .n_channels = 1,
+                                    .n_items = p->C * p->size,
+                                    .item_pixels = 1,
+                                    .bytes = bytes};
+
+    return plc_append_tiled_launch(lower, &tiled, &launch);
+}
+
+static pleach_status forward(plc_lower *lower, const plc_step *step)
+{
+    const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    fading_relu_params p = make_params(lower, step->node, y);
+
+    p.x_planes = x.planes;
+    p.x_first = x.first;
+    return append(lower, "fading_relu_forward", PLC_BUFFERS(x.buffer, lower->gates, y.buffer), &p,
+                  2 * plc_tensor_bytes(lower, y));
+}
+
+// dx (+)= dy where y > 0, else (1 - gate) dy.
+static pleach_status backward(plc_lower *lower, const plc_step *step)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    fading_relu_params p = make_params(lower, step->node, y);
+    plc_tensor dy, dx;
+    bool accumulate, wanted;
+
+    TRY(plc_lower_grad(lower, step->output, &dy));
+    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
+                              &wanted));
+    if (!wanted)
+        goto done;
+    p.dy_planes = dy.planes;
+    p.dy_first = dy.first;
+    p.x_planes = dx.planes;
+    p.x_first = dx.first;
+    p.flags = accumulate ? FADING_RELU_ACCUMULATE : 0;
+    TRY(append(lower, "fading_relu_backward",
+               PLC_BUFFERS(dy.buffer, y.buffer, lower->gates, dx.buffer), &p,
+               (3 + accumulate) * plc_tensor_bytes(lower, dx)));
+done:
+    return status;
+}
+
+// Without channel lanes: it lives in training, while its branch fades.
+const struct op op_fading_relu = {
+    .name = "fading_relu",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};

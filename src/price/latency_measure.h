@@ -1,0 +1,20 @@
+// Timing on the device: a step again and again, a start of an inference, a whole inference.
+#ifndef PLC_PRICE_LATENCY_MEASURE_H
+#define PLC_PRICE_LATENCY_MEASURE_H
+
+#include <device/device.h>
+#include <graph/graph.h>
+
+// Milliseconds of one run of the step whose anchor is node `anchor` of `graph`, as one of many that follow
+// one another in an inference of `batch` images; *start_ms is what an inference takes beside its steps.
+// Where launches are joined into one (ops/channel_network.h), so are these. Blocks.
+pleach_status plc_latency_time_step(pleach_device *device, const pleach_graph *graph, int anchor,
+                                    int batch, double *step_ms, double *start_ms);
+
+// Milliseconds of an inference of `batch` images by `graph` that waits for its end: the least of some
+// medians of many. Weights do not matter and are the session's own. Blocks for some tenths of a second, or for
+// fifteen inferences.
+pleach_status plc_latency_time_graph(pleach_device *device, const pleach_graph *graph, int batch,
+                                     double *ms);
+
+#endif
