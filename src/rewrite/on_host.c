@@ -64,6 +64,9 @@ pleach_status plc_edits_apply_on_host(pleach_ctx *ctx, const pleach_graph *graph
     for (int i = 0; i < edits->n_items; i++) {
         const plc_edit *edit = &edits->items[i];
 
+        if (edit->kind > PLC_EDIT_FOLD_BIAS)
+            FAIL(ctx, PLEACH_EFAILED, "'%s': layers are merged on a device only",
+                 new_graph->nodes[edit->node].name);
         apply(&s, edit, &new_graph->nodes[edit->node].params[edit->param],
               *new_weights + new_layout->offsets[edit->node][edit->param]);
     }

@@ -5,8 +5,8 @@
 #include <rewrite/edits.h>
 
 // The parameters of `new_graph` from those of `graph`, which `edits` was described for. weights is the arena
-// of layout, the graph's; *new_weights becomes that of new_layout. Folds are computed in double precision.
-// The caller frees *new_weights.
+// of layout, the graph's; *new_weights becomes that of new_layout. Folds are computed in double precision;
+// merged layers are not: PLEACH_EFAILED. The caller frees *new_weights.
 pleach_status plc_edits_apply_on_host(pleach_ctx *ctx, const pleach_graph *graph,
                                       const plc_params_layout *layout, const float *weights,
                                       const plc_edits *edits, const pleach_graph *new_graph,
