@@ -34,7 +34,9 @@ enum plc_random_stream {
     PLC_STREAM_AUGMENT = 3, // step: training step; index: image in the batch
     PLC_STREAM_DROPOUT = 4, // step: training step; index: element
     PLC_STREAM_SELECT = 5,  // choices of the pruner, planner and tuner
-    PLC_STREAM_TEST = 6
+    PLC_STREAM_TEST = 6,
+    PLC_STREAM_SPLIT = 7, // step: class, or list; index: position
+    PLC_STREAM_VIEW = 8   // step: epoch; index: 2 * picture, and the next one
 };
 
 static inline plc_u32x4 plc_philox4x32(plc_u32x4 counter, plc_u32 key0, plc_u32 key1)

@@ -1,4 +1,4 @@
-// Image classification data sets, read whole into host memory.
+// Image classification data sets: known ones, read whole into host memory, and folders of pictures.
 #ifndef PLEACH_DATA_H
 #define PLEACH_DATA_H
 
@@ -15,6 +15,7 @@ typedef struct pleach_dataset_opts {
     int n_calibration; // the last training images, held aside: neither trained on nor tested on
     int limit_train;   // keep only the first training images that are left (0: all)
     int limit_test;    // keep only the first test images (0: all)
+    // Pictures of a folder come in an order that mixes the classes, given by the option seed=N.
 } pleach_dataset_opts;
 
 // Reads the data set `source`:
@@ -22,6 +23,10 @@ typedef struct pleach_dataset_opts {
 //     fashion-mnist:DIR  mnist:DIR   {train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or .gz
 //     cifar10:DIR  cifar100:DIR      the binary version; DIR or its cifar-10-batches-bin,
 //                                    cifar-100-binary; CIFAR-100 with its fine labels
+//     folder:DIR[,OPTION=VALUE...]   JPEG and PNG files, DIR/train/CLASS/* and DIR/val/CLASS/*, or
+//                                    DIR/CLASS/* of which a share is held out
+//     pack:FILE[,OPTION=VALUE...]    what `pleach data pack` has made of such a folder
+// docs/data.md describes both, with their options. Pictures of a folder are decoded when they are needed.
 // `opts` may be NULL. Blocks while it reads. The caller owns *dataset.
 // Fails with PLEACH_EUSAGE (unknown name: text gives the nearest; options that leave no image),
 // PLEACH_EIO (a file is missing) and PLEACH_EINPUT (text gives file, byte offset, what was expected).

@@ -16,7 +16,7 @@ extern "C" {
 // clang-format off
 #define PLEACH_RUN_OPTIONS(X)                                                                      \
     X(TEXT, model, "model", "", "NAME|FILE", "TC", "network by name, or a model file to start from") \
-    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR") \
+    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist, mnist:DIR, cifar10:DIR, cifar100:DIR, folder:DIR[,OPTION...] or pack:FILE (see `pleach data --help`)") \
     X(TEXT, out, "out", "", "DIR", "TC", "run directory (default runs/<command>-<model>-<data>)")  \
     X(INT, epochs, "epochs", 12, "N", "TC", "epochs in all phases together")                       \
     X(INT, batch, "batch", 128, "N", "TC", "images per step")                                      \

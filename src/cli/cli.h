@@ -52,6 +52,7 @@ pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv);   // export.c
 pleach_status plc_cli_ops(plc_cli *cli, int argc, char **argv);      // ops.c
 pleach_status plc_cli_bench(plc_cli *cli, int argc, char **argv);    // bench.c
 pleach_status plc_cli_report(plc_cli *cli, int argc, char **argv);   // report.c
+pleach_status plc_cli_data(plc_cli *cli, int argc, char **argv);     // data.c
 pleach_status plc_cli_fpga(plc_cli *cli, int argc, char **argv);     // fpga.c
 
 // What a command accepts besides the global options. `option` gets each of its options by key,

@@ -167,7 +167,9 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
     pleach_status status = PLEACH_OK;
     static const struct argp_option options[] = {
         {"data", KEY_DATA, "SET[:DIR]", 0,
-         "fashion-mnist, mnist:DIR, cifar10:DIR or cifar100:DIR (default fashion-mnist)", 1},
+         "fashion-mnist, mnist:DIR, cifar10:DIR, cifar100:DIR, folder:DIR[,OPTION...] or pack:FILE "
+         "(default fashion-mnist; see `pleach data --help`)",
+         1},
         {"batch", KEY_BATCH, "N", 0, "images at once (default 128)", 1},
         {"limit", KEY_LIMIT, "N", 0, "use only the first N test images (0: all)", 1},
         {"logits", KEY_LOGITS, "FILE", 0, "write the logits of every image (safetensors)", 1},

@@ -16,6 +16,7 @@ const plc_command plc_commands[] = {
     {"ops", "list the operators of ONNX files that are read", plc_cli_ops},
     {"bench", "measure the speed of training and inference", plc_cli_bench},
     {"report", "tables and a page from one or several runs", plc_cli_report},
+    {"data", "check a data set, or pack a folder of pictures into one file", plc_cli_data},
     {"fpga", "write and build the kernels of a network ahead, for boards that compile none",
      plc_cli_fpga},
     {NULL, NULL, NULL},

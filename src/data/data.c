@@ -6,6 +6,8 @@
 #include <string.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <data/folder.h>
+#include <data/pack.h>
 
 static const char *const fashion_names[] = {"T-shirt/top", "trouser",   "pullover", "dress",
                                             "coat",        "sandal",    "shirt",    "sneaker",
@@ -27,6 +29,8 @@ static const struct source {
     {"mnist", plc_idx_read, digit_names, 10, NULL, NULL},
     {"cifar10", plc_cifar10_read, cifar10_names, 10, NULL, NULL},
     {"cifar100", plc_cifar100_read, NULL, 100, NULL, NULL},
+    {"folder", plc_folder_read, NULL, 0, NULL, NULL},
+    {"pack", plc_pack_read, NULL, 0, NULL, NULL},
 };
 enum { N_SOURCES = sizeof sources / sizeof *sources };
 
@@ -53,7 +57,7 @@ static pleach_status find_source(pleach_ctx *ctx, const char *text, const struct
         nearest = plc_nearest_name(name, names, N_SOURCES);
         FAIL(ctx, PLEACH_EUSAGE,
              "no data set is called '%s'%s%s%s; there are fashion-mnist, mnist:DIR, cifar10:DIR, "
-             "cifar100:DIR",
+             "cifar100:DIR, folder:DIR, pack:FILE",
              name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     }
     if (*dir && !**dir)
@@ -77,18 +81,36 @@ static pleach_status apply_opts(pleach_ctx *ctx, const pleach_dataset_opts *opts
                         dataset->name, opts->n_calibration, opts->limit_train, opts->limit_test);
     if (opts->n_calibration >= train->n_images)
         return plc_fail(ctx, PLEACH_EUSAGE,
-                        "data set '%s': %d calibration images held aside leave none of %d to train",
+                        "data set '%s': %d calibration images held aside leave none of %d to "
+                        "train; fewer are held aside with --calibration N",
                         dataset->name, opts->n_calibration, train->n_images);
     train->n_images -= opts->n_calibration;
     *aside = *train;
     aside->n_images = opts->n_calibration;
-    aside->images += (size_t)train->n_images * train->image_bytes;
+    aside->first_picture = train->n_images;
+    if (aside->images)
+        aside->images += (size_t)train->n_images * train->image_bytes;
     aside->labels += train->n_images;
     if (opts->limit_train && opts->limit_train < train->n_images)
         train->n_images = opts->limit_train;
     if (opts->limit_test && opts->limit_test < dataset->test.n_images)
         dataset->test.n_images = opts->limit_test;
     return PLEACH_OK;
+}
+
+pleach_status plc_split_image(pleach_ctx *ctx, const plc_split *split, uint32_t id,
+                              const plc_draw *draw, plc_picture_scratch *scratch, uint8_t *image)
+{
+    const int picture = split->first_picture + (int)id;
+    plc_draw own = {0};
+
+    if (!split->pictures) {
+        memcpy(image, split->images + id * split->image_bytes, split->image_bytes);
+        return PLEACH_OK;
+    }
+    if (draw)
+        own = (plc_draw){draw->seed, draw->epoch, (uint32_t)picture};
+    return plc_pictures_view(ctx, split->pictures, picture, draw ? &own : NULL, scratch, image);
 }
 
 static void measure_channels(pleach_dataset *dataset)
@@ -137,7 +159,8 @@ pleach_status pleach_dataset_open(pleach_ctx *ctx, const char *source,
              pleach_error(ctx), found->package, found->name);
     TRY(status);
     TRY(apply_opts(ctx, opts ? opts : &none, opened));
-    measure_channels(opened);
+    if (!opened->train_pictures)
+        measure_channels(opened);
     *dataset = opened;
     opened = NULL;
 done:
@@ -147,13 +170,23 @@ done:
 
 void pleach_dataset_destroy(pleach_dataset **dataset)
 {
-    if (!*dataset)
+    pleach_dataset *dying = *dataset;
+
+    if (!dying)
         return;
-    free((*dataset)->train.images);
-    free((*dataset)->train.labels);
-    free((*dataset)->test.images);
-    free((*dataset)->test.labels);
-    free(*dataset);
+    for (int i = 0; dying->own_class_names && i < dying->n_classes; i++)
+        free(dying->own_class_names[i]);
+    free(dying->own_class_names);
+    plc_pictures_destroy(&dying->train_pictures);
+    plc_pictures_destroy(&dying->test_pictures);
+    if (dying->pack)
+        plc_pack_finish(dying->pack);
+    free(dying->pack);
+    free(dying->train.images);
+    free(dying->train.labels);
+    free(dying->test.images);
+    free(dying->test.labels);
+    free(dying);
     *dataset = NULL;
 }
 

@@ -171,6 +171,7 @@ static pleach_status read_labels(pleach_ctx *ctx, const char *dir, const char *s
 {
     pleach_status status = PLEACH_OK;
     idx_file file = {0};
+    uint8_t *bytes = NULL;
     uint32_t n = 0;
 
     TRY(open_file(ctx, dir, stem, &file));
@@ -178,14 +179,18 @@ static pleach_status read_labels(pleach_ctx *ctx, const char *dir, const char *s
     if ((int)n != split->n_images)
         FAIL(ctx, PLEACH_EINPUT, "%s: byte 4: count is %u, but there are %d images", file.path, n,
              split->n_images);
-    TRY(plc_alloc(ctx, n, 1, &split->labels));
-    TRY(read_bytes(ctx, &file, split->labels, n, "labels"));
+    TRY(plc_alloc(ctx, n, 1, &bytes));
+    TRY(plc_alloc(ctx, n, sizeof *split->labels, &split->labels));
+    TRY(read_bytes(ctx, &file, bytes, n, "labels"));
     TRY(expect_end(ctx, &file));
-    for (uint32_t i = 0; i < n; i++)
-        if (split->labels[i] >= n_classes)
+    for (uint32_t i = 0; i < n; i++) {
+        if (bytes[i] >= n_classes)
             FAIL(ctx, PLEACH_EINPUT, "%s: byte %u: label is %d, expected 0 to %d", file.path, 8 + i,
-                 split->labels[i], n_classes - 1);
+                 bytes[i], n_classes - 1);
+        split->labels[i] = bytes[i];
+    }
 done:
+    free(bytes);
     close_file(&file);
     return status;
 }

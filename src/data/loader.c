@@ -1,4 +1,4 @@
-// Batches of a split, gathered by a thread ahead of whoever trains.
+// Batches of a split, gathered by threads ahead of whoever trains.
 #include <data/loader.h>
 
 #include <assert.h>
@@ -7,110 +7,177 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <base/parallel.h>
 #include <base/random.h>
 
-enum { DEFAULT_BUFFERS = 4, MAX_BUFFERS = 64, PAGE_BYTES = 4096 };
+enum { DEFAULT_BUFFERS = 4, MAX_BUFFERS = 64, PAGE_BYTES = 4096, MAX_PIECE = 8 };
 
 typedef struct slot {
     uint8_t *images; // owned, as are the next two
     int32_t *labels;
     uint32_t *ids;
     int n, epoch, step;
+    int n_missing; // images that are not there yet; guarded
 } slot;
+
+// Images [first, end) of a slot, for one thread to gather.
+typedef struct piece {
+    slot *slot;
+    int first, end;
+} piece;
 
 struct plc_loader {
     const plc_split *split;
     plc_loader_opts opts;
     int steps_per_epoch;
-    slot *slots;     // [opts.n_buffers]
-    uint32_t *order; // [n_images], the thread's
-    pthread_t thread;
+    int piece_images; // of a piece
+    slot *slots;      // [opts.n_buffers]
+    pthread_t threads[PLC_MAX_THREADS];
+    int n_threads;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool has_mutex, has_changed, has_thread;
-    // Guarded by `mutex`. Batch number i lives in slot i % n_buffers; released <= taken <= gathered.
-    uint64_t gathered, taken, released;
-    bool ended; // the thread gathers no more
-    bool stop;  // destroy wants the thread to end
+    bool has_mutex, has_changed;
+    // All below is guarded by `mutex`.
+    uint32_t *order; // [n_images] of order_epoch
+    int order_epoch; // -1: none yet
+    int epoch, step,
+        n_given; // of the batch that is being shared out: its first n_given images are given
+    // Batch number i lives in slot i % n_buffers; released <= taken <= gathered <= opened.
+    uint64_t opened, gathered, taken, released;
+    bool ended; // no more batches are opened
+    bool stop;  // destroy wants the threads to end
+    pleach_status failed;
+    char *failure; // owned: text of `failed`
 };
 
-static void order_epoch(plc_loader *loader, int epoch)
+static void order_epoch(plc_loader *loader)
 {
     const uint32_t n = (uint32_t)loader->split->n_images;
 
     for (uint32_t i = 0; i < n; i++)
         loader->order[i] = i;
     if (loader->opts.shuffle)
-        plc_random_shuffle(loader->opts.seed, PLC_STREAM_SHUFFLE, (uint32_t)epoch, loader->order,
-                           n);
+        plc_random_shuffle(loader->opts.seed, PLC_STREAM_SHUFFLE, (uint32_t)loader->epoch,
+                           loader->order, n);
+    loader->order_epoch = loader->epoch;
 }
 
-static void gather(plc_loader *loader, slot *slot, int epoch, int step)
+// Says what goes into the next batch. Images behind its end are zero.
+static void open_slot(plc_loader *loader)
 {
     const plc_split *split = loader->split;
     const int batch = loader->opts.batch;
-    const int64_t first = (int64_t)step * batch;
+    const int64_t first = (int64_t)loader->step * batch;
     const int64_t left = split->n_images - first;
+    slot *slot = &loader->slots[loader->opened % (uint64_t)loader->opts.n_buffers];
 
+    if (loader->order_epoch != loader->epoch)
+        order_epoch(loader);
     slot->n = left < batch ? (int)left : batch;
-    slot->epoch = epoch;
-    slot->step = step;
-    for (int i = 0; i < slot->n; i++) {
-        const uint32_t id = loader->order[first + i];
-
-        slot->ids[i] = id;
-        slot->labels[i] = split->labels[id];
-        memcpy(slot->images + i * split->image_bytes, split->images + id * split->image_bytes,
-               split->image_bytes);
+    slot->n_missing = slot->n;
+    slot->epoch = loader->epoch;
+    slot->step = loader->step;
+    for (int i = 0; i < batch; i++) {
+        slot->ids[i] = i < slot->n ? loader->order[first + i] : 0;
+        slot->labels[i] = i < slot->n ? split->labels[slot->ids[i]] : 0;
     }
-    for (int i = slot->n; i < batch; i++) {
-        slot->ids[i] = 0;
-        slot->labels[i] = 0;
-    }
-    memset(slot->images + slot->n * split->image_bytes, 0,
+    memset(slot->images + (size_t)slot->n * split->image_bytes, 0,
            (size_t)(batch - slot->n) * split->image_bytes);
+    loader->opened++;
+    loader->n_given = 0;
+    if (++loader->step == loader->steps_per_epoch) {
+        loader->step = 0;
+        loader->epoch++;
+    }
 }
 
-// Waits for a free slot; NULL when the thread has to end.
-static slot *wait_for_slot(plc_loader *loader)
+static bool at_end(const plc_loader *loader)
 {
-    slot *found = NULL;
+    const int64_t n_epochs = loader->opts.n_epochs;
+    const int64_t end = n_epochs ? loader->opts.epoch + n_epochs : INT32_MAX;
+
+    return loader->epoch >= end;
+}
+
+// Waits for something to gather; false when the thread has to end.
+static bool take_piece(plc_loader *loader, piece *piece)
+{
+    const uint64_t n_buffers = (uint64_t)loader->opts.n_buffers;
+    bool found = false;
 
     pthread_mutex_lock(&loader->mutex);
-    while (!loader->stop && loader->gathered - loader->released == (uint64_t)loader->opts.n_buffers)
-        pthread_cond_wait(&loader->changed, &loader->mutex);
-    if (!loader->stop)
-        found = &loader->slots[loader->gathered % (uint64_t)loader->opts.n_buffers];
+    while (!loader->stop && loader->failed == PLEACH_OK && !found) {
+        slot *slot = loader->opened ? &loader->slots[(loader->opened - 1) % n_buffers] : NULL;
+
+        if (slot && loader->n_given < slot->n) {
+            piece->slot = slot;
+            piece->first = loader->n_given;
+            piece->end = slot->n - piece->first < loader->piece_images
+                             ? slot->n
+                             : piece->first + loader->piece_images;
+            loader->n_given = piece->end;
+            found = true;
+        } else if (at_end(loader)) {
+            loader->ended = true;
+            pthread_cond_broadcast(&loader->changed);
+            break;
+        } else if (loader->opened - loader->released < n_buffers) {
+            open_slot(loader);
+        } else {
+            pthread_cond_wait(&loader->changed, &loader->mutex);
+        }
+    }
     pthread_mutex_unlock(&loader->mutex);
     return found;
+}
+
+static pleach_status gather(pleach_ctx *ctx, const plc_loader *loader, const piece *piece,
+                            plc_picture_scratch *scratch)
+{
+    pleach_status status = PLEACH_OK;
+    const slot *slot = piece->slot;
+    const plc_draw draw = {.seed = loader->opts.seed, .epoch = (uint32_t)slot->epoch};
+
+    for (int i = piece->first; i < piece->end; i++)
+        TRY(plc_split_image(ctx, loader->split, slot->ids[i], loader->opts.vary ? &draw : NULL,
+                            scratch, slot->images + (size_t)i * loader->split->image_bytes));
+done:
+    return status;
+}
+
+static void note_gathered(plc_loader *loader, const piece *piece, pleach_status status,
+                          const char *text)
+{
+    const uint64_t n_buffers = (uint64_t)loader->opts.n_buffers;
+
+    pthread_mutex_lock(&loader->mutex);
+    piece->slot->n_missing -= piece->end - piece->first;
+    if (status != PLEACH_OK && loader->failed == PLEACH_OK) {
+        loader->failed = status;
+        loader->failure = strdup(text);
+    }
+    while (loader->failed == PLEACH_OK && loader->gathered < loader->opened &&
+           loader->slots[loader->gathered % n_buffers].n_missing == 0)
+        loader->gathered++;
+    pthread_cond_broadcast(&loader->changed);
+    pthread_mutex_unlock(&loader->mutex);
 }
 
 static void *run_thread(void *user)
 {
     plc_loader *loader = user;
-    const int n_epochs = loader->opts.n_epochs;
-    const int64_t end = n_epochs ? (int64_t)loader->opts.epoch + n_epochs : INT32_MAX;
-    int step = loader->opts.step;
+    plc_picture_scratch scratch = {0};
+    pleach_ctx *ctx = NULL; // NULL without memory: then a failure has no text
+    piece piece = {0};
 
-    for (int epoch = loader->opts.epoch; epoch < end; epoch++) {
-        order_epoch(loader, epoch);
-        for (; step < loader->steps_per_epoch; step++) {
-            slot *slot = wait_for_slot(loader);
+    (void)pleach_ctx_create(&ctx);
+    while (take_piece(loader, &piece)) {
+        const pleach_status status = gather(ctx, loader, &piece, &scratch);
 
-            if (!slot)
-                return NULL;
-            gather(loader, slot, epoch, step);
-            pthread_mutex_lock(&loader->mutex);
-            loader->gathered++;
-            pthread_cond_broadcast(&loader->changed);
-            pthread_mutex_unlock(&loader->mutex);
-        }
-        step = 0;
+        note_gathered(loader, &piece, status, pleach_error(ctx));
     }
-    pthread_mutex_lock(&loader->mutex);
-    loader->ended = true;
-    pthread_cond_broadcast(&loader->changed);
-    pthread_mutex_unlock(&loader->mutex);
+    plc_picture_scratch_finish(&scratch);
+    pleach_ctx_destroy(&ctx);
     return NULL;
 }
 
@@ -159,21 +226,26 @@ done:
 }
 
 // Signals stay with the caller's threads, whose waits they are meant to interrupt.
-static pleach_status start_thread(pleach_ctx *ctx, plc_loader *loader)
+static pleach_status start_threads(pleach_ctx *ctx, plc_loader *loader)
 {
+    const plc_pictures *pictures = loader->split->pictures;
+    const int wanted = pictures ? pictures->n_threads : 1;
     sigset_t all, before;
     int code = 0;
 
+    loader->piece_images = pictures ? MAX_PIECE : loader->opts.batch;
     loader->has_mutex = pthread_mutex_init(&loader->mutex, NULL) == 0;
     loader->has_changed = pthread_cond_init(&loader->changed, NULL) == 0;
     if (!loader->has_mutex || !loader->has_changed)
         return plc_fail(ctx, PLEACH_EFAILED, "loader: cannot make its lock");
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&loader->thread, NULL, run_thread, loader);
+    while (code == 0 && loader->n_threads < wanted) {
+        code = pthread_create(&loader->threads[loader->n_threads], NULL, run_thread, loader);
+        loader->n_threads += code == 0;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    loader->has_thread = code == 0;
-    if (code != 0)
+    if (loader->n_threads == 0)
         return plc_fail(ctx, PLEACH_EFAILED, "loader: cannot start its thread: %s", strerror(code));
     return PLEACH_OK;
 }
@@ -191,11 +263,14 @@ pleach_status plc_loader_create(pleach_ctx *ctx, const plc_split *split,
     created->split = split;
     created->opts = *opts;
     created->steps_per_epoch = steps_per_epoch;
+    created->epoch = opts->epoch + opts->step / steps_per_epoch;
+    created->step = opts->step % steps_per_epoch;
+    created->order_epoch = -1;
     if (created->opts.n_buffers == 0)
         created->opts.n_buffers = DEFAULT_BUFFERS;
     TRY(plc_alloc(ctx, (size_t)split->n_images, sizeof *created->order, &created->order));
     TRY(create_slots(ctx, created));
-    TRY(start_thread(ctx, created));
+    TRY(start_threads(ctx, created));
     *loader = created;
     created = NULL;
 done:
@@ -209,13 +284,14 @@ void plc_loader_destroy(plc_loader **loader)
 
     if (!dying)
         return;
-    if (dying->has_thread) {
+    if (dying->n_threads) {
         pthread_mutex_lock(&dying->mutex);
         dying->stop = true;
         pthread_cond_broadcast(&dying->changed);
         pthread_mutex_unlock(&dying->mutex);
-        pthread_join(dying->thread, NULL);
     }
+    for (int i = 0; i < dying->n_threads; i++)
+        pthread_join(dying->threads[i], NULL);
     if (dying->has_changed)
         pthread_cond_destroy(&dying->changed);
     if (dying->has_mutex)
@@ -227,6 +303,7 @@ void plc_loader_destroy(plc_loader **loader)
     }
     free(dying->slots);
     free(dying->order);
+    free(dying->failure);
     free(dying);
     *loader = NULL;
 }
@@ -244,7 +321,9 @@ bool plc_loader_next(plc_loader *loader, plc_batch *batch)
     *batch = (plc_batch){0};
     pthread_mutex_lock(&loader->mutex);
     assert(loader->taken - loader->released < n_buffers);
-    while (loader->gathered == loader->taken && !loader->ended)
+    // Threads that have ended opening may still gather.
+    while (loader->gathered == loader->taken && loader->failed == PLEACH_OK &&
+           !(loader->ended && loader->gathered == loader->opened))
         pthread_cond_wait(&loader->changed, &loader->mutex);
     if (loader->gathered > loader->taken) {
         const slot *slot = &loader->slots[loader->taken % n_buffers];
@@ -256,6 +335,18 @@ bool plc_loader_next(plc_loader *loader, plc_batch *batch)
     }
     pthread_mutex_unlock(&loader->mutex);
     return found;
+}
+
+pleach_status plc_loader_failure(plc_loader *loader, pleach_ctx *ctx)
+{
+    pleach_status status = PLEACH_OK;
+
+    pthread_mutex_lock(&loader->mutex);
+    status = loader->failed;
+    if (status != PLEACH_OK)
+        plc_fail(ctx, status, "%s", loader->failure ? loader->failure : pleach_status_text(status));
+    pthread_mutex_unlock(&loader->mutex);
+    return status;
 }
 
 void plc_loader_release(plc_loader *loader)

@@ -1,7 +1,10 @@
-// Batches of a split, gathered by a thread ahead of whoever trains.
+// Batches of a split, gathered by threads ahead of whoever trains.
 //
-//     thread:   order(seed, epoch) ─► gather ─► [ ready | ready | taken | free ] ring of host buffers
+//     threads:  order(seed, epoch) ─► gather ─► [ ready | ready | taken | free ] ring of host buffers
 //     caller:   next ─► (upload) ─► release
+//
+// Images in memory take one thread. Pictures that are decoded take as many as their data set says: a batch
+// is shared out in pieces, and batches become ready in their order.
 #ifndef PLC_DATA_LOADER_H
 #define PLC_DATA_LOADER_H
 
@@ -17,6 +20,7 @@ typedef struct plc_loader_opts {
     uint64_t seed;  // with the epoch, all that decides the order
     bool shuffle;   // false: images as they are stored
     bool drop_last; // leave out an epoch's last batch when it is not full
+    bool vary;      // pictures of the user's own vary with seed and epoch, as training wants them
     int epoch;     // the first batch is number `step` of this epoch: a resumed run sees the batches
     int step;      // that it would have seen (`step` may be the number of steps: the next epoch)
     int n_epochs;  // epochs until the end, from `epoch` on; 0: without end
@@ -40,10 +44,14 @@ void plc_loader_destroy(plc_loader **loader);
 
 int plc_loader_steps_per_epoch(const plc_loader *loader);
 
-// Waits for the next batch and takes it; false at the end. The batch's memory stays valid until its
-// release. At most n_buffers may be taken: one more would wait forever (asserted).
+// Waits for the next batch and takes it; false at the end, and where plc_loader_failure has something to
+// say. The batch's memory stays valid until its release. At most n_buffers may be taken: one more would
+// wait forever (asserted).
 bool plc_loader_next(plc_loader *loader, plc_batch *batch);
-// Gives the oldest taken batch back to the thread.
+// Why there is no next batch: PLEACH_OK at the end, else what went wrong in a thread, with its text: a
+// picture that cannot be read or decoded.
+pleach_status plc_loader_failure(plc_loader *loader, pleach_ctx *ctx);
+// Gives the oldest taken batch back to the threads.
 void plc_loader_release(plc_loader *loader);
 
 #endif

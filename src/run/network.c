@@ -13,9 +13,12 @@ static bool flips_by_default(const char *dataset)
     return strcmp(dataset, "mnist") != 0; // mirrored digits are other digits
 }
 
-static int default_crop(const char *dataset)
+// Pictures of the user's own are cut when they are read.
+static int default_crop(const pleach_dataset *data)
 {
-    return strncmp(dataset, "cifar", 5) == 0 ? 4 : 2;
+    if (data->train.pictures)
+        return 0;
+    return strncmp(data->name, "cifar", 5) == 0 ? 4 : 2;
 }
 
 static pleach_session_opts session_opts(const plc_run *run)
@@ -25,7 +28,7 @@ static pleach_session_opts session_opts(const plc_run *run)
     return (pleach_session_opts){
         .seed = run->opts.seed,
         .label_smoothing = (float)run->opts.label_smoothing,
-        .crop = run->opts.crop >= 0 ? run->opts.crop : default_crop(dataset),
+        .crop = run->opts.crop >= 0 ? run->opts.crop : default_crop(run->dataset),
         .flip = run->opts.flip >= 0 ? run->opts.flip : flips_by_default(dataset),
         .mean = run->dataset->mean,
         .std = run->dataset->deviation,

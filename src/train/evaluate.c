@@ -14,7 +14,11 @@ static pleach_status for_each_batch(pleach_session *session, const plc_split *sp
     plc_batch batch;
 
     TRY(plc_loader_create(session->ctx, split, opts, &loader));
-    for (int i = 0; i < n_batches && plc_loader_next(loader, &batch); i++) {
+    for (int i = 0; i < n_batches; i++) {
+        if (!plc_loader_next(loader, &batch)) {
+            TRY(plc_loader_failure(loader, session->ctx));
+            break;
+        }
         cl_event uploaded = NULL;
         TRY(plc_session_upload(session, batch.images, batch.labels, batch.n, &uploaded));
         status = run(session, i, batch.n, user);
@@ -80,7 +84,7 @@ pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *
                                       int n_batches, unsigned long long seed)
 {
     const plc_loader_opts opts = {
-        .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true};
+        .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true, .vary = true};
 
     return for_each_batch(session, split, &opts, n_batches, forward, NULL);
 }

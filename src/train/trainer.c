@@ -41,6 +41,7 @@ pleach_status plc_trainer_create(pleach_ctx *ctx, pleach_session *session, plc_o
                                          .seed = opts->seed,
                                          .shuffle = true,
                                          .drop_last = true,
+                                         .vary = true,
                                          .epoch = trainer->position.epoch,
                                          .step = trainer->position.epoch_step,
                                          .n_buffers = LOADER_BUFFERS};
@@ -143,7 +144,8 @@ static pleach_status enqueue_step(plc_trainer *trainer)
     float rate, momentum;
 
     plc_schedule_at(&trainer->opts.schedule, position->step, &rate, &momentum);
-    plc_loader_next(trainer->loader, &batch);
+    if (!plc_loader_next(trainer->loader, &batch))
+        return plc_loader_failure(trainer->loader, trainer->ctx);
     cl_event *upload = &trainer->uploads[position->step % (STEPS_AHEAD + 1)];
     trainer->n_taken++;
     position->step++;

@@ -196,7 +196,8 @@ static void plain_and_compressed_files_give_the_same_data(void **state)
     assert_int_equal(plain->train.n_images, N_TRAIN);
     assert_int_equal(plain->test.n_images, N_TEST);
     assert_memory_equal(plain->train.images, compressed->train.images, N_TRAIN * PLANE);
-    assert_memory_equal(plain->train.labels, compressed->train.labels, N_TRAIN);
+    assert_memory_equal(plain->train.labels, compressed->train.labels,
+                        N_TRAIN * sizeof(uint16_t));
     assert_memory_equal(plain->test.images, compressed->test.images, N_TEST * PLANE);
     assert_true(plain->mean[0] == compressed->mean[0]);
     pleach_dataset_destroy(&plain);
@@ -220,7 +221,7 @@ static void calibration_images_are_the_last_and_limits_do_not_move_them(void **s
     assert_int_equal(pleach_dataset_n_test(b), 4);
     assert_int_equal(pleach_dataset_n_calibration(b), 3);
     assert_memory_equal(a->calibration.images, b->calibration.images, 3 * PLANE);
-    assert_memory_equal(b->calibration.labels, ((uint8_t[]){9, 0, 1}), 3);
+    assert_memory_equal(b->calibration.labels, ((uint16_t[]){9, 0, 1}), 3 * sizeof(uint16_t));
     assert_true(a->mean[0] != b->mean[0]); // of the images that are trained on
     pleach_dataset_destroy(&a);
     pleach_dataset_destroy(&b);
@@ -512,16 +513,18 @@ static void bad_cifar_files_are_refused_by_name(void **state)
 }
 
 enum { N_IMAGES = 103, IMAGE_BYTES = 5 };
-static uint8_t images[N_IMAGES * IMAGE_BYTES], labels[N_IMAGES];
+static uint8_t images[N_IMAGES * IMAGE_BYTES];
+static uint16_t labels[N_IMAGES];
 
 // Image i holds i in each byte, its label is i % 10.
 static plc_split make_split(void)
 {
     for (int i = 0; i < N_IMAGES; i++) {
         memset(images + i * IMAGE_BYTES, i, IMAGE_BYTES);
-        labels[i] = (uint8_t)(i % 10);
+        labels[i] = (uint16_t)(i % 10);
     }
-    return (plc_split){images, labels, IMAGE_BYTES, N_IMAGES};
+    return (plc_split){
+        .images = images, .labels = labels, .image_bytes = IMAGE_BYTES, .n_images = N_IMAGES};
 }
 
 // Appends up to `n_batches` batches' ids to `ids` (-1 behind each batch); returns how many entries.

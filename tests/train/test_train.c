@@ -180,12 +180,12 @@ static void optimizers_follow_their_formulas(void **state)
 static plc_split two_classes(int n, int pixels)
 {
     plc_split split = {.images = calloc((size_t)(n * pixels), 1),
-                       .labels = calloc((size_t)n, 1),
+                       .labels = calloc((size_t)n, sizeof *split.labels),
                        .image_bytes = (size_t)pixels,
                        .n_images = n};
 
     for (int i = 0; i < n; i++) {
-        split.labels[i] = (uint8_t)(i % 2);
+        split.labels[i] = (uint16_t)(i % 2);
         for (int j = 0; j < pixels; j++)
             split.images[i * pixels + j] =
                 (uint8_t)(plc_random_u32x4(5, PLC_STREAM_TEST, 0, (plc_u64)(i * pixels + j)).x %
@@ -261,7 +261,7 @@ static void a_student_learns_from_its_teacher_what_its_labels_do_not_say(void **
     pleach_session *teacher = NULL, *student = NULL, *stranger = NULL;
     plc_metrics metrics;
     plc_split split = two_classes(200, 64);
-    uint8_t *truth = split.labels, silent[200] = {0};
+    uint16_t *truth = split.labels, silent[200] = {0};
     const pleach_session_opts teacher_opts = {.batch_lanes = true},
                               student_opts = {.seed = 1, .distillation = 2.0f};
 
