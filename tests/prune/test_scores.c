@@ -252,7 +252,7 @@ static double redundancy(const double *values, int l, int k, const float *norms,
 static void compare_redundancy(const pleach_device_opts *opts)
 {
     const size_t n = (size_t)plc_channels_n_classes(f.channels);
-    uint8_t labels[BATCH] = {0};
+    uint16_t labels[BATCH] = {0};
     const plc_split images = {
         .images = f.images, .labels = labels, .image_bytes = PIXELS, .n_images = BATCH};
     pleach_device *device = NULL;
