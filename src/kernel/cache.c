@@ -86,8 +86,7 @@ static void write_heading(const unsigned char *binary, size_t bytes,
     snprintf(heading, HEADING_BYTES + 1, "%s%s\n", HEADING, hex);
 }
 
-// The binary inside an entry; NULL when the entry is not whole.
-static const unsigned char *find_binary(const char *entry, size_t bytes, size_t *binary_bytes)
+const unsigned char *plc_cache_find_binary(const char *entry, size_t bytes, size_t *binary_bytes)
 {
     char heading[HEADING_BYTES + 1];
 
@@ -112,7 +111,7 @@ pleach_status plc_cache_load(pleach_device *device, const char *folder, const ch
     if (!plc_file_exists(path) ||
         plc_file_read(device->ctx, path, MAX_BINARY_BYTES, &entry, &entry_bytes) != PLEACH_OK)
         goto done;
-    const unsigned char *binary = find_binary(entry, entry_bytes, &bytes);
+    const unsigned char *binary = plc_cache_find_binary(entry, entry_bytes, &bytes);
     if (binary == NULL) {
         plc_log(device->ctx, PLEACH_LOG_DEBUG, "cached binary %s is damaged: rebuilding", path);
         goto done;

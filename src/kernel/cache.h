@@ -23,6 +23,9 @@ void plc_cache_key(const pleach_device *device, const char *source, const char *
 pleach_status plc_cache_load(pleach_device *device, const char *folder, const char *key,
                              const char *options, cl_program *program);
 
+// The binary inside the bytes of an entry; NULL when the entry is not whole.
+const unsigned char *plc_cache_find_binary(const char *entry, size_t bytes, size_t *binary_bytes);
+
 // Failing to write is logged, not an error.
 void plc_cache_store(pleach_device *device, const char *folder, const char *key,
                      cl_program program);
