@@ -159,20 +159,27 @@ done:
     return status;
 }
 
-// A vector of n_out values from a constant that is broadcast to it, times `factor`.
+// Gemm had to have a bias before this opset: one of zeros is none.
+enum { BIAS_OPTIONAL_SINCE = 11 };
+
+// A vector of n_out values from a constant that is broadcast to it, times `factor`; NULL for zeros that had to be
+// there.
 static pleach_status linear_bias(plc_onnx_reader *r, const Onnx__NodeProto *n,
                                  const plc_onnx_value *given, float factor, int n_out,
                                  const float **bias)
 {
     pleach_status status = PLEACH_OK;
     float *made = NULL;
+    bool any = r->opset >= BIAS_OPTIONAL_SINCE;
 
     if (given->count != 1 && given->count != (size_t)n_out)
         TRY(plc_onnx_fail(r, n, "its bias has %zu values for %d outputs", given->count, n_out));
     TRY(plc_onnx_take(r->ctx, &r->arena, (size_t)n_out, sizeof *made, &made));
-    for (int i = 0; i < n_out; i++)
+    for (int i = 0; i < n_out; i++) {
         made[i] = factor * given->floats[given->count == 1 ? 0 : i];
-    *bias = made;
+        any = any || made[i] < 0 || made[i] > 0;
+    }
+    *bias = any ? made : NULL;
 done:
     return status;
 }
