@@ -82,8 +82,8 @@ pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)
                   plc_tensor_bytes(lower, tensor));
 }
 
-// By the mask that acts at `node`.
-static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
+// y *= masks[mask_offset + c]; nothing for an offset of -1.
+static pleach_status append_mask(plc_lower *lower, int mask_offset, plc_tensor y)
 {
     plc_launch *launch = NULL;
     eltwise_params p = make_params(lower, y);
@@ -100,13 +100,13 @@ static pleach_status append_mask(plc_lower *lower, int node, plc_tensor y)
                                     .item_pixels = 1,
                                     .bytes = (double)p.C * sizeof(float)}; // where all are kept
 
-    p.mask_offset = plc_lower_mask(lower, node);
+    p.mask_offset = mask_offset;
     return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
 pleach_status plc_mask_apply_lower(plc_lower *lower, int node)
 {
-    return append_mask(lower, node, plc_lower_value(lower, node));
+    return append_mask(lower, plc_lower_mask(lower, node), plc_lower_value(lower, node));
 }
 
 pleach_status plc_mask_gradient_lower(plc_lower *lower, int node)
@@ -117,21 +117,59 @@ pleach_status plc_mask_gradient_lower(plc_lower *lower, int node)
     if (!lower->mask_gradients)
         return status;
     TRY(plc_lower_grad(lower, node, &grad));
-    TRY(append_mask(lower, node, grad));
+    TRY(append_mask(lower, plc_lower_mask(lower, node), grad));
 done:
     return status;
+}
+
+// Channels by which `reader` hands on its input `node` further back; -1 where it does not hand channels on.
+static int channels_before(const pleach_graph *graph, int reader, int node)
+{
+    static const char *const passing[] = {"add",      "relu",     "fading_relu",    "concat",
+                                          "max_pool", "avg_pool", "global_avg_pool"};
+    const plc_node *n = &graph->nodes[reader];
+    const bool concat = plc_graph_is(graph, reader, "concat");
+    bool passes = false, reads = false;
+    int before = 0;
+
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        passes |= plc_graph_is(graph, reader, passing[i]);
+    for (int i = 0; i < n->n_inputs && !reads; i++) {
+        reads = n->inputs[i] == node;
+        before += concat && !reads ? graph->nodes[n->inputs[i]].shape.c : 0;
+    }
+    return passes && reads ? before : -1;
+}
+
+// Offset of factors for the channels of a value: its own mask, or that of the first batch norm that they reach.
+static int find_mask(const plc_lower *lower, int node)
+{
+    const pleach_graph *graph = lower->graph;
+    int first = 0;
+
+    while (plc_lower_mask(lower, node) < 0) {
+        const int batch_norm = plc_batch_norm_after(lower, node);
+        int reader = batch_norm;
+        for (int i = node + 1; i < graph->n_nodes && reader == PLC_NO_NODE; i++)
+            if (channels_before(graph, i, node) >= 0)
+                reader = i;
+        if (reader == PLC_NO_NODE)
+            return -1;
+        first += batch_norm == PLC_NO_NODE ? channels_before(graph, reader, node) : 0;
+        node = reader;
+    }
+    return plc_lower_mask(lower, node) + first;
 }
 
 pleach_status plc_mask_stop_lower(plc_lower *lower, int node)
 {
     pleach_status status = PLEACH_OK;
-    const int batch_norm = plc_batch_norm_after(lower, node);
     plc_tensor grad;
 
     if (lower->mask_gradients)
         return status;
     TRY(plc_lower_grad(lower, node, &grad));
-    TRY(append_mask(lower, batch_norm != PLC_NO_NODE ? batch_norm : node, grad));
+    TRY(append_mask(lower, find_mask(lower, node), grad));
 done:
     return status;
 }

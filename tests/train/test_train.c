@@ -70,6 +70,30 @@ static void one_cycle_is_that_of_pytorch(void **state)
     }
 }
 
+static void two_cycles_are_one_after_another(void **state)
+{
+    plc_schedule both = {.kind = PLC_SCHEDULE_TWO_CYCLES,
+                         .n_steps = 50,
+                         .n_first = 20,
+                         .peak = 0.2f,
+                         .momentum = 0.9f,
+                         .warmup = 0.2f};
+
+    (void)state;
+    for (unsigned step = 0; step < both.n_steps; step++) {
+        plc_schedule one = both;
+        float rate, momentum, expected_rate, expected_momentum;
+        const bool first = step < both.n_first;
+        one.kind = PLC_SCHEDULE_ONE_CYCLE;
+        one.n_steps = first ? both.n_first : both.n_steps - both.n_first;
+        plc_schedule_at(&both, step, &rate, &momentum);
+        plc_schedule_at(&one, first ? step : step - both.n_first, &expected_rate,
+                        &expected_momentum);
+        assert_true(fabsf(rate - expected_rate) < 1e-9f);
+        assert_true(fabsf(momentum - expected_momentum) < 1e-9f);
+    }
+}
+
 static void cosine_and_step_schedules_warm_up_and_fall(void **state)
 {
     float rate, momentum;
@@ -291,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_cycle_is_that_of_pytorch),
+        cmocka_unit_test(two_cycles_are_one_after_another),
         cmocka_unit_test(cosine_and_step_schedules_warm_up_and_fall),
         cmocka_unit_test(unknown_names_are_answered_with_the_known_ones),
         cmocka_unit_test(optimizers_follow_their_formulas),

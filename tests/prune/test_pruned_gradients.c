@@ -1,0 +1,144 @@
+// What is kept trains as if what is pruned were not there: gradients of the masked network, compacted, are those
+// of the compacted network, bit for bit.
+#include <context.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <base/memory.h>
+#include <base/random.h>
+#include <exec/session.h>
+#include <platform.h>
+#include <prune/pruner.h>
+#include <random_graph.h>
+#include <rewrite/apply.h>
+#include <rewrite/compact.h>
+#include <rewrite/on_host.h>
+
+enum { BATCH = 11, CLASSES = 10, SIZE = 8, CHANNELS = 3 }; // a last block with empty lanes
+
+static pleach_device *device;
+
+static int set_up(void **state)
+{
+    const pleach_device_opts opts = {.cache_dir = plc_test_cache(), .tune = PLEACH_TUNE_OFF};
+
+    if (make_fixture(state) != 0)
+        return -1;
+    assert_ok(pleach_device_open(ctx, plc_test_device(), &opts, &device));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    pleach_device_close(&device);
+    return drop_fixture(state);
+}
+
+// Gradients of one step, in an array of all parameters' size; 0 where nothing is trained.
+static float *gradients(pleach_session *session)
+{
+    static unsigned char images[BATCH * CHANNELS * SIZE * SIZE];
+    int labels[BATCH];
+    float *grads = NULL;
+
+    for (size_t i = 0; i < sizeof images; i++)
+        images[i] = (unsigned char)plc_random_u32x4(1, PLC_STREAM_TEST, 7, i).x;
+    for (int i = 0; i < BATCH; i++)
+        labels[i] = i % CLASSES;
+    assert_ok(plc_session_upload(session, images, labels, BATCH, NULL));
+    assert_ok(plc_session_train(session, 0));
+    assert_ok(plc_alloc(ctx, (size_t)session->layout->n_floats, sizeof *grads, &grads));
+    assert_ok(plc_buffer_read(device, session->grads, 0,
+                              (size_t)session->layout->n_trainable * sizeof *grads, grads));
+    return grads;
+}
+
+static void compare(const char *model, const pleach_session *compacted, const float *expected,
+                    const float *found)
+{
+    const plc_params_layout *layout = compacted->layout;
+    bool differ = false;
+
+    for (int i = 0; i < layout->n_places; i++) {
+        const plc_param_place *place = &layout->places[i];
+        const plc_node *node = &compacted->graph->nodes[place->node];
+        for (int j = 0; node->params[place->param].trainable && j < place->count; j++) {
+            const float a = expected[place->offset + j], b = found[place->offset + j];
+            if (a < b || a > b)
+                fail_msg("%s: %s of '%s', %d: %.9g masked, %.9g compacted", model,
+                         node->params[place->param].name, node->name, j, (double)a, (double)b);
+            differ |= a < 0 || a > 0;
+        }
+    }
+    assert_true(differ);
+}
+
+static void check(const char *model)
+{
+    pleach_graph *graph = NULL, *small = NULL;
+    plc_channels *channels = NULL;
+    plc_edits *edits = NULL;
+    plc_pruner *pruner = NULL;
+    pleach_session *masked = NULL, *compacted = NULL;
+    unsigned char *mask = NULL;
+    float *whole = NULL, *gathered = NULL, *found = NULL;
+    const pleach_session_opts opts = {.seed = 3};
+
+    assert_ok(pleach_graph_create(ctx, model, CHANNELS, SIZE, SIZE, CLASSES, &graph));
+    assert_ok(plc_channels_create(ctx, graph, &channels));
+    assert_ok(plc_random_mask(ctx, channels, 5, 0.6, &mask));
+    assert_ok(pleach_session_create(ctx, graph, device, BATCH, &opts, &masked));
+    assert_ok(plc_pruner_create(masked, channels, &pruner));
+    assert_ok(plc_pruner_set_masks(pruner, mask));
+    assert_ok(plc_compact_describe(ctx, graph, channels, mask, &small, &edits));
+    assert_ok(plc_rewrite_session(masked, small, edits, false, &compacted));
+    whole = gradients(masked);
+    found = gradients(compacted);
+    assert_ok(plc_edits_apply_on_host(ctx, graph, masked->layout, whole, edits, small,
+                                      compacted->layout, &gathered));
+    compare(model, compacted, gathered, found);
+    free(whole);
+    free(gathered);
+    free(found);
+    free(mask);
+    plc_pruner_destroy(&pruner);
+    pleach_session_destroy(&compacted);
+    pleach_session_destroy(&masked);
+    plc_edits_destroy(&edits);
+    plc_channels_destroy(&channels);
+    pleach_graph_destroy(&small);
+    pleach_graph_destroy(&graph);
+}
+
+static void residual_blocks(void **state)
+{
+    (void)state;
+    check("resnet20");
+}
+
+static void convolutions_in_a_row(void **state)
+{
+    (void)state;
+    check("cnn5");
+}
+
+static void concatenations(void **state)
+{
+    (void)state;
+    if (plc_test_is_quick())
+        plc_test_skip("too slow a platform for densenet40");
+    check("densenet40");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(residual_blocks),
+        cmocka_unit_test(convolutions_in_a_row),
+        cmocka_unit_test(concatenations),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
