@@ -132,10 +132,11 @@ pleach_status plc_job_set_option(plc_cli *cli, pleach_run_opts *opts, int row, c
     return PLEACH_OK;
 }
 
-// Commas belong to the values of these.
-static bool holds_names(int row)
+// Commas belong to the values of these, and to a data set with options: folder:DIR,size=64.
+static bool holds_commas(int row, const char *value)
 {
-    return strcmp(rows[row].name, "keep") == 0 || strcmp(rows[row].name, "controls") == 0;
+    return strcmp(rows[row].name, "keep") == 0 || strcmp(rows[row].name, "controls") == 0 ||
+           (strcmp(rows[row].name, "data") == 0 && strchr(value, '='));
 }
 
 // Every value must be one that the option takes.
@@ -178,7 +179,7 @@ static pleach_status take_option(plc_cli *cli, void *user, int key, const char *
     if (key == KEY_SEEDS)
         return plc_cli_int(cli, "seeds", value, 1, PLC_JOB_MAX_SEEDS, &args->n_seeds);
     args->n_given++;
-    if (args->sweeps && value && strchr(value, ',') && !holds_names(row))
+    if (args->sweeps && value && strchr(value, ',') && !holds_commas(row, value))
         return take_list(cli, args, row, value);
     return plc_job_set_option(cli, &args->job.opts, row, value);
 }

@@ -11,7 +11,7 @@
 
 // Deflate makes at most 1032 bytes of one, and a byte has at most 8 pixels.
 enum { MOST_BYTES_PER_BYTE = 1032, MOST_PIXELS_PER_BYTE = 8 * MOST_BYTES_PER_BYTE };
-enum { MAX_CHUNK_BYTES = 1 << 20, MAX_REASON = 128 };
+enum { MAX_CHUNK_BYTES = PLC_MAX_PICTURE_FILE_MIB << 20, MAX_REASON = 128 };
 
 typedef struct reader {
     png_structp png;
@@ -40,7 +40,8 @@ static void read_bytes(png_structp png, png_bytep data, size_t n)
     r->at += n;
 }
 
-// Texts, times and colour profiles are not for us, and what is wrong in them does not matter.
+// Texts, times and colour profiles are not for us: they are skipped unread at any length, and what is wrong in
+// them does not matter.
 static void skip_ancillary_chunks(png_structp png)
 {
     static const png_byte names[] = "bKGD\0cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0pHYs\0sBIT\0"
