@@ -214,6 +214,41 @@ static void a_block_saves_what_its_layers_cost(void **state)
     plc_plan_finish(&layers);
 }
 
+// An inverted residual of expansion t costs 2tcc + 9tc a pixel, the 3x3 layer that replaces it 9cc: a merge pays
+// at t = 6. A bottleneck costs 17ww, the 3x3 layer of its 4w channels 144ww.
+static void merges_pay_in_inverted_residuals_not_in_bottlenecks(void **state)
+{
+    (void)state;
+    pleach_graph *graph = NULL;
+    plc_plan mobile = plan_of("mobilenet_v2", "macs"), resnet = plan_of("resnet50", "macs");
+
+    assert_ok(pleach_graph_create(ctx, "mobilenet_v2", 3, 32, 32, 10, &graph));
+    assert_int_equal(mobile.n_blocks, 10);
+    for (int i = 0; i < mobile.n_blocks; i++) {
+        const plc_shape s = graph->nodes[plc_graph_find(graph, mobile.blocks[i].name)].shape;
+        const plc_effect *merge = &mobile.blocks[i].effects[PLC_ACTION_MERGE];
+        assert_true(merge->possible);
+        assert_true(merge->saving == (12.0 * s.c * s.c + 54.0 * s.c - 9.0 * s.c * s.c) * s.h * s.w);
+        mobile.blocks[i].effects[PLC_ACTION_MERGE].importance = 0.01;
+        mobile.blocks[i].effects[PLC_ACTION_DROP].importance = 1;
+    }
+    mobile.budget = 0;
+    for (int i = 0; i < mobile.n_blocks; i++)
+        mobile.budget += mobile.blocks[i].effects[PLC_ACTION_MERGE].saving;
+    mobile.budget = mobile.total - mobile.budget;
+    assert_ok(plc_plan_choose(ctx, &mobile));
+    for (int i = 0; i < mobile.n_blocks; i++)
+        assert_int_equal(mobile.blocks[i].action, PLC_ACTION_MERGE);
+    assert_int_equal(resnet.n_blocks, 16);
+    for (int i = 0; i < resnet.n_blocks; i++) {
+        assert_true(resnet.blocks[i].effects[PLC_ACTION_MERGE].possible);
+        assert_true(resnet.blocks[i].effects[PLC_ACTION_MERGE].saving < 0);
+    }
+    pleach_graph_destroy(&graph);
+    plc_plan_finish(&mobile);
+    plc_plan_finish(&resnet);
+}
+
 static void a_chain_is_merged_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -365,6 +400,7 @@ int main(void)
         cmocka_unit_test(the_choice_is_the_best_of_all),
         cmocka_unit_test(many_blocks_of_any_cost_stay_within_the_budget),
         cmocka_unit_test(a_block_saves_what_its_layers_cost),
+        cmocka_unit_test(merges_pay_in_inverted_residuals_not_in_bottlenecks),
         cmocka_unit_test(a_chain_is_merged_whole_or_not_at_all),
         cmocka_unit_test(a_plan_is_read_back_and_its_actions_taken),
         cmocka_unit_test(a_wrong_plan_is_named_with_its_place),
