@@ -7,6 +7,8 @@
 #include <base/memory.h>
 #include <graph/op.h>
 
+#include "reference/activation.h"
+
 // One evaluation: the values of all nodes, C H W each.
 typedef struct evaluation {
     const pleach_graph *graph;
@@ -110,6 +112,31 @@ static void global_avg_pool(const evaluation *e, int node, const double *x, doub
     }
 }
 
+// The second value may have one pixel per channel.
+static void mul(const evaluation *e, int node, double *y)
+{
+    const plc_node *n = &e->graph->nodes[node];
+    const plc_shape *a = &n->shape, *b = &e->graph->nodes[n->inputs[1]].shape;
+    int plane = a->h * a->w, part = plane / (b->h * b->w);
+
+    for (int i = 0; i < a->c * plane; i++)
+        y[i] = e->values[n->inputs[0]][i] * e->values[n->inputs[1]][i / part];
+}
+
+static void pad(const evaluation *e, int node, const double *x, double *y)
+{
+    const plc_node *n = &e->graph->nodes[node];
+    const plc_shape *in = &e->graph->nodes[n->inputs[0]].shape, *out = &n->shape;
+
+    for (int i = 0; i < out->c * out->h * out->w; i++) {
+        int c = i / (out->h * out->w), h = i / out->w % out->h - n->attrs.pad[0],
+            w = i % out->w - n->attrs.pad[1];
+        bool inside = h >= 0 && h < in->h && w >= 0 && w < in->w;
+
+        y[i] = inside ? x[(c * in->h + h) * in->w + w] : 0;
+    }
+}
+
 static size_t size_of(const plc_shape *shape)
 {
     return (size_t)shape->c * (size_t)shape->h * (size_t)shape->w;
@@ -150,6 +177,14 @@ static pleach_status compute(pleach_ctx *ctx, const evaluation *e, int node)
             memcpy(y, e->values[n->inputs[j]], part * sizeof *y);
             y += part;
         }
+    else if (strcmp(op, "mul") == 0)
+        mul(e, node, y);
+    else if (strcmp(op, "pad") == 0)
+        pad(e, node, x, y);
+    else if (!isnan(plc_reference_activation(op, (double)n->attrs.alpha, (double)n->attrs.beta, 0)))
+        for (size_t i = 0; i < size; i++)
+            y[i] =
+                plc_reference_activation(op, (double)n->attrs.alpha, (double)n->attrs.beta, x[i]);
     else
         return plc_fail(ctx, PLEACH_EFAILED, "plc_evaluate: operator '%s' is not written yet", op);
     return PLEACH_OK;

@@ -74,10 +74,37 @@ done:
 static pleach_status conv_norm_relu(draft *d, int filters, int kernel, int stride, int groups)
 {
     pleach_status status = conv_norm(d, filters, kernel, stride, groups);
-    // Now and then, without a random number; its gate is 1 where nobody sets it.
-    const bool fading = d->n_names % 16 == 5;
+    // Others now and then, without a random number; a fading_relu's gate is 1 where nobody sets it.
+    static const struct {
+        const char *op;
+        float alpha, beta;
+    } others[] = {{"fading_relu", 0, 0},
+                  {"clip", 0, 6},
+                  {"leaky_relu", 0.1f, 0},
+                  {"hard_swish", 0, 0},
+                  {"fading_relu", 0, 0}};
+    const int other = d->n_names % 16 == 5 ? (filters + kernel) % 5 : -1;
 
-    return status == PLEACH_OK ? add_one(d, fading ? "fading_relu" : "relu") : status;
+    if (status != PLEACH_OK || other < 0)
+        return status == PLEACH_OK ? add_one(d, "relu") : status;
+    return add(d, others[other].op, &(int){d->at}, 1,
+               &(plc_attrs){.alpha = others[other].alpha, .beta = others[other].beta});
+}
+
+// Squeeze and excite: the channels are multiplied by what a layer makes of their means.
+static pleach_status gate(draft *d)
+{
+    pleach_status status = PLEACH_OK;
+    const int x = d->at, c = shape_at(d)->c;
+    const bool hard = d->n_names % 2 == 1;
+
+    TRY(add_one(d, "global_avg_pool"));
+    TRY(conv_norm(d, c, 1, 1, 1));
+    TRY(add(d, hard ? "hard_sigmoid" : "sigmoid", &(int){d->at}, 1,
+            &(plc_attrs){.alpha = 0.2f, .beta = 0.5f}));
+    TRY(add(d, "mul", (int[]){x, d->at}, 2, NULL));
+done:
+    return status;
 }
 
 static pleach_status plain(draft *d)
@@ -186,6 +213,10 @@ pleach_status plc_random_graph(pleach_ctx *ctx, unsigned seed, pleach_graph **gr
     TRY(conv_norm_relu(&d, pick(&d, 3, 8), 3, 1, 1));
     for (int n = pick(&d, 2, 6); n > 0; n--)
         TRY(parts[pick(&d, 0, (int)(sizeof parts / sizeof *parts) - 1)](&d));
+    if (seed % 4 == 1)
+        TRY(gate(&d));
+    if (seed % 4 == 3)
+        TRY(add(&d, "pad", &(int){d.at}, 1, &(plc_attrs){.pad = {1, 0}, .pad_after = {0, 2}}));
     TRY(classifier(&d));
 done:
     if (status != PLEACH_OK)

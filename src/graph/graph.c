@@ -60,6 +60,8 @@ static plc_attrs attrs_for(const struct op *op, const plc_attrs *given)
             a.stride[i] = given->stride[i] ? given->stride[i] : 1;
         if (op->attrs & PLC_ATTR_PAD)
             a.pad[i] = given->pad[i];
+        if (op->attrs & PLC_ATTR_PAD_AFTER)
+            a.pad_after[i] = given->pad_after[i];
         if (op->attrs & PLC_ATTR_DILATION)
             a.dilation[i] = given->dilation[i] ? given->dilation[i] : 1;
     }
@@ -73,6 +75,10 @@ static plc_attrs attrs_for(const struct op *op, const plc_attrs *given)
         a.eps = given->eps != 0 ? given->eps : 1e-5f;
     if (op->attrs & PLC_ATTR_MOMENTUM)
         a.momentum = given->momentum != 0 ? given->momentum : 0.1f;
+    if (op->attrs & PLC_ATTR_ALPHA)
+        a.alpha = given->alpha;
+    if (op->attrs & PLC_ATTR_BETA)
+        a.beta = given->beta;
     return a;
 }
 

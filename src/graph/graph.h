@@ -27,8 +27,10 @@ typedef struct plc_attrs {
     int groups;
     int out_channels; // filters of a convolution, features of a linear layer
     bool bias;
-    float eps;      // batch norm
-    float momentum; // batch norm: running = (1 - momentum) * running + momentum * batch
+    float eps;         // batch norm
+    float momentum;    // batch norm: running = (1 - momentum) * running + momentum * batch
+    int pad_after[2];  // pad: below and to the right
+    float alpha, beta; // activations: a and b of cl/activation_params.h
 } plc_attrs;
 
 // What an index along an axis of a parameter stands for, so that a compaction knows what leaves it.

@@ -35,6 +35,9 @@ static const struct field {
     {PLC_ATTR_BIAS, "bias", KIND_BOOL, offsetof(plc_attrs, bias)},
     {PLC_ATTR_EPS, "eps", KIND_FLOAT, offsetof(plc_attrs, eps)},
     {PLC_ATTR_MOMENTUM, "momentum", KIND_FLOAT, offsetof(plc_attrs, momentum)},
+    {PLC_ATTR_PAD_AFTER, "pad_after", KIND_PAIR, offsetof(plc_attrs, pad_after)},
+    {PLC_ATTR_ALPHA, "alpha", KIND_FLOAT, offsetof(plc_attrs, alpha)},
+    {PLC_ATTR_BETA, "beta", KIND_FLOAT, offsetof(plc_attrs, beta)},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 

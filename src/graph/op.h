@@ -27,6 +27,9 @@ enum {
     PLC_ATTR_BIAS = 64,
     PLC_ATTR_EPS = 128,
     PLC_ATTR_MOMENTUM = 256,
+    PLC_ATTR_ALPHA = 512,
+    PLC_ATTR_BETA = 1024,
+    PLC_ATTR_PAD_AFTER = 2048,
 };
 
 struct op {

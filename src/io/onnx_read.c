@@ -175,37 +175,38 @@ static const char *dim_text(const Onnx__TensorShapeProto__Dimension *dim, char t
     return text;
 }
 
-// The input's shape: [any][C][H][W] of floats, all but the first given as numbers.
+// The input's shape: floats [any][C][H][W], or vectors [any][C]; all but the first given as numbers.
 static pleach_status read_shape(plc_onnx_reader *r, const Onnx__ValueInfoProto *input,
-                                plc_shape *shape)
+                                plc_shape *shape, int *rank)
 {
     const Onnx__TypeProto__Tensor *tensor =
         input->type && input->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE
             ? input->type->tensor_type
             : NULL;
     const Onnx__TensorShapeProto *dims = tensor ? tensor->shape : NULL;
-    int sizes[3] = {0};
+    int sizes[3] = {1, 1, 1};
 
-    if (!dims || tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT || dims->n_dim != 4)
+    if (!dims || tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ||
+        (dims->n_dim != 4 && dims->n_dim != 2))
         return plc_fail(r->ctx, PLEACH_EINPUT,
                         "its input '%s' is not described as float images [N][C][H][W]",
                         plc_onnx_text(input->name));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i + 1 < (int)dims->n_dim; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = dims->dim[i + 1];
         const bool known = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-        char text[3][24];
+        char text[24];
 
         if (!known || dim->dim_value < 1 || dim->dim_value > INT_MAX)
             return plc_fail(
                 r->ctx, PLEACH_EINPUT,
-                "its input '%s' has the size [N][%s][%s][%s]; channels, height and width "
-                "must be numbers: export it with fixed ones, or run python3 -m "
+                "dimension %d of its input '%s' is '%s'; channels, height and width must "
+                "be numbers: export it with fixed ones, or run python3 -m "
                 "onnxruntime.tools.make_dynamic_shape_fixed",
-                plc_onnx_text(input->name), dim_text(dims->dim[1], text[0]),
-                dim_text(dims->dim[2], text[1]), dim_text(dims->dim[3], text[2]));
+                i + 1, plc_onnx_text(input->name), dim_text(dim, text));
         sizes[i] = (int)dim->dim_value;
     }
     *shape = (plc_shape){sizes[0], sizes[1], sizes[2]};
+    *rank = (int)dims->n_dim;
     return PLEACH_OK;
 }
 
@@ -342,12 +343,13 @@ static pleach_status read_nodes(plc_onnx_reader *r)
     pleach_status status = PLEACH_OK;
     const Onnx__ValueInfoProto *input = NULL;
     plc_shape shape = {0};
+    int rank = 0;
     const char *output = NULL, *name = plc_onnx_text(r->file->name);
 
     TRY(check_names(r));
     TRY(name_parameters(r));
     TRY(find_input(r, &input));
-    TRY(read_shape(r, input, &shape));
+    TRY(read_shape(r, input, &shape, &rank));
     TRY(name_values(r, input->name));
     output = plc_onnx_text(r->file->output[0]->name);
     TRY(mark_live(r, output));
@@ -356,7 +358,7 @@ static pleach_status read_nodes(plc_onnx_reader *r)
                          shape, &r->graph));
     plc_onnx_value *images = plc_onnx_find(r, input->name);
     images->kind = PLC_ONNX_NODE;
-    images->rank = 4;
+    images->rank = rank;
     for (size_t i = 0; i < r->file->n_node; i++)
         if (r->live[i] && !r->done[i])
             TRY(plc_onnx_read_node(r, r->file->node[i]));

@@ -1,45 +1,27 @@
 // Reading ONNX: operators with weights, and the windows that they share with pools.
 #include <io/onnx_reader.h>
 
+#include <limits.h>
 #include <string.h>
 
 // Padding of SAME_UPPER and SAME_LOWER along one axis: as many outputs as input / stride, rounded up.
 static pleach_status same_pad(plc_onnx_reader *r, const Onnx__NodeProto *n, int size, int axis,
-                              plc_attrs *a)
+                              bool upper, const plc_attrs *a, int pads[4])
 {
     const long long stride = a->stride[axis];
     const long long extent = (long long)a->dilation[axis] * (a->kernel[axis] - 1LL) + 1;
     const long long out = (size + stride - 1) / stride;
-    const long long total = (out - 1) * stride + extent - size;
+    const long long needed = (out - 1) * stride + extent - size, total = needed > 0 ? needed : 0;
 
-    if (total > 0 && total % 2)
-        return plc_onnx_fail(r, n,
-                             "auto_pad would put %lld pixels around the image, more on one side; "
-                             "write a Pad in front of it",
-                             total);
-    a->pad[axis] = total > 0 ? (int)(total / 2) : 0;
+    if (total > INT_MAX)
+        return plc_onnx_fail(r, n, "auto_pad would put %lld pixels around the image", total);
+    pads[axis] = (int)(upper ? total / 2 : total - total / 2);
+    pads[2 + axis] = (int)(total - pads[axis]);
     return PLEACH_OK;
 }
 
-static pleach_status explicit_pads(plc_onnx_reader *r, const Onnx__NodeProto *n, plc_attrs *a)
-{
-    pleach_status status = PLEACH_OK;
-    int pads[4];
-
-    TRY(plc_onnx_sizes(r, n, "pads", 4, 0, pads));
-    if (pads[0] != pads[2] || pads[1] != pads[3])
-        TRY(plc_onnx_fail(r, n,
-                          "pads [%d, %d, %d, %d]; only the same on opposite sides is read: write a "
-                          "Pad in front of it",
-                          pads[0], pads[1], pads[2], pads[3]));
-    a->pad[0] = pads[0];
-    a->pad[1] = pads[1];
-done:
-    return status;
-}
-
 pleach_status plc_onnx_window(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_shape *x,
-                              plc_attrs *a)
+                              plc_attrs *a, int pads[4])
 {
     pleach_status status = PLEACH_OK;
     char auto_pad[16];
@@ -59,14 +41,35 @@ pleach_status plc_onnx_window(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
             TRY(plc_onnx_fail(r, n, "kernel %d, stride %d, dilation %d; each must be at least 1",
                               a->kernel[i], a->stride[i], a->dilation[i]));
     TRY(plc_onnx_string(r, n, "auto_pad", "NOTSET", auto_pad, sizeof auto_pad));
-    if (strcmp(auto_pad, "NOTSET") == 0) {
-        TRY(explicit_pads(r, n, a));
-    } else if (strncmp(auto_pad, "SAME_", 5) == 0) {
-        TRY(same_pad(r, n, x->h, 0, a));
-        TRY(same_pad(r, n, x->w, 1, a));
-    } else if (strcmp(auto_pad, "VALID") != 0) {
+    TRY(plc_onnx_sizes(r, n, "pads", 4, 0, pads));
+    const bool upper = strcmp(auto_pad, "SAME_UPPER") == 0;
+    if (upper || strcmp(auto_pad, "SAME_LOWER") == 0) {
+        TRY(same_pad(r, n, x->h, 0, upper, a, pads));
+        TRY(same_pad(r, n, x->w, 1, upper, a, pads));
+    } else if (strcmp(auto_pad, "VALID") == 0) {
+        memset(pads, 0, 4 * sizeof *pads);
+    } else if (strcmp(auto_pad, "NOTSET") != 0) {
         TRY(plc_onnx_fail(r, n, "auto_pad '%s' is not known", auto_pad));
     }
+    a->pad[0] = pads[0];
+    a->pad[1] = pads[1];
+done:
+    return status;
+}
+
+bool plc_onnx_is_even(const int pads[4])
+{
+    return pads[0] == pads[2] && pads[1] == pads[3];
+}
+
+pleach_status plc_onnx_pad_before(plc_onnx_reader *r, const Onnx__NodeProto *n, const int pads[4],
+                                  plc_attrs *attrs, int *node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_attrs pad = {.pad = {pads[0], pads[1]}, .pad_after = {pads[2], pads[3]}};
+
+    TRY(plc_onnx_add(r, n, "pad", ".pad", &(int){*node}, 1, &pad, node));
+    attrs->pad[0] = attrs->pad[1] = 0;
 done:
     return status;
 }
@@ -77,7 +80,7 @@ pleach_status plc_onnx_conv(plc_onnx_reader *r, const Onnx__NodeProto *n)
     const plc_onnx_value *x = NULL, *weight = NULL, *bias = NULL;
     plc_attrs attrs = {0};
     int64_t groups = 1;
-    int node = 0;
+    int node = 0, pads[4];
 
     TRY(plc_onnx_input_node(r, n, 0, 4, &x));
     TRY(plc_onnx_input_floats(r, n, 1, &weight));
@@ -99,8 +102,11 @@ pleach_status plc_onnx_conv(plc_onnx_reader *r, const Onnx__NodeProto *n)
     if (weight->dims[1] * groups != plc_onnx_shape(r, x)->c)
         TRY(plc_onnx_fail(r, n, "its weights read %lld channels in %lld groups, the input has %d",
                           (long long)weight->dims[1], (long long)groups, plc_onnx_shape(r, x)->c));
-    TRY(plc_onnx_window(r, n, plc_onnx_shape(r, x), &attrs));
-    TRY(plc_onnx_add(r, n, "conv", "", &x->node, 1, &attrs, &node));
+    TRY(plc_onnx_window(r, n, plc_onnx_shape(r, x), &attrs, pads));
+    node = x->node;
+    if (!plc_onnx_is_even(pads))
+        TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));
+    TRY(plc_onnx_add(r, n, "conv", "", &(int){node}, 1, &attrs, &node));
     TRY(plc_onnx_set_param(r, n, node, 0, weight->floats, weight->count));
     if (bias)
         TRY(plc_onnx_set_param(r, n, node, 1, bias->floats, bias->count));

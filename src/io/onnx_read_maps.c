@@ -3,19 +3,6 @@
 
 #include <string.h>
 
-pleach_status plc_onnx_relu(plc_onnx_reader *r, const Onnx__NodeProto *n)
-{
-    pleach_status status = PLEACH_OK;
-    const plc_onnx_value *x = NULL;
-    int node = 0;
-
-    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
-    TRY(plc_onnx_add(r, n, "relu", "", &x->node, 1, NULL, &node));
-    plc_onnx_set_node(r, n, node, x->rank);
-done:
-    return status;
-}
-
 // What is one value or a value per channel of x, into channel_values[C].
 static pleach_status per_channel(plc_onnx_reader *r, const Onnx__NodeProto *n,
                                  const plc_onnx_value *x, const plc_onnx_value *constant,
@@ -105,11 +92,17 @@ static pleach_status of_images(plc_onnx_reader *r, const Onnx__NodeProto *n)
     const plc_onnx_value *a = NULL, *b = NULL;
     int node = 0;
 
-    if (!is(n, "Add"))
+    if (!is(n, "Add") && !is(n, "Mul"))
         TRY(plc_onnx_fail(r, n, "of two values that both come of images is not read"));
     TRY(plc_onnx_input_node(r, n, 0, 0, &a));
     TRY(plc_onnx_input_node(r, n, 1, a->rank, &b));
-    TRY(plc_onnx_add(r, n, "add", "", (int[]){a->node, b->node}, 2, NULL, &node));
+    int inputs[] = {a->node, b->node};
+    const plc_shape *first = plc_onnx_shape(r, a), *second = plc_onnx_shape(r, b);
+    if (is(n, "Mul") && first->h * first->w < second->h * second->w) { // the gate comes last here
+        inputs[0] = b->node;
+        inputs[1] = a->node;
+    }
+    TRY(plc_onnx_add(r, n, is(n, "Add") ? "add" : "mul", "", inputs, 2, NULL, &node));
     plc_onnx_set_node(r, n, node, a->rank);
 done:
     return status;

@@ -127,10 +127,12 @@ typedef pleach_status plc_onnx_read_fn(plc_onnx_reader *r, const Onnx__NodeProto
 plc_onnx_read_fn plc_onnx_conv, plc_onnx_batch_norm, plc_onnx_gemm, plc_onnx_matmul;
 // onnx_read_pools.c
 plc_onnx_read_fn plc_onnx_max_pool, plc_onnx_avg_pool, plc_onnx_global_avg_pool,
-    plc_onnx_reduce_mean;
+    plc_onnx_reduce_mean, plc_onnx_pad;
+// onnx_read_activations.c
+plc_onnx_read_fn plc_onnx_relu, plc_onnx_clip, plc_onnx_leaky_relu, plc_onnx_prelu,
+    plc_onnx_sigmoid, plc_onnx_hard_sigmoid, plc_onnx_hard_swish;
 // onnx_read_maps.c
-plc_onnx_read_fn plc_onnx_relu, plc_onnx_arithmetic, plc_onnx_concat, plc_onnx_identity,
-    plc_onnx_softmax;
+plc_onnx_read_fn plc_onnx_arithmetic, plc_onnx_concat, plc_onnx_identity, plc_onnx_softmax;
 // onnx_read_shapes.c
 plc_onnx_read_fn plc_onnx_flatten, plc_onnx_reshape, plc_onnx_squeeze, plc_onnx_unsqueeze;
 // onnx_read_ints.c
@@ -140,8 +142,12 @@ pleach_status plc_onnx_concat_ints(plc_onnx_reader *r, const Onnx__NodeProto *n)
 pleach_status plc_onnx_arithmetic_ints(plc_onnx_reader *r, const Onnx__NodeProto *n);
 
 // Window attributes of a convolution or pool (onnx_read_layers.c): kernel (given by the weights where `kernel`
-// has values), strides, dilations, symmetric pads.
+// has values), strides, dilations; pads above, left, below, right, of which attrs->pad has the first two.
 pleach_status plc_onnx_window(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_shape *x,
-                              plc_attrs *attrs);
+                              plc_attrs *attrs, int pads[4]);
+bool plc_onnx_is_even(const int pads[4]); // the same on opposite sides
+// Pads the value of *node in front of a window: *node becomes the padded value, attrs->pad 0.
+pleach_status plc_onnx_pad_before(plc_onnx_reader *r, const Onnx__NodeProto *n, const int pads[4],
+                                  plc_attrs *attrs, int *node);
 
 #endif

@@ -124,6 +124,19 @@ done:
     return status;
 }
 
+pleach_status plc_onnx_add_scalar(plc_onnx_writer *w, const char *name, float value)
+{
+    pleach_status status = PLEACH_OK;
+    float *copy = NULL;
+
+    TRY(plc_onnx_take(w->ctx, &w->arena, 1, sizeof *copy, &copy));
+    *copy = value;
+    TRY(add_initializer(w, name, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, copy,
+                        sizeof *copy));
+done:
+    return status;
+}
+
 pleach_status plc_onnx_add_floats(plc_onnx_writer *w, const char *name, const float *values, int n)
 {
     pleach_status status = PLEACH_OK;

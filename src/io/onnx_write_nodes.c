@@ -141,6 +141,82 @@ static pleach_status write_relu(plc_onnx_writer *w, int node)
     return write_same(w, node, "Relu", &made);
 }
 
+// Bounds are attributes before opset 11, then inputs.
+static pleach_status write_clip(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int inputs_since = 11;
+    char *inputs[3] = {w->values[n->inputs[0]]};
+    Onnx__NodeProto *made = NULL;
+
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    if (w->opset < inputs_since) {
+        TRY(plc_onnx_add_node(w, "Clip", n->name, inputs, 1, &made));
+        TRY(plc_onnx_attr_float(w, made, "min", n->attrs.alpha));
+        TRY(plc_onnx_attr_float(w, made, "max", n->attrs.beta));
+        return status;
+    }
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.min", n->name));
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.max", n->name));
+    TRY(plc_onnx_add_scalar(w, inputs[1], n->attrs.alpha));
+    TRY(plc_onnx_add_scalar(w, inputs[2], n->attrs.beta));
+    TRY(plc_onnx_add_node(w, "Clip", n->name, inputs, 3, &made));
+done:
+    return status;
+}
+
+static pleach_status write_leaky_relu(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_same(w, node, "LeakyRelu", &made));
+    TRY(plc_onnx_attr_float(w, made, "alpha", w->graph->nodes[node].attrs.alpha));
+done:
+    return status;
+}
+
+static pleach_status write_sigmoid(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_same(w, node, "Sigmoid", &made);
+}
+
+static pleach_status write_hard_sigmoid(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_same(w, node, "HardSigmoid", &made));
+    TRY(plc_onnx_attr_float(w, made, "alpha", w->graph->nodes[node].attrs.alpha));
+    TRY(plc_onnx_attr_float(w, made, "beta", w->graph->nodes[node].attrs.beta));
+done:
+    return status;
+}
+
+// One operator since opset 14; before, its definition.
+static pleach_status write_hard_swish(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int since = 14;
+    char *inputs[2] = {w->values[n->inputs[0]], NULL};
+    Onnx__NodeProto *made = NULL;
+
+    if (w->opset >= since)
+        return write_same(w, node, "HardSwish", &made);
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.gate", n->name));
+    TRY(plc_onnx_add_node(w, "HardSigmoid", inputs[1], inputs, 1, &made));
+    TRY(plc_onnx_attr_float(w, made, "alpha", 1.0f / 6.0f));
+    TRY(plc_onnx_attr_float(w, made, "beta", 0.5f));
+    TRY(plc_onnx_add_node(w, "Mul", n->name, inputs, 2, &made));
+done:
+    return status;
+}
+
 // All inputs with as many dimensions as the first.
 static pleach_status write_joined(plc_onnx_writer *w, int node, const char *op,
                                   Onnx__NodeProto **made)
@@ -165,6 +241,22 @@ static pleach_status write_add(plc_onnx_writer *w, int node)
     return write_joined(w, node, "Add", &made);
 }
 
+// A gate of one pixel is broadcast, so both are images then.
+static pleach_status write_mul(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *inputs[2] = {NULL};
+    Onnx__NodeProto *made = NULL;
+
+    w->ranks[node] = n->shape.h * n->shape.w > 1 ? 4 : w->ranks[n->inputs[0]];
+    for (int i = 0; i < 2; i++)
+        TRY(value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
+    TRY(plc_onnx_add_node(w, "Mul", n->name, inputs, 2, &made));
+done:
+    return status;
+}
+
 static pleach_status write_concat(plc_onnx_writer *w, int node)
 {
     pleach_status status = PLEACH_OK;
@@ -172,6 +264,32 @@ static pleach_status write_concat(plc_onnx_writer *w, int node)
 
     TRY(write_joined(w, node, "Concat", &made));
     TRY(plc_onnx_attr_int(w, made, "axis", 1));
+done:
+    return status;
+}
+
+// Pads of all dimensions, first those in front: an attribute before opset 11, then an input.
+static pleach_status write_pad(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int *before = n->attrs.pad, *after = n->attrs.pad_after, input_since = 11;
+    const int pads[] = {0, 0, before[0], before[1], 0, 0, after[0], after[1]};
+    int64_t wide[8];
+    char *inputs[2] = {NULL};
+    Onnx__NodeProto *made = NULL;
+
+    TRY(value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    if (w->opset < input_since) {
+        TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, 1, &made));
+        TRY(plc_onnx_attr_ints(w, made, "pads", pads, 8));
+        return status;
+    }
+    for (int i = 0; i < 8; i++)
+        wide[i] = pads[i];
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.pads", n->name));
+    TRY(plc_onnx_add_ints(w, inputs[1], wide, 8));
+    TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, 2, &made));
 done:
     return status;
 }
@@ -223,11 +341,24 @@ static const struct {
     const char *op;
     pleach_status (*write)(plc_onnx_writer *w, int node);
 } forms[] = {
-    {"input", write_input},       {"conv", write_conv},
-    {"linear", write_linear},     {"batch_norm", write_batch_norm},
-    {"relu", write_relu},         {"add", write_add},
-    {"concat", write_concat},     {"max_pool", write_max_pool},
-    {"avg_pool", write_avg_pool}, {"global_avg_pool", write_global_avg_pool},
+    {"input", write_input},
+    {"conv", write_conv},
+    {"linear", write_linear},
+    {"batch_norm", write_batch_norm},
+    {"relu", write_relu},
+    {"fading_relu", write_relu}, // gates are no part of a model file: whoever reads it has a ReLU
+    {"clip", write_clip},
+    {"leaky_relu", write_leaky_relu},
+    {"sigmoid", write_sigmoid},
+    {"hard_sigmoid", write_hard_sigmoid},
+    {"hard_swish", write_hard_swish},
+    {"add", write_add},
+    {"mul", write_mul},
+    {"concat", write_concat},
+    {"pad", write_pad},
+    {"max_pool", write_max_pool},
+    {"avg_pool", write_avg_pool},
+    {"global_avg_pool", write_global_avg_pool},
     {"flatten", write_flatten},
 };
 

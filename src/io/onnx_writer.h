@@ -41,5 +41,6 @@ pleach_status plc_onnx_add_param(plc_onnx_writer *w, int node, int param, char *
 // Appends a constant of n integers or of n floats (copied); *name starts with `prefix`.
 pleach_status plc_onnx_add_ints(plc_onnx_writer *w, const char *name, const int64_t *values, int n);
 pleach_status plc_onnx_add_floats(plc_onnx_writer *w, const char *name, const float *values, int n);
+pleach_status plc_onnx_add_scalar(plc_onnx_writer *w, const char *name, float value);
 
 #endif

@@ -11,7 +11,14 @@ extern const struct op op_linear;          // linear.c
 extern const struct op op_batch_norm;      // batch_norm.c
 extern const struct op op_relu;            // relu.c
 extern const struct op op_fading_relu;     // fading_relu.c: on its way from a ReLU to the identity
+extern const struct op op_clip;            // activation.c
+extern const struct op op_leaky_relu;      // activation.c
+extern const struct op op_sigmoid;         // activation.c
+extern const struct op op_hard_sigmoid;    // activation.c
+extern const struct op op_hard_swish;      // activation.c
 extern const struct op op_add;             // add.c
+extern const struct op op_mul;             // mul.c
+extern const struct op op_pad;             // pad.c
 extern const struct op op_concat;          // concat.c
 extern const struct op op_max_pool;        // pool.c
 extern const struct op op_avg_pool;        // pool.c: the count leaves padding out

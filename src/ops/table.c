@@ -4,9 +4,10 @@
 #include <string.h>
 
 static const struct op *const table[] = {
-    &op_input,           &op_conv,    &op_linear, &op_batch_norm, &op_relu,
-    &op_fading_relu,     &op_add,     &op_concat, &op_max_pool,   &op_avg_pool,
-    &op_global_avg_pool, &op_flatten,
+    &op_input,           &op_conv,       &op_linear, &op_batch_norm, &op_relu,
+    &op_fading_relu,     &op_add,        &op_concat, &op_max_pool,   &op_avg_pool,
+    &op_global_avg_pool, &op_flatten,    &op_clip,   &op_leaky_relu, &op_sigmoid,
+    &op_hard_sigmoid,    &op_hard_swish, &op_mul,    &op_pad,
 };
 enum { N_OPS = sizeof table / sizeof *table };
 

@@ -100,6 +100,11 @@ static void compare_params(const subject *s, const plc_model_file *read)
 
         assert_int_not_equal(there, PLC_NO_NODE);
         assert_ptr_equal(s->graph->nodes[there].op, read->graph->nodes[place->node].op);
+        if (place->param >= s->graph->nodes[there].n_params) { // Gemm needs a bias before opset 11
+            for (int j = 0; j < place->count; j++)
+                assert_true(read->weights[place->offset + j] == 0);
+            continue;
+        }
         assert_memory_equal(s->weights + s->layout->offsets[there][place->param],
                             read->weights + place->offset, (size_t)place->count * sizeof(float));
     }
@@ -376,11 +381,6 @@ static void negative_pad(Onnx__ModelProto *m)
     find_attr(find_node(m, "Conv"), "pads")->ints[0] = -1;
 }
 
-static void one_sided_pad(Onnx__ModelProto *m)
-{
-    find_attr(find_node(m, "Conv"), "pads")->ints[0]++;
-}
-
 static void missing_input(Onnx__ModelProto *m)
 {
     set_text(&find_node(m, "Conv")->input[0], "nothing");
@@ -541,7 +541,6 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         {"stride 0", "stride 0", no_stride},
         {"huge pad", "pad is 2147483647", huge_pad},
         {"negative pad", "'pads' holds -1", negative_pad},
-        {"one-sided pad", "the same on opposite sides", one_sided_pad},
         {"missing input", "is named 'nothing'", missing_input},
         {"missing weight", "input 1 is missing", missing_weight},
         {"cycle", "without a cycle", cycle},
@@ -552,7 +551,7 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         {"two outputs", "2 outputs", two_outputs},
         {"output of nothing", "no node gives its output 'nothing'", output_of_nothing},
         {"output is input", "no node gives its output", output_is_input},
-        {"open height", "size [N][1][?][8]", open_height},
+        {"open height", "dimension 2 of its input 'input' is '?'", open_height},
         {"bytes", "not described as float images", bytes_as_input},
         {"no type", "not described as float images", input_of_no_type},
         {"three dimensions", "not described as float images", three_dimensions},
@@ -577,6 +576,28 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         assert_refused(cases[i].what, cases[i].said);
         onnx__model_proto__free_unpacked(model, NULL);
     }
+}
+
+static void uneven_pads_become_a_node_of_their_own(void **state)
+{
+    Onnx__ModelProto *model = good_model();
+    int64_t *pads = find_attr(find_node(model, "Conv"), "pads")->ints;
+    plc_model_file read = {0};
+
+    (void)state;
+    pads[0]++; // 8 rows and 3 more for a kernel of 3 in steps of 2
+    write_model(model);
+    assert_ok(plc_model_file_read(ctx, path, &read));
+    const int pad = plc_graph_find(read.graph, "conv.pad"),
+              conv = plc_graph_find(read.graph, "conv");
+    assert_true(pad > 0 && plc_graph_is(read.graph, pad, "pad"));
+    assert_int_equal(read.graph->nodes[pad].shape.h, 11);
+    assert_int_equal(read.graph->nodes[pad].shape.w, 10);
+    assert_int_equal(read.graph->nodes[conv].inputs[0], pad);
+    assert_int_equal(read.graph->nodes[conv].shape.h, 5);
+    assert_int_equal(read.graph->nodes[conv].shape.w, 4);
+    plc_model_file_finish(&read);
+    onnx__model_proto__free_unpacked(model, NULL);
 }
 
 // Protobuf's own unpacking goes as deep as a file says.
@@ -690,6 +711,7 @@ int main(void)
         cmocka_unit_test(metadata_travels_and_other_metadata_does_not),
         cmocka_unit_test(opsets_that_are_not_written_are_refused),
         cmocka_unit_test(damaged_files_are_refused_with_a_reason),
+        cmocka_unit_test(uneven_pads_become_a_node_of_their_own),
         cmocka_unit_test(messages_nested_too_deep_are_refused_before_they_are_unpacked),
         cmocka_unit_test(a_file_of_empty_messages_takes_no_memory),
         cmocka_unit_test(other_files_are_no_onnx_files),

@@ -1,0 +1,126 @@
+// activation.cl: functions of single values on batch lanes, pixel by pixel, and their gradients.
+//
+// The channels of a view lie behind one another, so these kernels see C*size pixels of a block and
+// no channels.
+// Work: a group per (tile of pixels, 1, block). Each input is read once, each output written once.
+#include "lanes.h"
+#include "activation_params.h"
+
+#pragma OPENCL FP_CONTRACT OFF
+
+// First pixel of this group's tile in a view, and how many of its pixels there are.
+#define TILE(p, planes, first) \
+    AT(VIEW(GRID(2), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
+#define TILE_COUNT(p) min((p).tile_pixels, (p).C *(p).size - GRID(0) * (p).tile_pixels)
+
+// Between low and high; lets a NaN through.
+static inline real_t limit(real_t v, float low, float high)
+{
+    v = select(v, (real_t)(low), v < (real_t)(low));
+    return select(v, (real_t)(high), v > (real_t)(high));
+}
+
+static inline real_t sigmoid(real_t v)
+{
+    return (real_t)(1.0f) / ((real_t)(1.0f) + exp(-v));
+}
+
+static inline real_t activation(const int kind, real_t v, float a, float b)
+{
+    switch (kind) {
+    case ACTIVATION_LEAKY_RELU: return select(v, v * a, v < (real_t)(0.0f));
+    case ACTIVATION_SIGMOID: return sigmoid(v);
+    case ACTIVATION_HARD_SIGMOID: return limit(v * a + b, 0.0f, 1.0f);
+    case ACTIVATION_HARD_SWISH: return v * limit(v * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f);
+    default: return limit(v, a, b);
+    }
+}
+
+// `inside` where low < v < high, else 0.
+static inline real_t where_inside(real_t v, float low, float high, real_t inside)
+{
+    const real_t above = select((real_t)(0.0f), inside, v > (real_t)(low));
+    return select((real_t)(0.0f), above, v < (real_t)(high));
+}
+
+// f'(v). At a kink that of the flat side.
+static inline real_t slope(const int kind, real_t v, float a, float b)
+{
+    const real_t one = (real_t)(1.0f);
+
+    switch (kind) {
+    case ACTIVATION_LEAKY_RELU: return select(one, (real_t)(a), v < (real_t)(0.0f));
+    case ACTIVATION_SIGMOID: return sigmoid(v) * (one - sigmoid(v));
+    case ACTIVATION_HARD_SIGMOID: return where_inside(v * a + b, 0.0f, 1.0f, (real_t)(a));
+    case ACTIVATION_HARD_SWISH:
+        return select(where_inside(v, -3.0f, 3.0f, v * (1.0f / 3.0f) + 0.5f), one,
+                      v >= (real_t)(3.0f));
+    default: return where_inside(v, a, b, one);
+    }
+}
+
+static inline void forward_run(const int kind, __global const stored_t *x, __global stored_t *y,
+                               int n, float a, float b)
+{
+    for (int i = 0; i < n; i++)
+        store(y + i * STEP, activation(kind, load(x + i * STEP), a, b));
+}
+
+// y = f(x).    x, y [N/L][C][H][W][L]; y may be x.
+GROUP __kernel void activation_forward(__global const stored_t *x, __global stored_t *y,
+                                       const activation_params p)
+{
+    const int n = TILE_COUNT(p);
+
+    x += TILE(p, p.x_planes, p.x_first);
+    y += TILE(p, p.y_planes, p.y_first);
+    switch (p.kind) {
+    case ACTIVATION_LEAKY_RELU: forward_run(ACTIVATION_LEAKY_RELU, x, y, n, p.a, p.b); break;
+    case ACTIVATION_SIGMOID: forward_run(ACTIVATION_SIGMOID, x, y, n, p.a, p.b); break;
+    case ACTIVATION_HARD_SIGMOID: forward_run(ACTIVATION_HARD_SIGMOID, x, y, n, p.a, p.b); break;
+    case ACTIVATION_HARD_SWISH: forward_run(ACTIVATION_HARD_SWISH, x, y, n, p.a, p.b); break;
+    default: forward_run(ACTIVATION_CLIP, x, y, n, p.a, p.b); break;
+    }
+}
+
+static inline void backward_run(const int kind, __global const stored_t *dy,
+                                __global const stored_t *x, __global stored_t *dx, int n,
+                                mask_t mask, int accumulate, float a, float b)
+{
+    for (int i = 0; i < n; i++) {
+        real_t g =
+            keep(mask, load(dy + i * STEP) * slope(kind, load(x + i * STEP), a, b));
+        if (accumulate)
+            g += load(dx + i * STEP);
+        store(dx + i * STEP, g);
+    }
+}
+
+// dx (+)= dy f'(x); 0 in empty lanes.
+GROUP __kernel void activation_backward(__global const stored_t *dy, __global const stored_t *x,
+                                        __global stored_t *dx, const activation_params p)
+{
+    const int n = TILE_COUNT(p), add = p.accumulate;
+    const mask_t mask = lane_mask(GRID(2), p.n_images);
+
+    dy += TILE(p, p.y_planes, p.y_first);
+    x += TILE(p, p.x_planes, p.x_first);
+    dx += TILE(p, p.dx_planes, p.dx_first);
+    switch (p.kind) {
+    case ACTIVATION_LEAKY_RELU:
+        backward_run(ACTIVATION_LEAKY_RELU, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_SIGMOID:
+        backward_run(ACTIVATION_SIGMOID, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_HARD_SIGMOID:
+        backward_run(ACTIVATION_HARD_SIGMOID, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_HARD_SWISH:
+        backward_run(ACTIVATION_HARD_SWISH, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    default:
+        backward_run(ACTIVATION_CLIP, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    }
+}

@@ -1,0 +1,26 @@
+// activation_params.h: run-time arguments of the kernels in activation.cl. Read by C11 and by OpenCL C.
+#ifndef PLEACH_ACTIVATION_PARAMS_H
+#define PLEACH_ACTIVATION_PARAMS_H
+
+// y = f(x), a, b the parameters of f.
+#define ACTIVATION_CLIP 0         // min(max(x, a), b)
+#define ACTIVATION_LEAKY_RELU 1   // x, or a x where x < 0
+#define ACTIVATION_SIGMOID 2      // 1 / (1 + exp(-x))
+#define ACTIVATION_HARD_SIGMOID 3 // min(max(a x + b, 0), 1)
+#define ACTIVATION_HARD_SWISH 4   // x min(max(x / 6 + 1/2, 0), 1)
+
+// A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
+// channel `first`.
+typedef struct {
+    int C, size; // channels; pixels of a plane, H*W
+    int n_images;
+    int x_planes, x_first;
+    int y_planes, y_first;   // backward: dy
+    int dx_planes, dx_first; // backward
+    int tile_pixels;         // what a work-group covers, of C*size
+    int kind;                // ACTIVATION_*
+    int accumulate;          // backward
+    float a, b;
+} activation_params;
+
+#endif

@@ -1,0 +1,204 @@
+// clip, leaky_relu, sigmoid, hard_sigmoid, hard_swish: y = f(x), value by value (cl/activation_params.h has the f).
+#include <activation_params.h>
+#include <ops/ops.h>
+#include <ops/tensor_launch.h>
+
+static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+
+    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
+}
+
+static pleach_status clip_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    // Written so that a NaN fails too.
+    if (!(node->attrs.alpha <= node->attrs.beta))
+        return plc_fail(ctx, PLEACH_EGRAPH,
+                        "clip '%s': from %g to %g; the first must not be larger", node->name,
+                        (double)node->attrs.alpha, (double)node->attrs.beta);
+    return shape(ctx, graph, node);
+}
+
+static void freeze(plc_channels *channels, const pleach_graph *graph, int node)
+{
+    const plc_node *n = &graph->nodes[node];
+
+    for (int c = 0; c < n->shape.c; c++) {
+        plc_channels_freeze(channels, n->inputs[0], c);
+        plc_channels_freeze(channels, node, c);
+    }
+}
+
+// A pruned channel is 0 before f. Where f(0) is not, what reads it would miss a constant.
+static void clip_channels(plc_channels *channels, const pleach_graph *graph, int node)
+{
+    const plc_attrs *a = &graph->nodes[node].attrs;
+
+    (a->alpha <= 0 && a->beta >= 0 ? plc_op_channels_pass : freeze)(channels, graph, node);
+}
+
+static bool is_sigmoid(const pleach_graph *graph, int node)
+{
+    return plc_graph_is(graph, node, "sigmoid") || plc_graph_is(graph, node, "hard_sigmoid");
+}
+
+// Whether all that reads a value multiplies others with it, whose pruned channels are 0 themselves.
+static bool is_factor_only(const pleach_graph *graph, int node)
+{
+    for (int i = node + 1; i < graph->n_nodes; i++)
+        for (int j = 0; j < graph->nodes[i].n_inputs; j++)
+            if (graph->nodes[i].inputs[j] == node &&
+                (!plc_graph_is(graph, i, "mul") ||
+                 is_sigmoid(graph, graph->nodes[i].inputs[1 - j])))
+                return false;
+    return node < graph->n_nodes - 1;
+}
+
+static void sigmoid_channels(plc_channels *channels, const pleach_graph *graph, int node)
+{
+    (is_factor_only(graph, node) ? plc_op_channels_pass : freeze)(channels, graph, node);
+}
+
+static int kind_of(const plc_node *node)
+{
+    const struct op *const ops[] = {
+        [ACTIVATION_CLIP] = &op_clip,
+        [ACTIVATION_LEAKY_RELU] = &op_leaky_relu,
+        [ACTIVATION_SIGMOID] = &op_sigmoid,
+        [ACTIVATION_HARD_SIGMOID] = &op_hard_sigmoid,
+        [ACTIVATION_HARD_SWISH] = &op_hard_swish,
+    };
+    int kind = 0;
+
+    while (ops[kind] != node->op)
+        kind++;
+    return kind;
+}
+
+static activation_params make_params(const plc_lower *lower, int node, plc_tensor x)
+{
+    const plc_node *n = &lower->graph->nodes[node];
+
+    return (activation_params){
+        .C = x.shape.c,
+        .size = x.shape.h * x.shape.w,
+        .n_images = lower->n_images,
+        .x_planes = x.planes,
+        .x_first = x.first,
+        .kind = kind_of(n),
+        .a = n->attrs.alpha,
+        .b = n->attrs.beta,
+    };
+}
+
+// Appends a launch that writes its last buffer and sees pixels, no channels.
+static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
+                            int n_buffers, activation_params *p, double bytes)
+{
+    plc_launch *launch = NULL;
+    const plc_tiled_launch tiled = {.file = "activation",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = n_buffers,
+                                    .result = n_buffers - 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_pixels,
+                                    .n_channels = 1,
+                                    .n_items = p->C * p->size,
+                                    .item_pixels = 1,
+                                    .bytes = bytes};
+
+    return plc_append_tiled_launch(lower, &tiled, &launch);
+}
+
+static pleach_status forward(plc_lower *lower, const plc_step *step)
+{
+    const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    activation_params p = make_params(lower, step->node, x);
+
+    p.y_planes = y.planes;
+    p.y_first = y.first;
+    return append(lower, "activation_forward", PLC_BUFFERS(x.buffer, y.buffer), &p,
+                  2 * plc_tensor_bytes(lower, y));
+}
+
+// dx (+)= dy f'(x).
+static pleach_status backward(plc_lower *lower, const plc_step *step)
+{
+    pleach_status status = PLEACH_OK;
+    const int input = lower->graph->nodes[step->node].inputs[0];
+    const plc_tensor x = plc_lower_value(lower, input);
+    activation_params p = make_params(lower, step->node, x);
+    plc_tensor dy, dx;
+    bool accumulate, wanted;
+
+    TRY(plc_lower_grad(lower, step->output, &dy));
+    TRY(plc_lower_grad_target(lower, input, &dx, &accumulate, &wanted));
+    if (!wanted)
+        return status;
+    p.y_planes = dy.planes;
+    p.y_first = dy.first;
+    p.dx_planes = dx.planes;
+    p.dx_first = dx.first;
+    p.accumulate = accumulate;
+    TRY(append(lower, "activation_backward", PLC_BUFFERS(dy.buffer, x.buffer, dx.buffer), &p,
+               (3 + accumulate) * plc_tensor_bytes(lower, dx)));
+done:
+    return status;
+}
+
+const struct op op_clip = {
+    .name = "clip",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
+    .shape = clip_shape,
+    .channels = clip_channels,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_leaky_relu = {
+    .name = "leaky_relu",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_ALPHA,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_sigmoid = {
+    .name = "sigmoid",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = sigmoid_channels,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_hard_sigmoid = {
+    .name = "hard_sigmoid",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
+    .shape = shape,
+    .channels = sigmoid_channels,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_hard_swish = {
+    .name = "hard_swish",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,106 @@
+// pad: zeros around images, any number on each side: attrs.pad above and to the left, attrs.pad_after below and to
+// the right. What windows cannot pad themselves: unequal sides, and zeros that count in a mean.
+#include <pad_params.h>
+#include <ops/ops.h>
+#include <ops/tensor_launch.h>
+
+enum { PAD_MAX = 1 << 16 }; // beyond any image, small enough for 64-bit sums
+
+static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+    const plc_attrs *a = &node->attrs;
+
+    for (int i = 0; i < 2; i++)
+        if (a->pad[i] < 0 || a->pad[i] > PAD_MAX || a->pad_after[i] < 0 ||
+            a->pad_after[i] > PAD_MAX)
+            return plc_fail(ctx, PLEACH_EGRAPH, "pad '%s': %d and %d pixels; give 0 to %d",
+                            node->name, a->pad[i], a->pad_after[i], PAD_MAX);
+    return plc_op_set_shape(ctx, node, x->c, (long long)x->h + a->pad[0] + a->pad_after[0],
+                            (long long)x->w + a->pad[1] + a->pad_after[1]);
+}
+
+// The views of x and y, or of their gradients.
+static pad_params make_params(const plc_lower *lower, const plc_step *step, plc_tensor x,
+                              plc_tensor y)
+{
+    const plc_attrs *a = &lower->graph->nodes[step->node].attrs;
+
+    return (pad_params){
+        .C = x.shape.c,
+        .H = x.shape.h,
+        .W = x.shape.w,
+        .P = y.shape.h,
+        .Q = y.shape.w,
+        .top = a->pad[0],
+        .left = a->pad[1],
+        .n_images = lower->n_images,
+        .x_planes = x.planes,
+        .x_first = x.first,
+        .y_planes = y.planes,
+        .y_first = y.first,
+    };
+}
+
+// Appends a launch from one view to the other, which has `rows` of `columns` pixels.
+static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
+                            pad_params *p, int rows, int columns, double bytes)
+{
+    plc_launch *launch = NULL;
+    const plc_tiled_launch tiled = {.file = "pad",
+                                    .kernel = kernel,
+                                    .buffers = buffers,
+                                    .n_buffers = 2,
+                                    .result = 1,
+                                    .params = p,
+                                    .params_bytes = sizeof *p,
+                                    .tile_items = &p->tile_rows,
+                                    .tile_channels = &p->tile_channels,
+                                    .n_channels = p->C,
+                                    .n_items = rows,
+                                    .item_pixels = columns,
+                                    .bytes = bytes};
+
+    return plc_append_tiled_launch(lower, &tiled, &launch);
+}
+
+static pleach_status forward(plc_lower *lower, const plc_step *step)
+{
+    const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    pad_params p = make_params(lower, step, x, y);
+
+    return append(lower, "pad_forward", (plc_buffer *const[]){x.buffer, y.buffer}, &p, p.P, p.Q,
+                  plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, y));
+}
+
+// dx (+)= the part of dy that lies over x.
+static pleach_status backward(plc_lower *lower, const plc_step *step)
+{
+    pleach_status status = PLEACH_OK;
+    plc_tensor dy, dx;
+    bool accumulate, wanted;
+
+    TRY(plc_lower_grad(lower, step->output, &dy));
+    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
+                              &wanted));
+    if (!wanted)
+        return status;
+    pad_params p = make_params(lower, step, dx, dy);
+    p.accumulate = accumulate;
+    TRY(append(lower, "pad_backward", (plc_buffer *const[]){dy.buffer, dx.buffer}, &p, p.H, p.W,
+               (2 + accumulate) * plc_tensor_bytes(lower, dx)));
+done:
+    return status;
+}
+
+const struct op op_pad = {
+    .name = "pad",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_PAD | PLC_ATTR_PAD_AFTER,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
