@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include <base/file.h>
 #include <base/memory.h>
@@ -133,6 +134,23 @@ done:
     return status;
 }
 
+// Deflate makes at most 1032 bytes of one: a header that claims more lies, and no memory is taken for it.
+static pleach_status check_claim(pleach_ctx *ctx, const idx_file *file, const uint32_t dims[3])
+{
+    enum { MOST_BYTES_PER_BYTE = 1032 };
+    const uint64_t claimed = (uint64_t)dims[0] * dims[1] * dims[2];
+    struct stat info;
+
+    if (stat(file->path, &info) != 0 || !S_ISREG(info.st_mode) ||
+        claimed <= (uint64_t)info.st_size * MOST_BYTES_PER_BYTE)
+        return PLEACH_OK;
+    return plc_fail(
+        ctx, PLEACH_EINPUT,
+        "%s: byte 4: %u images of %u x %u cannot lie in %lld bytes, most bytes of images "
+        "are missing",
+        file->path, dims[0], dims[1], dims[2], (long long)info.st_size);
+}
+
 static pleach_status read_images(pleach_ctx *ctx, const char *dir, const char *stem,
                                  pleach_dataset *dataset, plc_split *split)
 {
@@ -150,6 +168,7 @@ static pleach_status read_images(pleach_ctx *ctx, const char *dir, const char *s
     if ((uint64_t)dims[0] * dims[1] * dims[2] > max_bytes)
         FAIL(ctx, PLEACH_EINPUT, "%s: byte 4: %u images of %u x %u are more than %d MiB", file.path,
              dims[0], dims[1], dims[2], PLC_MAX_SPLIT_MIB);
+    TRY(check_claim(ctx, &file, dims));
     if (dataset->height && (dataset->height != (int)dims[1] || dataset->width != (int)dims[2]))
         FAIL(ctx, PLEACH_EINPUT, "%s: byte 8: images are %u x %u, those of the other split %d x %d",
              file.path, dims[1], dims[2], dataset->height, dataset->width);

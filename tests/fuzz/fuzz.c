@@ -7,7 +7,7 @@
 
 enum { MAX_NAMES = 8 };
 
-static char folder[] = "/tmp/pleach-fuzz-XXXXXX";
+static char folder[64];              // in memory where the system has a place for that
 static const char *names[MAX_NAMES]; // of files in it; static texts
 static int n_names;
 
@@ -41,6 +41,8 @@ const char *plc_fuzz_folder(void)
 
     if (!made) {
         made = 1;
+        snprintf(folder, sizeof folder, "%s/pleach-fuzz-XXXXXX",
+                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         if (!mkdtemp(folder))
             abort();
         atexit(remove_folder);
