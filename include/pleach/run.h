@@ -42,8 +42,8 @@ extern "C" {
     X(TEXT, rank, "rank", "score", "score|macs|latency", "C", "rank by score, or by score per computation or millisecond that the channel costs") \
     X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
-    X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch)")  \
-    X(INT, settle, "settle", 0, "N", "C", "compact channels away once pruned for N updates (0: at the phase's end)") \
+    X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch, or less so that there are eight)")  \
+    X(INT, settle, "settle", 3, "N", "C", "compact channels away once pruned for N updates, 0: at the phase's end") \
     X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps")        \
     X(INT, round_to, "round-to", 1, "N", "C", "groups keep multiples of N channels, for devices that need it") \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \

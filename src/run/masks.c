@@ -7,7 +7,7 @@
 #include <base/memory.h>
 
 // An update every epoch by default, but at least this many on the way to the target.
-enum { LEAST_UPDATES = 4 };
+enum { LEAST_UPDATES = 8 };
 
 pleach_status plc_run_start_pruning(plc_run *run)
 {

@@ -140,8 +140,7 @@ static void compress_makes_a_smaller_network_and_reports_it(void **state)
     assert_true((double)random->macs < 0.5 * (double)dense->macs);
     assert_int_equal(random->epochs, 5);
     assert_int_equal(report.n_channels, 21);
-    assert_true(report.n_mask_updates < 8);
-    assert_true(report.n_mask_updates >= 4);
+    assert_true(report.n_mask_updates >= 8 && report.n_mask_updates < 16);
     assert_true(report.memory.device_peak_bytes > 0);
     snprintf(path, sizeof path, "%s/model.safetensors", out);
     CHECK(plc_model_file_read(f->ctx, path, &model));
