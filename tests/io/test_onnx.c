@@ -118,8 +118,10 @@ static void check_read_back(const subject *s, int opset, bool with_logits)
     assert_ok(plc_model_file_read(ctx, path, &read));
     assert_string_equal(read.graph->name, s->graph->name);
     compare_params(s, &read);
-    if (with_logits && difference(s, read.graph, read.weights) != 0)
-        fail_msg("'%s' in opset %d: logits differ", s->graph->name, opset);
+    const double most = with_logits ? difference(s, read.graph, read.weights) : 0;
+    // Exact but for a hard_swish before opset 14: written out, with a float for 1/6.
+    if (!(most <= (plc_graph_count_op(s->graph, "hard_swish") > 0 ? 1e-6 : 0)))
+        fail_msg("'%s' in opset %d: logits differ by %g", s->graph->name, opset, most);
     plc_model_file_finish(&read);
 }
 
