@@ -128,13 +128,13 @@ __kernel void score_redundancy(__global const float *restrict products,
             const features_place of_k = places[place_starts[k] + i];
             const features_place of_j = places[place_starts[j] + i];
             __global const float *layer = products + of_k.offset;
-            const float var_k = layer[of_k.channel * of_k.C + of_k.channel];
-            const float var_j = layer[of_j.channel * of_j.C + of_j.channel];
+            const float var_k = layer[of_k.c * of_k.C + of_k.c];
+            const float var_j = layer[of_j.c * of_j.C + of_j.c];
             const float both = sqrt(var_k) * sqrt(var_j);
             sum += var_k <= 0.0f ? 1.0f
                    : both <= 0.0f
                        ? 0.0f
-                       : fabs(layer[of_k.channel * of_k.C + of_j.channel]) / both;
+                       : fabs(layer[of_k.c * of_k.C + of_j.c]) / both;
         }
         most = max(most, sum / (float)max(n_places, 1));
     }

@@ -12,9 +12,9 @@ typedef struct {
     int n_splits; // parts of the image blocks that are summed apart
 } features_params;
 
-// Where a channel of a class stands among the products: channel `channel` of C at `offset`.
+// Where a channel of a class stands among the products: channel `c` of C at `offset`.
 typedef struct {
-    int offset, C, channel;
+    int offset, C, c;
 } features_place;
 
 #endif

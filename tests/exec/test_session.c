@@ -12,6 +12,7 @@
 #include <base/random.h>
 #include <exec/session.h>
 #include <fuse/importance.h>
+#include <graph/op.h>
 #include <prune/pruner.h>
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
@@ -142,11 +143,11 @@ static void assert_same_bits(const pleach_graph *graph, unsigned seed, const flo
                      (double)b[i]);
 }
 
-// A network whose last fading_relu goes may change from batch lanes to channel lanes, and so its rounding.
-static bool fades(const pleach_graph *graph, const plc_block *block)
+// A network whose last operator goes that only batch lanes know may change to channel lanes, and so its rounding.
+static bool may_change_lanes(const pleach_graph *graph, const plc_block *block)
 {
     for (int i = 0; i < block->n_branch_nodes; i++)
-        if (plc_graph_is(graph, block->branch_nodes[i], "fading_relu"))
+        if (graph->nodes[block->branch_nodes[i]].op->forward_channel_lanes == NULL)
             return true;
     return false;
 }
@@ -164,7 +165,7 @@ static int empty_branches(pleach_session *masked, const plc_channels *channels, 
     for (int g = 0; g < plc_channels_n_groups(channels); g++) {
         const plc_group *group = plc_channels_group(channels, g);
         if (block_of[g] < 0 || (seed + (unsigned)g) % 3 == 0 ||
-            fades(masked->graph, &blocks->items[block_of[g]]))
+            may_change_lanes(masked->graph, &blocks->items[block_of[g]]))
             continue;
         for (int i = 0; i < group->n_classes; i++)
             mask[group->classes[i]] = 0;
