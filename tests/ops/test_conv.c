@@ -272,14 +272,13 @@ static void check_forward(plc_harness *h, const conv_case *c, const plc_step *st
     free(y);
 }
 
-// dy as the layer's gradients see it: without the masked channels' if they get none.
+// dy without the masked channels'.
 static void mask_dy(const plc_harness *h, const conv_case *c, int node, float *dy)
 {
     const plc_shape shape = h->graph->nodes[node].shape;
     const size_t plane = (size_t)(shape.h * shape.w), n_y = plc_harness_value_size(h, node);
 
-    memcpy(dy, h->grads[node], n_y * sizeof *dy);
-    for (size_t i = 0; c->mask_gradients && i < n_y; i++)
+    for (size_t i = 0; c->mask && i < n_y; i++)
         if (h->masks[h->lower.mask_offsets[node] + (int)(i / plane) % shape.c] == 0)
             dy[i] = 0;
 }
@@ -292,6 +291,7 @@ static void add_grad_bias(const plc_reference_conv *p, const float *dy, double *
         db[i / plane % n_channels] += (double)dy[i];
 }
 
+// The weights of a masked filter learn unless c->mask_gradients; what it reads never does for its sake.
 static void check_backward(plc_harness *h, const conv_case *c, const plc_step *step,
                            const plc_reference_conv *p)
 {
@@ -306,11 +306,15 @@ static void check_backward(plc_harness *h, const conv_case *c, const plc_step *s
         dw[i] = (double)h->weight_grads[i];
     for (size_t i = 0; i < n_x; i++)
         dx[i] = c->accumulate ? (double)h->grads[input][i] : 0;
-    mask_dy(h, c, node, dy);
-    plc_reference_conv_backward(p, h->values[input], parameter(h, node, 0), dy, dx,
+    memcpy(dy, h->grads[node], n_y * sizeof *dy);
+    if (c->mask_gradients)
+        mask_dy(h, c, node, dy);
+    plc_reference_conv_backward(p, h->values[input], parameter(h, node, 0), dy, NULL,
                                 dw + h->layout->offsets[node][0]);
     if (c->attrs.bias)
         add_grad_bias(p, dy, dw + h->layout->offsets[node][1]);
+    mask_dy(h, c, node, dy);
+    plc_reference_conv_backward(p, h->values[input], parameter(h, node, 0), dy, dx, NULL);
     plc_harness_run_backward(h, step);
     plc_harness_compare(h, "dx", h->grads[input], dx, n_x, TOLERANCE + plc_harness_rounding(h));
     plc_harness_compare(h, "dw, db", h->weight_grads, dw, n_w, TOLERANCE);
