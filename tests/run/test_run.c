@@ -310,7 +310,7 @@ static void a_resumed_run_that_empties_branches_gives_the_same_bits(void **state
     pleach_job job = small_job("");
     job.opts.score = "random";
     job.opts.macs = 0.01;
-    job.opts.settle = 2;
+    job.opts.settle = 0;
     job.opts.drop = 0;
     check_resume(f, job, "empty");
     out_path(f, "empty-parts", out);
