@@ -7,8 +7,8 @@
 #include <io/model_file.h>
 #include <models/models.h>
 
-static const char *const control_names[] = {"dense", "scratch", "cnn5", "random"};
-enum { N_CONTROL_NAMES = sizeof control_names / sizeof *control_names };
+const char *const plc_run_control_names[PLC_RUN_N_CONTROL_NAMES] = {"dense", "scratch", "cnn5",
+                                                                    "random"};
 
 // The i-th name of --controls into `name`; false when there are fewer.
 static bool control_name(const plc_run *run, int i, char *name, size_t size)
@@ -42,10 +42,10 @@ const char *plc_run_network_name(const plc_run *run)
 
     if (run->network == 0 || !control_name(run, run->network - 1, name, sizeof name))
         return "";
-    for (int i = 0; i < N_CONTROL_NAMES; i++)
-        if (strcmp(name, control_names[i]) == 0)
-            return i == 0 ? "dense-control" : control_names[i];
-    return "unknown";
+    for (int i = 1; i < PLC_RUN_N_CONTROL_NAMES; i++)
+        if (strcmp(name, plc_run_control_names[i]) == 0)
+            return plc_run_control_names[i];
+    return "dense-control"; // no other name passes plc_options_check
 }
 
 pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights)
@@ -59,9 +59,6 @@ pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **
         TRY(plc_run_first_graph(run, graph, weights));
         goto done;
     }
-    if (strcmp(name, "unknown") == 0)
-        FAIL(run->ctx, PLEACH_EUSAGE, "--controls %s: there are dense, scratch, cnn5 and random",
-             run->opts.controls);
     TRY(plc_directory_file(run->ctx, &run->directory, "model.safetensors", &path));
     TRY(plc_model_file_read(run->ctx, path, &final));
     if (strcmp(name, "scratch") == 0)

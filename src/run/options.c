@@ -1,7 +1,9 @@
 // Job options: defaults, JSON and ranges, all from the one table in pleach/run.h.
 #include <run/options.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <base/memory.h>
 #include <base/text.h>
 #include <fuse/candidates.h>
 #include <prune/scores.h>
@@ -152,6 +154,21 @@ static pleach_status check_word(pleach_ctx *ctx, const char *option, const char 
                     nearest ? "'?" : "");
 }
 
+// Every name of --controls.
+static pleach_status check_controls(pleach_ctx *ctx, const char *controls)
+{
+    pleach_status status = PLEACH_OK;
+    char *names = NULL;
+
+    TRY(plc_strdup(ctx, controls, &names));
+    for (char *at = *names ? names : NULL, *name = strsep(&at, ","); name; name = strsep(&at, ","))
+        if (*name || at) // a comma may end the list
+            TRY(check_word(ctx, "controls", name, plc_run_control_names, PLC_RUN_N_CONTROL_NAMES));
+done:
+    free(names);
+    return status;
+}
+
 static pleach_status check_target(pleach_ctx *ctx, const pleach_run_opts *opts)
 {
     if (opts->macs <= 0 && opts->params <= 0 && opts->latency <= 0)
@@ -205,6 +222,7 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "params", opts->params, 0, 1));
     TRY(check_range(ctx, "latency", opts->latency, 0, 1e9));
     TRY(check_range(ctx, "latency-batch", opts->latency_batch, 1, MAX_BATCH));
+    TRY(check_controls(ctx, opts->controls));
     TRY(plc_score_parse(ctx, opts->score, &score));
     TRY(check_word(ctx, "rank", opts->rank, (const char *const[]){"score", "macs", "latency"}, 3));
     TRY(check_word(ctx, "recover", opts->recover, (const char *const[]){"gradient", "soft", "none"},

@@ -9,6 +9,10 @@
 
 enum { PLC_RUN_MAX_SETTLE = 9 }; // of --settle: a digit per class in a checkpoint
 
+// What --controls may name (controls.c).
+enum { PLC_RUN_N_CONTROL_NAMES = 4 };
+extern const char *const plc_run_control_names[PLC_RUN_N_CONTROL_NAMES];
+
 // Appends what was chosen, "--macs 0.2 --band 0.1": options that differ from their defaults, but those that a report
 // names by themselves (model, data, epochs, batch, seed) and the directory.
 pleach_status plc_options_describe(pleach_ctx *ctx, const pleach_run_opts *opts, plc_text *text);

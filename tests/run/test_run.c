@@ -471,6 +471,11 @@ static void wrong_options_are_refused_before_anything_is_written(void **state)
     job.opts.recover = "sofft";
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'soft'"));
+    job.opts.recover = "gradient";
+    job.opts.controls = "scratch,randm";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "--controls 'randm'"));
+    assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'random'"));
     assert_false(plc_file_exists(out));
 }
 
