@@ -92,25 +92,19 @@ static activation_params make_params(const plc_lower *lower, int node, plc_tenso
     };
 }
 
-// Appends a launch that writes its last buffer and sees pixels, no channels.
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, activation_params *p, double bytes)
 {
-    plc_launch *launch = NULL;
-    const plc_tiled_launch tiled = {.file = "activation",
-                                    .kernel = kernel,
-                                    .buffers = buffers,
-                                    .n_buffers = n_buffers,
-                                    .result = n_buffers - 1,
-                                    .params = p,
-                                    .params_bytes = sizeof *p,
-                                    .tile_items = &p->tile_pixels,
-                                    .n_channels = 1,
-                                    .n_items = p->C * p->size,
-                                    .item_pixels = 1,
-                                    .bytes = bytes};
+    const plc_tiled_launch pixels = {.file = "activation",
+                                     .kernel = kernel,
+                                     .buffers = buffers,
+                                     .n_buffers = n_buffers,
+                                     .params = p,
+                                     .params_bytes = sizeof *p,
+                                     .tile_items = &p->tile_pixels,
+                                     .bytes = bytes};
 
-    return plc_append_tiled_launch(lower, &tiled, &launch);
+    return plc_append_pixels_launch(lower, pixels, p->C * p->size);
 }
 
 static pleach_status forward(plc_lower *lower, const plc_step *step)

@@ -181,3 +181,14 @@ pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *
 done:
     return status;
 }
+
+pleach_status plc_append_pixels_launch(plc_lower *lower, plc_tiled_launch pixels, int n_pixels)
+{
+    plc_launch *launch = NULL;
+
+    pixels.result = pixels.n_buffers - 1;
+    pixels.n_channels = 1;
+    pixels.n_items = n_pixels;
+    pixels.item_pixels = 1;
+    return plc_append_tiled_launch(lower, &pixels, &launch);
+}

@@ -35,6 +35,10 @@ typedef struct plc_tiled_launch {
 pleach_status plc_append_tiled_launch(plc_lower *lower, const plc_tiled_launch *tiled,
                                       plc_launch **launch);
 
+// The same for a kernel that writes its last buffer and sees n_pixels of all channels alike; of `pixels`
+// result, n_channels, n_items and item_pixels are set here.
+pleach_status plc_append_pixels_launch(plc_lower *lower, plc_tiled_launch pixels, int n_pixels);
+
 // A group covers `channels` channels x `items` items (pixels or rows) of one image block.
 // A cut changes speed, never a bit of a result.
 typedef struct plc_tile {
