@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <kernel/device_lines.h>
 
 enum { MAX_ENTRIES = 1 << 14 };
 
@@ -204,43 +205,14 @@ static json_t *entry_to_json(const plc_tuning_entry *entry)
     return root;
 }
 
-// Takes `root`; one line. NULL, and what has no UTF-8, is PLEACH_ENOMEM.
-static pleach_status append_json(pleach_ctx *ctx, json_t *root, plc_text *text)
+static json_t *row_to_json(const void *rows, size_t i)
 {
-    pleach_status status = PLEACH_OK;
-    char *line = root ? json_dumps(root, JSON_ENCODE_ANY | JSON_REAL_PRECISION(5)) : NULL;
-
-    if (line == NULL)
-        FAIL(ctx, PLEACH_ENOMEM, "no memory to write a tuning entry");
-    TRY(plc_text_append(ctx, text, line, strlen(line)));
-done:
-    free(line);
-    json_decref(root);
-    return status;
+    return entry_to_json(&((const plc_tuning *)rows)->items[i]);
 }
 
 pleach_status plc_tuning_format(const pleach_device *device, const plc_tuning *tuning,
                                 plc_text *text)
 {
-    pleach_status status = PLEACH_OK;
-    const pleach_device_info *info = device->info;
-    const char *const facts[][2] = {{"schema", schema},
-                                    {"device", info->name},
-                                    {"platform", info->platform_name},
-                                    {"driver", info->driver_version}};
-
-    TRY(plc_text_printf(device->ctx, text, "{\n"));
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        TRY(plc_text_printf(device->ctx, text, " \"%s\": ", facts[i][0]));
-        TRY(append_json(device->ctx, json_string(facts[i][1]), text));
-        TRY(plc_text_printf(device->ctx, text, ",\n"));
-    }
-    TRY(plc_text_printf(device->ctx, text, " \"entries\": ["));
-    for (int i = 0; i < tuning->n_items; i++) {
-        TRY(plc_text_printf(device->ctx, text, i ? ",\n  " : "\n  "));
-        TRY(append_json(device->ctx, entry_to_json(&tuning->items[i]), text));
-    }
-    TRY(plc_text_printf(device->ctx, text, "\n ]\n}\n"));
-done:
-    return status;
+    return plc_device_lines_format(device, schema, "entries", row_to_json, tuning,
+                                   (size_t)tuning->n_items, text);
 }

@@ -9,6 +9,7 @@
 #include <base/file.h>
 #include <base/memory.h>
 #include <base/text.h>
+#include <kernel/device_lines.h>
 #include <kernel/tuning_file.h>
 
 enum {
@@ -16,7 +17,6 @@ enum {
     MAX_STEPS = 1 << 14,
     MAX_TEXT = 200,
     MAX_CHANNELS = 1 << 24,
-    DIGITS = 5
 };
 
 static const char schema[] = "pleach.latency/1";
@@ -89,7 +89,7 @@ double plc_latency_rounded(double ms)
 {
     char text[PLC_FORMAT_MAX];
 
-    snprintf(text, sizeof text, "%.*g", DIGITS, ms);
+    snprintf(text, sizeof text, "%.*g", PLC_DEVICE_LINES_DIGITS, ms);
     return strtod(text, NULL);
 }
 
@@ -224,45 +224,9 @@ static json_t *row_to_json(const plc_latency_row *row)
     return root;
 }
 
-// Takes `root`; one line. NULL, and what has no UTF-8, is PLEACH_ENOMEM.
-static pleach_status append_json(pleach_ctx *ctx, json_t *root, plc_text *text)
+static json_t *nth_to_json(const void *rows, size_t i)
 {
-    pleach_status status = PLEACH_OK;
-    char *line = root ? json_dumps(root, JSON_ENCODE_ANY | JSON_REAL_PRECISION(DIGITS)) : NULL;
-
-    if (line == NULL)
-        FAIL(ctx, PLEACH_ENOMEM, "no memory to write a table of latencies");
-    TRY(plc_text_append(ctx, text, line, strlen(line)));
-done:
-    free(line);
-    json_decref(root);
-    return status;
-}
-
-static pleach_status format(const pleach_device *device, const plc_latency_table *table,
-                            plc_text *text)
-{
-    pleach_status status = PLEACH_OK;
-    const pleach_device_info *info = device->info;
-    const char *const facts[][2] = {{"schema", schema},
-                                    {"device", info->name},
-                                    {"platform", info->platform_name},
-                                    {"driver", info->driver_version}};
-
-    TRY(plc_text_printf(device->ctx, text, "{\n"));
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        TRY(plc_text_printf(device->ctx, text, " \"%s\": ", facts[i][0]));
-        TRY(append_json(device->ctx, json_string(facts[i][1]), text));
-        TRY(plc_text_printf(device->ctx, text, ",\n"));
-    }
-    TRY(plc_text_printf(device->ctx, text, " \"steps\": ["));
-    for (size_t i = 0; i < table->n_rows; i++) {
-        TRY(plc_text_printf(device->ctx, text, i ? ",\n  " : "\n  "));
-        TRY(append_json(device->ctx, row_to_json(&table->rows[i]), text));
-    }
-    TRY(plc_text_printf(device->ctx, text, "\n ]\n}\n"));
-done:
-    return status;
+    return row_to_json(&((const plc_latency_table *)rows)->rows[i]);
 }
 
 pleach_status plc_latency_table_write(const pleach_device *device, const char *path,
@@ -278,7 +242,8 @@ pleach_status plc_latency_table_write(const pleach_device *device, const char *p
     TRY(plc_make_dirs(device->ctx, folder));
     TRY(plc_latency_table_read(device->ctx, path, &merged));
     TRY(merge(device->ctx, &merged, table));
-    TRY(format(device, &merged, &text));
+    TRY(plc_device_lines_format(device, schema, "steps", nth_to_json, &merged, merged.n_rows,
+                                &text));
     TRY(plc_file_write_all(device->ctx, path, text.data, text.length));
 done:
     plc_latency_table_finish(&merged);
