@@ -203,18 +203,20 @@ pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, f
     const bool channel_lanes = !training && s->channel_lanes;
     const plc_tensor view =
         (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
+    const int plane = view.shape.h * view.shape.w, n_values = view.shape.c * plane;
     const bool half = s->device->value_bytes < (int)sizeof(float);
     void *block = NULL;
 
     TRY(plc_alloc(s->ctx, view.buffer->bytes, 1, &block));
     TRY(plc_buffer_read(s->device, view.buffer, 0, view.buffer->bytes, block));
     for (int i = 0; i < n; i++)
-        for (int k = 0; k < view.shape.c; k++) {
-            const int at = channel_lanes
-                               ? i * view.planes + view.first + k
-                               : (i / lanes * view.planes + view.first + k) * lanes + i % lanes;
-            logits[i * view.shape.c + k] = half ? plc_half_to_float(((const uint16_t *)block)[at])
-                                                : ((const float *)block)[at];
+        for (int k = 0; k < n_values; k++) {
+            const int at =
+                channel_lanes
+                    ? (i * plane + k % plane) * view.planes + view.first + k / plane
+                    : ((i / lanes * view.planes + view.first) * plane + k) * lanes + i % lanes;
+            logits[i * n_values + k] = half ? plc_half_to_float(((const uint16_t *)block)[at])
+                                            : ((const float *)block)[at];
         }
 done:
     free(block);

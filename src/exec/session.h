@@ -117,7 +117,7 @@ pleach_status plc_session_write_weights(pleach_session *session, const float *we
 void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *layout,
                          unsigned long long seed, float *weights);
 
-// Logits of the batch that ran last, [n][classes], from training or inference.
+// Logits of the batch that ran last, [n][classes] (or images, [n][C][H][W]), from training or inference.
 pleach_status plc_session_read_logits(pleach_session *session, bool training, int n, float *logits);
 
 #endif
