@@ -4,7 +4,8 @@
 // what is refused must be refused with a reason. The first input is the images (the whole tensor, where these cannot be
 // kept apart), other inputs become parameters; of several outputs each is asked for in turn.
 // What was read is then written and read again, and must give the same.
-// With PLEACH_ONNX_TABLE set every case is listed.
+// With PLEACH_ONNX_TABLE set every case is listed, with PLEACH_ONNX_KEEP=FOLDER the files written stay there for others
+// to read (tools/check-onnx).
 #include <context.h>
 
 #include <dirent.h>
@@ -157,6 +158,21 @@ static void evaluate_on_device(const plc_model_file *read, const float *x, size_
     free(laid);
 }
 
+static void keep(const char *name, int output)
+{
+    const char *folder = getenv("PLEACH_ONNX_KEEP");
+    const char *base = strrchr(name, '/');
+    char file[MAX_PATH], *bytes = NULL;
+    size_t size = 0;
+
+    if (!folder)
+        return;
+    snprintf(file, sizeof file, "%s/%.100s.%d.onnx", folder, base ? base + 1 : name, output);
+    assert_ok(plc_file_read(ctx, path, MAX_FILE, &bytes, &size));
+    assert_ok(plc_file_write_all(ctx, file, bytes, size));
+    free(bytes);
+}
+
 // Writes what was read and reads it again, into `again`. What has no ONNX form is left out: false.
 static bool read_again(const plc_model_file *read, plc_model_file *again)
 {
@@ -193,6 +209,7 @@ static double difference(const char *name, const plc_model_file *read, int outpu
         evaluate_on_device(read, x, count / n_in, n_in, found);
         most = fmax(most, largest_difference(found, expected, n_expected));
         if (read_again(read, &again)) {
+            keep(name, output);
             evaluate_on_host(&again, x, count / n_in, n_in, n_out, found);
             most = fmax(most, largest_difference(found, expected, n_expected));
         }
