@@ -10,6 +10,7 @@ import glob, json, os, struct, subprocess, sys, tempfile
 import numpy, onnx, onnxruntime, openvino
 
 PLEACH, WRITE_MODEL = os.path.join("build", "pleach"), os.path.join("build", "tests", "write_model")
+PAGE = os.path.join("docs", "onnx.md")
 CASES = os.path.join("build", "tests", "test_onnx_cases")
 DATA, SHAPE, CLASSES, N_IMAGES = "fashion-mnist", (1, 28, 28), 10, 4
 IMAGES = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
@@ -105,6 +106,26 @@ def check_cases():
     return not refused
 
 
+def write_coverage():
+    """The table of `pleach ops` and what --coverage says, into docs/onnx.md between their marks."""
+    text = open(PAGE).read()
+    for mark, table in (("operators", operators()), ("coverage", indented(pleach("ops", "--coverage")))):
+        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+        head, rest = text.split(begin)
+        text = head + begin + table + end + rest.split(end, 1)[1]
+    open(PAGE, "w").write(text)
+
+
+def operators():
+    rows = json.loads(pleach("ops", "--json"))["operators"]
+    return "| ONNX | becomes | what of it |\n|---|---|---|\n" + "".join(
+        f"| {row['onnx']} | {row['becomes']} | {row['limits'] or 'all'} |\n" for row in rows)
+
+
+def indented(text):
+    return "\n" + "".join(("    " + line).rstrip() + "\n" for line in text.rstrip().split("\n")) + "\n"
+
+
 def write_model(name, folder):
     path = os.path.join(folder, name + ".safetensors")
     network, share = ("resnet20", 0.5) if name == "pruned" else (name, 0)
@@ -114,7 +135,10 @@ def write_model(name, folder):
 
 def main():
     names = sys.argv[1:] or ["cnn5", "resnet20", "resnet56", "vgg16", "densenet40", "pruned"]
-    good = check_cases() if not sys.argv[1:] else True
+    good = True
+    if not sys.argv[1:]:
+        good = check_cases()
+        write_coverage()
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             model = write_model(name, folder)
