@@ -559,7 +559,7 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         {"output of nothing", "no node gives its output 'nothing'", output_of_nothing},
         {"output is input", "no node gives its output", output_is_input},
         {"open height", "dimension 2 of its input 'input' is '?'", open_height},
-        {"bytes", "not described as float images", bytes_as_input},
+        {"bytes", "is of uint8", bytes_as_input},
         {"no type", "not described as float images", input_of_no_type},
         {"three dimensions", "expected [K][C][S]", three_dimensions},
         {"huge image", "more than 2147483647 values an image", huge_image},
