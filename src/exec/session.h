@@ -113,6 +113,9 @@ pleach_status plc_session_read_metrics(pleach_session *session, unsigned first, 
 pleach_status plc_session_read_weights(pleach_session *session, float *weights);
 pleach_status plc_session_write_weights(pleach_session *session, const float *weights);
 
+// Weights and running statistics of another session of the same layout, on the device.
+pleach_status plc_session_copy_weights(const pleach_session *from, pleach_session *to);
+
 // Initial weights (He normal; gamma 1, beta 0) as a function of the seed and the parameter's place.
 void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *layout,
                          unsigned long long seed, float *weights);
