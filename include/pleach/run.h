@@ -106,6 +106,18 @@ typedef struct pleach_job {
 pleach_status pleach_train(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 pleach_status pleach_compress(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 
+// Sets an option by its name on the command line, without dashes: ("macs", "0.5"); a flag by "true" or "false".
+// Texts are borrowed. Fails with PLEACH_EUSAGE: unknown (text gives the nearest), or not of its kind.
+pleach_status pleach_run_opts_set(pleach_ctx *ctx, pleach_run_opts *opts, const char *name,
+                                  const char *value);
+
+// A job for callers that have no C structs: `command` is "train" or "compress", `options` are names and values in
+// turn, NULL behind the last. The other arguments are fields of pleach_job, and may be NULL. Fails as
+// pleach_run_opts_set, pleach_train and pleach_compress do.
+pleach_status pleach_job_run(pleach_ctx *ctx, pleach_device *device, const char *command,
+                             const char *const *options, const char *resume,
+                             pleach_progress_fn *progress, void *user, const volatile int *stop);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,7 +12,7 @@ enum { KEY_DATA = 1, KEY_BATCH, KEY_LIMIT, KEY_LOGITS, KEY_MEAN, KEY_STD };
 
 typedef struct eval_args {
     const char *model, *data;
-    const char *logits; // file for them, NULL: none
+    const char *logits;     // file for them, NULL: none
     const char *mean, *std; // "": as the file or the data set has them
     int batch, limit;
 } eval_args;
@@ -147,7 +147,8 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
         {"limit", KEY_LIMIT, "N", 0, "use only the first N test images (0: all)", 1},
         {"logits", KEY_LOGITS, "FILE", 0, "write the logits of every image (safetensors)", 1},
         {"mean", KEY_MEAN, "X,...", 0,
-         "mean per channel of pixels from 0 to 1 (default: the model file's, else the data set's)", 1},
+         "mean per channel of pixels from 0 to 1 (default: the model file's, else the data set's)",
+         1},
         {"std", KEY_STD, "X,...", 0, "standard deviation per channel, the same", 1},
         {0},
     };

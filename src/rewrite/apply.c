@@ -105,8 +105,8 @@ static pleach_status add_unfold(apply *a, const plc_edit *edit)
     TRY(plc_launch_add(&a->list, "rewrite", "unfold_norm", "", &launch));
     plc_launch_arg_buffer(launch, a->old->weights);
     plc_launch_arg_buffer(launch, a->new->weights);
-    plc_launch_arg_int(launch,
-                       plc_param_offset(a->old, edit->norm, gamma ? "running_var" : "running_mean"));
+    plc_launch_arg_int(
+        launch, plc_param_offset(a->old, edit->norm, gamma ? "running_var" : "running_mean"));
     plc_launch_arg_int(launch, bias);
     plc_launch_arg_int(launch, a->new->layout->offsets[edit->node][edit->param]);
     plc_launch_arg_int(launch, n);

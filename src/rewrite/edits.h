@@ -37,11 +37,12 @@ typedef struct plc_edit {
     plc_edit_kind kind;
     int node, param; // in the new graph
     int from_node;
-    int from_param;    // in the old graph; -1: a bias that the old node did not have
-    int norm;          // in the old graph: the batch norm that is folded in or out, else PLC_NO_NODE
-    int first, second; // in the old graph: the layers that are composed or unfolded, else PLC_NO_NODE
-    int *kept[2];      // owned: source indices along axes 0 and 1, ascending; NULL: all of them
-    int n_kept[2];     // as many as the new parameter's dims[0] and dims[1] (1 for a vector)
+    int from_param; // in the old graph; -1: a bias that the old node did not have
+    int norm;       // in the old graph: the batch norm that is folded in or out, else PLC_NO_NODE
+    int first,
+        second;    // in the old graph: the layers that are composed or unfolded, else PLC_NO_NODE
+    int *kept[2];  // owned: source indices along axes 0 and 1, ascending; NULL: all of them
+    int n_kept[2]; // as many as the new parameter's dims[0] and dims[1] (1 for a vector)
 } plc_edit;
 
 // One edit per parameter of the new graph, in the order of its plc_params_layout: trainable first. Nodes that come from

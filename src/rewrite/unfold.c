@@ -63,8 +63,8 @@ static void name_norm(const pleach_graph *graph, const pleach_graph *grown, cons
     enum { MOST = PLC_NODE_NAME_MAX - 16 }; // of the host's name: room for what comes behind
 
     snprintf(name, PLC_NODE_NAME_MAX + 1, "%.*s.bn", MOST, host);
-    for (int i = 2; plc_graph_find(graph, name) != PLC_NO_NODE ||
-                    plc_graph_find(grown, name) != PLC_NO_NODE;
+    for (int i = 2;
+         plc_graph_find(graph, name) != PLC_NO_NODE || plc_graph_find(grown, name) != PLC_NO_NODE;
          i++)
         snprintf(name, PLC_NODE_NAME_MAX + 1, "%.*s.bn%d", MOST, host, i);
 }

@@ -2,6 +2,7 @@
 #ifndef PLC_RUN_INPUT_H
 #define PLC_RUN_INPUT_H
 
+#include <stdbool.h>
 #include <data/data.h>
 #include <graph/graph.h>
 #include <io/tensor_file.h>
@@ -10,6 +11,11 @@
 // Fails with PLEACH_EINPUT: text gives both shapes, and what would fit.
 pleach_status plc_input_check(pleach_ctx *ctx, const char *model, const pleach_graph *graph,
                               const pleach_dataset *data);
+
+// n numbers of a model file's metadata, "0.28,0.31", into `values`; *found is false, and they stay, where it has none.
+// Those of "std" must be above 0. Fails with PLEACH_EINPUT.
+pleach_status plc_normalisation_read(pleach_ctx *ctx, const plc_tensors *extra, const char *key,
+                                     int n, float *values, bool *found);
 
 // Per channel: the network's input is (pixel / 255 - mean) / std.
 typedef struct plc_normalisation {

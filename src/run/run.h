@@ -35,9 +35,9 @@ typedef struct plc_run {
     json_t *config;        // owned
     bool compress;
     plc_directory directory;
-    pleach_dataset *dataset;        // owned
+    pleach_dataset *dataset;         // owned
     plc_normalisation normalisation; // of its images: plc_run_normalise
-    int phase_ends[PLC_PHASE_DONE]; // epoch in which each phase ends
+    int phase_ends[PLC_PHASE_DONE];  // epoch in which each phase ends
 
     // State: what a checkpoint holds, besides the arenas and the graph.
     int network; // 0: the main one; i: control i-1 of --controls
@@ -92,7 +92,8 @@ pleach_status plc_run_unfold(plc_run *run);
 pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights);
 int plc_run_n_controls(const plc_run *run);
 bool plc_run_is_main(const plc_run *run);
-bool plc_run_compresses(const plc_run *run); // goes through all phases: the main network, and "random"
+bool plc_run_compresses(
+    const plc_run *run); // goes through all phases: the main network, and "random"
 void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.

@@ -148,8 +148,9 @@ static void check_compression(const char *run, const char *options)
 {
     char words[512], model[64];
 
-    snprintf(words, sizeof words, "compress --model theirs.onnx " TRAINING
-                                  " --epochs 4 --macs 0.5 --out %s %s", run, options);
+    snprintf(words, sizeof words,
+             "compress --model theirs.onnx " TRAINING " --epochs 4 --macs 0.5 --out %s %s", run,
+             options);
     succeed(words);
     snprintf(model, sizeof model, "%s/model.safetensors", run);
     snprintf(words, sizeof words, "export %s --onnx small.onnx", model);
@@ -176,8 +177,9 @@ static void unfolding_puts_batch_norms_in(void **state)
 {
     (void)state;
     put_network("theirs.onnx", 1, 28, 10);
-    succeed("train --model theirs.onnx --data fashion-mnist --limit 128 --calibration 32 --batch 32 "
-            "--epochs 1 --lr 0 --weight-decay 0 --unfold --out unfolded-only");
+    succeed(
+        "train --model theirs.onnx --data fashion-mnist --limit 128 --calibration 32 --batch 32 "
+        "--epochs 1 --lr 0 --weight-decay 0 --unfold --out unfolded-only");
     succeed("inspect unfolded-only/model.safetensors --all");
     assert_non_null(strstr(out, "stem.bn"));
     assert_int_equal(call("train --model resnet20 --unfold --out none"), 2);
@@ -217,8 +219,9 @@ static void what_does_not_fit_is_named_with_a_way_out(void **state)
         const char *words, *said;
         int code;
     } cases[] = {
-        {"train --model size.onnx", "'size.onnx' takes 1x32x32 images, 'fashion-mnist' has 1x28x28; "
-                                    "export the network for 1x28x28 images",
+        {"train --model size.onnx",
+         "'size.onnx' takes 1x32x32 images, 'fashion-mnist' has 1x28x28; "
+         "export the network for 1x28x28 images",
          3},
         {"compress --macs 0.5 --model colour.onnx", "'colour.onnx' takes 3x28x28 images", 3},
         {"eval size.onnx", "takes 1x32x32 images", 3},
