@@ -32,6 +32,10 @@ static inline real_t activation(const int kind, real_t v, float a, float b)
     case ACTIVATION_SIGMOID: return sigmoid(v);
     case ACTIVATION_HARD_SIGMOID: return limit(v * a + b, 0.0f, 1.0f);
     case ACTIVATION_HARD_SWISH: return v * limit(v * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f);
+    case ACTIVATION_TANH: return tanh(v);
+    case ACTIVATION_ELU: return select(v, (exp(v) - 1.0f) * a, v < (real_t)(0.0f)) * b;
+    case ACTIVATION_SOFTPLUS: return limit(v, 0.0f, INFINITY) + log(exp(-fabs(v)) + 1.0f);
+    case ACTIVATION_SOFTSIGN: return v / (fabs(v) + 1.0f);
     default: return limit(v, a, b);
     }
 }
@@ -55,6 +59,10 @@ static inline real_t slope(const int kind, real_t v, float a, float b)
     case ACTIVATION_HARD_SWISH:
         return select(where_inside(v, -3.0f, 3.0f, v * (1.0f / 3.0f) + 0.5f), one,
                       v >= (real_t)(3.0f));
+    case ACTIVATION_TANH: return one - tanh(v) * tanh(v);
+    case ACTIVATION_ELU: return select(one, exp(v) * a, v < (real_t)(0.0f)) * b;
+    case ACTIVATION_SOFTPLUS: return sigmoid(v);
+    case ACTIVATION_SOFTSIGN: return one / ((fabs(v) + 1.0f) * (fabs(v) + 1.0f));
     default: return where_inside(v, a, b, one);
     }
 }
@@ -79,6 +87,10 @@ GROUP __kernel void activation_forward(__global const stored_t *x, __global stor
     case ACTIVATION_SIGMOID: forward_run(ACTIVATION_SIGMOID, x, y, n, p.a, p.b); break;
     case ACTIVATION_HARD_SIGMOID: forward_run(ACTIVATION_HARD_SIGMOID, x, y, n, p.a, p.b); break;
     case ACTIVATION_HARD_SWISH: forward_run(ACTIVATION_HARD_SWISH, x, y, n, p.a, p.b); break;
+    case ACTIVATION_TANH: forward_run(ACTIVATION_TANH, x, y, n, p.a, p.b); break;
+    case ACTIVATION_ELU: forward_run(ACTIVATION_ELU, x, y, n, p.a, p.b); break;
+    case ACTIVATION_SOFTPLUS: forward_run(ACTIVATION_SOFTPLUS, x, y, n, p.a, p.b); break;
+    case ACTIVATION_SOFTSIGN: forward_run(ACTIVATION_SOFTSIGN, x, y, n, p.a, p.b); break;
     default: forward_run(ACTIVATION_CLIP, x, y, n, p.a, p.b); break;
     }
 }
@@ -118,6 +130,18 @@ GROUP __kernel void activation_backward(__global const stored_t *dy, __global co
         break;
     case ACTIVATION_HARD_SWISH:
         backward_run(ACTIVATION_HARD_SWISH, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_TANH:
+        backward_run(ACTIVATION_TANH, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_ELU:
+        backward_run(ACTIVATION_ELU, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_SOFTPLUS:
+        backward_run(ACTIVATION_SOFTPLUS, dy, x, dx, n, mask, add, p.a, p.b);
+        break;
+    case ACTIVATION_SOFTSIGN:
+        backward_run(ACTIVATION_SOFTSIGN, dy, x, dx, n, mask, add, p.a, p.b);
         break;
     default:
         backward_run(ACTIVATION_CLIP, dy, x, dx, n, mask, add, p.a, p.b);

@@ -8,6 +8,10 @@
 #define ACTIVATION_SIGMOID 2      // 1 / (1 + exp(-x))
 #define ACTIVATION_HARD_SIGMOID 3 // min(max(a x + b, 0), 1)
 #define ACTIVATION_HARD_SWISH 4   // x min(max(x / 6 + 1/2, 0), 1)
+#define ACTIVATION_TANH 5         // (exp(x) - exp(-x)) / (exp(x) + exp(-x))
+#define ACTIVATION_ELU 6          // b x, or b a (exp(x) - 1) where x < 0
+#define ACTIVATION_SOFTPLUS 7     // log(1 + exp(x))
+#define ACTIVATION_SOFTSIGN 8     // x / (1 + abs(x))
 
 // A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
 // channel `first`.

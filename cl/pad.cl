@@ -1,11 +1,21 @@
-// pad.cl: zeros around images on batch lanes.
+// pad.cl: pixels around images on batch lanes: of one value, of the border's, or mirrored at it.
 // Work: a group per (tile of rows, tile of channels, block). Each input is read once, each output written once.
 #include "lanes.h"
 #include "pad_params.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
-// y[c][p][q] = x[c][p - top][q - left], 0 where x has no such pixel.    x [N/L][C][H][W][L], y [N/L][C][P][Q][L]
+// The position along an axis of `size` pixels that position i, counted from the image's first, shows; -1: none.
+static inline int source_of(int i, int size, int mode)
+{
+    if (mode == PAD_EDGE)
+        return clamp(i, 0, size - 1);
+    if (mode == PAD_REFLECT)
+        return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
+    return i >= 0 && i < size ? i : -1;
+}
+
+// y[c][p][q] = x at the sources of p - top and q - left, or the value.    x [N/L][C][H][W][L], y [N/L][C][P][Q][L]
 GROUP __kernel void pad_forward(__global const stored_t *x, __global stored_t *y, const pad_params p)
 {
     const int begin = GRID(0) * p.tile_rows, end = min(begin + p.tile_rows, p.P);
@@ -17,13 +27,13 @@ GROUP __kernel void pad_forward(__global const stored_t *x, __global stored_t *y
         __global stored_t *to = y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.P * p.Q));
 
         for (int row = begin; row < end; row++) {
-            const int h = row - p.top;
+            const int h = source_of(row - p.top, p.H, p.mode);
 
             for (int q = 0; q < p.Q; q++) {
-                const int w = q - p.left;
-                real_t v = (real_t)(0.0f);
+                const int w = source_of(q - p.left, p.W, p.mode);
+                real_t v = (real_t)(p.value);
 
-                if (h >= 0 && h < p.H && w >= 0 && w < p.W)
+                if (h >= 0 && w >= 0)
                     v = load(from + (h * p.W + w) * STEP);
                 store(to + (row * p.Q + q) * STEP, v);
             }
@@ -31,7 +41,20 @@ GROUP __kernel void pad_forward(__global const stored_t *x, __global stored_t *y
     }
 }
 
-// dx[c][h][w] (+)= dy[c][h + top][w + left]; 0 in empty lanes.
+// The sum of a row of dy over the positions that show w, in order. Without repeats there is one.
+static inline real_t sum_of_row(__global const stored_t *row, int w, const pad_params *p)
+{
+    real_t sum = (real_t)(0.0f);
+
+    if (p->mode == PAD_VALUE)
+        return load(row + (w + p->left) * STEP);
+    for (int q = 0; q < p->Q; q++)
+        if (source_of(q - p->left, p->W, p->mode) == w)
+            sum += load(row + q * STEP);
+    return sum;
+}
+
+// dx[c][h][w] (+)= the sum of dy over the positions that show it, in order; 0 in empty lanes.
 GROUP __kernel void pad_backward(__global const stored_t *dy, __global stored_t *dx,
                                  const pad_params p)
 {
@@ -44,13 +67,21 @@ GROUP __kernel void pad_backward(__global const stored_t *dy, __global stored_t 
             dy + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.P * p.Q));
         __global stored_t *to = dx + AT(VIEW(GRID(2), p.x_planes, p.x_first, c, p.H * p.W));
 
-        for (int h = begin; h < end; h++)
+        for (int h = begin; h < end; h++) {
+            const int first = p.mode == PAD_VALUE ? h + p.top : 0;
+            const int end_row = p.mode == PAD_VALUE ? first + 1 : p.P;
+
             for (int w = 0; w < p.W; w++) {
-                real_t g =
-                    keep(mask, load(from + ((h + p.top) * p.Q + w + p.left) * STEP));
+                real_t g = (real_t)(0.0f);
+
+                for (int row = first; row < end_row; row++)
+                    if (source_of(row - p.top, p.H, p.mode) == h)
+                        g += sum_of_row(from + row * p.Q * STEP, w, &p);
+                g = keep(mask, g);
                 if (p.accumulate)
                     g += load(to + (h * p.W + w) * STEP);
                 store(to + (h * p.W + w) * STEP, g);
             }
+        }
     }
 }

@@ -2,6 +2,10 @@
 #ifndef PLEACH_PAD_PARAMS_H
 #define PLEACH_PAD_PARAMS_H
 
+#define PAD_VALUE 0   // one value around the image
+#define PAD_EDGE 1    // the pixels of its border
+#define PAD_REFLECT 2 // mirrored at its border, whose pixels are not repeated
+
 // A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
 // channel `first`.
 typedef struct {
@@ -12,6 +16,8 @@ typedef struct {
     int x_planes, x_first; // backward: dx
     int y_planes, y_first; // backward: dy
     int tile_rows, tile_channels; // what a work-group covers
+    int mode;                     // PAD_*
+    float value;                  // of PAD_VALUE
     int accumulate;               // backward
 } pad_params;
 

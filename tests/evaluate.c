@@ -8,6 +8,7 @@
 #include <graph/op.h>
 
 #include "reference/activation.h"
+#include "reference/images.h"
 
 // One evaluation: the values of all nodes, C H W each.
 typedef struct evaluation {
@@ -123,20 +124,6 @@ static void mul(const evaluation *e, int node, double *y)
         y[i] = e->values[n->inputs[0]][i] * e->values[n->inputs[1]][i / part];
 }
 
-static void pad(const evaluation *e, int node, const double *x, double *y)
-{
-    const plc_node *n = &e->graph->nodes[node];
-    const plc_shape *in = &e->graph->nodes[n->inputs[0]].shape, *out = &n->shape;
-
-    for (int i = 0; i < out->c * out->h * out->w; i++) {
-        int c = i / (out->h * out->w), h = i / out->w % out->h - n->attrs.pad[0],
-            w = i % out->w - n->attrs.pad[1];
-        bool inside = h >= 0 && h < in->h && w >= 0 && w < in->w;
-
-        y[i] = inside ? x[(c * in->h + h) * in->w + w] : 0;
-    }
-}
-
 static size_t size_of(const plc_shape *shape)
 {
     return (size_t)shape->c * (size_t)shape->h * (size_t)shape->w;
@@ -149,7 +136,10 @@ static pleach_status compute(pleach_ctx *ctx, const evaluation *e, int node)
     const double *x = e->values[n->inputs[0]];
     double *y = e->values[node];
     size_t size = size_of(&n->shape);
+    const float *params[PLC_MAX_PARAMS] = {NULL};
 
+    for (int i = 0; i < n->n_params; i++)
+        params[i] = param(e, node, i);
     if (strcmp(op, "conv") == 0)
         conv(e, node, x, y);
     else if (strcmp(op, "linear") == 0)
@@ -179,8 +169,8 @@ static pleach_status compute(pleach_ctx *ctx, const evaluation *e, int node)
         }
     else if (strcmp(op, "mul") == 0)
         mul(e, node, y);
-    else if (strcmp(op, "pad") == 0)
-        pad(e, node, x, y);
+    else if (plc_reference_image(e->graph, node, params, x, y))
+        ;
     else if (!isnan(plc_reference_activation(op, (double)n->attrs.alpha, (double)n->attrs.beta, 0)))
         for (size_t i = 0; i < size; i++)
             y[i] =

@@ -15,7 +15,7 @@ static pleach_status print_json(plc_cli *cli)
                                               op->becomes, "limits", op->limits));
     }
     return plc_cli_print_json(cli, json_pack("{s: s, s: i, s: i, s: o}", "schema", "pleach.ops/1",
-                                             "oldest_opset", PLC_ONNX_OLDEST_OPSET, "newest_opset",
+                                             "oldest_opset", PLC_ONNX_OLDEST_KNOWN, "newest_opset",
                                              PLC_ONNX_NEWEST_KNOWN, "operators", list));
 }
 
@@ -40,7 +40,7 @@ static pleach_status print_table(plc_cli *cli)
         cli->ctx, &text,
         "\nOpsets %d to %d, elements of float; one input of fixed size [N][C][H][W], "
         "one output.\n",
-        PLC_ONNX_OLDEST_OPSET, PLC_ONNX_NEWEST_KNOWN));
+        PLC_ONNX_OLDEST_KNOWN, PLC_ONNX_NEWEST_KNOWN));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);

@@ -105,12 +105,14 @@ void plc_steps_finish(plc_steps *steps)
     *steps = (plc_steps){0};
 }
 
-// Walks from a value that a convolution or linear layer reads to where its channels can be masked.
+// Walks from a value that a layer with weights reads to where its channels can be masked.
 static void mark_mask(const pleach_graph *graph, int node, bool *masked, bool *seen)
 {
     if (seen[node] || node == 0)
         return;
     seen[node] = true;
+    if (plc_graph_is(graph, node, "conv_transpose")) // channels that nothing behind it masks stay
+        return;
     if (plc_graph_is(graph, node, "batch_norm") || has_weights(graph, node)) {
         masked[node] = true;
         return;
@@ -131,7 +133,7 @@ pleach_status plc_mask_offsets_create(pleach_ctx *ctx, const pleach_graph *graph
     for (int node = 1; node < graph->n_nodes; node++) {
         if (plc_graph_is(graph, node, "batch_norm"))
             masked[node] = true;
-        else if (has_weights(graph, node))
+        else if (has_weights(graph, node) || plc_graph_is(graph, node, "conv_transpose"))
             mark_mask(graph, graph->nodes[node].inputs[0], masked, seen);
     }
     *n_floats = 0;

@@ -62,9 +62,25 @@ static plc_attrs attrs_for(const struct op *op, const plc_attrs *given)
             a.pad[i] = given->pad[i];
         if (op->attrs & PLC_ATTR_PAD_AFTER)
             a.pad_after[i] = given->pad_after[i];
+        if (op->attrs & PLC_ATTR_PAD_MORE)
+            a.pad_more[i] = given->pad_more[i];
         if (op->attrs & PLC_ATTR_DILATION)
             a.dilation[i] = given->dilation[i] ? given->dilation[i] : 1;
+        if (op->attrs & PLC_ATTR_SCALE)
+            a.scale[i] = given->scale[i];
+        if (op->attrs & PLC_ATTR_SHIFT)
+            a.shift[i] = given->shift[i];
     }
+    if (op->attrs & PLC_ATTR_MODE)
+        a.mode = given->mode;
+    if (op->attrs & PLC_ATTR_AXIS)
+        a.axis = given->axis;
+    if (op->attrs & PLC_ATTR_OFFSET)
+        a.offset = given->offset;
+    if (op->attrs & PLC_ATTR_SIZE)
+        memcpy(a.size, given->size, sizeof a.size);
+    if (op->attrs & PLC_ATTR_VIEW)
+        memcpy(a.view, given->view, sizeof a.view);
     if (op->attrs & PLC_ATTR_GROUPS)
         a.groups = given->groups ? given->groups : 1;
     if (op->attrs & PLC_ATTR_OUT_CHANNELS)

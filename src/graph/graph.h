@@ -7,7 +7,7 @@
 #include <pleach/graph.h>
 #include <base/status.h>
 
-enum { PLC_MAX_PARAMS = 4, PLC_NO_NODE = -1 };
+enum { PLC_MAX_PARAMS = 4, PLC_NO_NODE = -1, PLC_MAX_VIEW_DIMS = 6 };
 
 // Limits that keep a graph from an untrusted file within reasonable memory and time, far above any
 // network's need, and a parameter's name within PLC_PARAM_NAME_MAX.
@@ -18,6 +18,11 @@ typedef struct plc_shape {
     int c, h, w;
 } plc_shape;
 
+// A loop over an output: `size` steps, of which each moves `stride` values in the input.
+typedef struct plc_view_dim {
+    int size, stride;
+} plc_view_dim;
+
 // One attribute set for all operators; op->attrs says which of them an operator reads.
 typedef struct plc_attrs {
     int kernel[2]; // R S
@@ -27,11 +32,23 @@ typedef struct plc_attrs {
     int groups;
     int out_channels; // filters of a convolution, features of a linear layer
     bool bias;
-    float eps;         // batch norm
-    float momentum;    // batch norm: running = (1 - momentum) * running + momentum * batch
-    int pad_after[2];  // pad: below and to the right
-    float alpha, beta; // activations: a and b of cl/activation_params.h
+    float eps;        // batch norm
+    float momentum;   // batch norm: running = (1 - momentum) * running + momentum * batch
+    int pad_after[2]; // pad: below and to the right
+    int pad_more[2]; // pools: how many more pixels below and to the right than pad; may be negative
+    int mode;        // pad: PLC_PAD_*; resize: PLC_RESIZE_*
+    int axis;        // softmax: 0 channels, 1 rows, 2 columns
+    int offset;      // slice: the first channel; as_strided: the first value
+    int size[3];     // as_strided: C H W of the output; resize: 0 H W
+    plc_view_dim view[PLC_MAX_VIEW_DIMS]; // as_strided: outermost first, size 0 behind the last
+    float scale[2], shift[2]; // resize: output row p lies over input row scale[0] p + shift[0]
+    float alpha,
+        beta; // activations: a and b of cl/activation_params.h; pad: the value; resize: of cubic
 } plc_attrs;
+
+// Of plc_attrs.mode.
+enum { PLC_PAD_VALUE, PLC_PAD_EDGE, PLC_PAD_REFLECT };
+enum { PLC_RESIZE_FLOOR, PLC_RESIZE_CEIL, PLC_RESIZE_LINEAR, PLC_RESIZE_CUBIC };
 
 // What an index along an axis of a parameter stands for, so that a compaction knows what leaves it.
 typedef enum plc_axis {

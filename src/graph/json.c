@@ -17,7 +17,15 @@ static const char format_name[] = "pleach.graph/1";
 // Largest text that is parsed: far above PLC_MAX_NODES nodes of usual size.
 #define JSON_BYTES_MAX ((size_t)4 << 20)
 
-typedef enum kind { KIND_PAIR, KIND_INT, KIND_BOOL, KIND_FLOAT } kind;
+typedef enum kind {
+    KIND_PAIR,
+    KIND_TRIPLE,
+    KIND_VIEW, // up to PLC_MAX_VIEW_DIMS pairs of size and stride
+    KIND_INT,
+    KIND_BOOL,
+    KIND_FLOAT,
+    KIND_FLOATS, // two
+} kind;
 
 // Attribute, its key, and where it lies in plc_attrs.
 static const struct field {
@@ -36,10 +44,32 @@ static const struct field {
     {PLC_ATTR_EPS, "eps", KIND_FLOAT, offsetof(plc_attrs, eps)},
     {PLC_ATTR_MOMENTUM, "momentum", KIND_FLOAT, offsetof(plc_attrs, momentum)},
     {PLC_ATTR_PAD_AFTER, "pad_after", KIND_PAIR, offsetof(plc_attrs, pad_after)},
+    {PLC_ATTR_PAD_MORE, "pad_more", KIND_PAIR, offsetof(plc_attrs, pad_more)},
+    {PLC_ATTR_MODE, "mode", KIND_INT, offsetof(plc_attrs, mode)},
+    {PLC_ATTR_AXIS, "axis", KIND_INT, offsetof(plc_attrs, axis)},
+    {PLC_ATTR_OFFSET, "offset", KIND_INT, offsetof(plc_attrs, offset)},
+    {PLC_ATTR_SIZE, "size", KIND_TRIPLE, offsetof(plc_attrs, size)},
+    {PLC_ATTR_VIEW, "view", KIND_VIEW, offsetof(plc_attrs, view)},
+    {PLC_ATTR_SCALE, "scale", KIND_FLOATS, offsetof(plc_attrs, scale)},
+    {PLC_ATTR_SHIFT, "shift", KIND_FLOATS, offsetof(plc_attrs, shift)},
     {PLC_ATTR_ALPHA, "alpha", KIND_FLOAT, offsetof(plc_attrs, alpha)},
     {PLC_ATTR_BETA, "beta", KIND_FLOAT, offsetof(plc_attrs, beta)},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+static json_t *view_to_json(const plc_view_dim *view)
+{
+    json_t *list = json_array();
+    bool good = list != NULL;
+
+    for (int i = 0; good && i < PLC_MAX_VIEW_DIMS && view[i].size; i++)
+        good = json_array_append_new(list, json_pack("[ii]", view[i].size, view[i].stride)) == 0;
+    if (!good) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
 
 static json_t *field_to_json(const struct field *field, const plc_attrs *attrs)
 {
@@ -48,6 +78,12 @@ static json_t *field_to_json(const struct field *field, const plc_attrs *attrs)
     switch (field->kind) {
     case KIND_PAIR:
         return json_pack("[ii]", ((const int *)at)[0], ((const int *)at)[1]);
+    case KIND_TRIPLE:
+        return json_pack("[iii]", ((const int *)at)[0], ((const int *)at)[1], ((const int *)at)[2]);
+    case KIND_VIEW:
+        return view_to_json(at);
+    case KIND_FLOATS:
+        return json_pack("[ff]", (double)((const float *)at)[0], (double)((const float *)at)[1]);
     case KIND_INT:
         return json_integer(*(const int *)at);
     case KIND_BOOL:
@@ -151,6 +187,47 @@ done:
     return status;
 }
 
+static pleach_status read_float(pleach_ctx *ctx, const json_t *json, place at, const char *key,
+                                float *value)
+{
+    const double number = json_number_value(json);
+
+    if (!json_is_number(json) || fabs(number) > FLT_MAX)
+        return fail_at(ctx, at, key, "a number that a float holds");
+    *value = (float)number;
+    return PLEACH_OK;
+}
+
+static pleach_status read_floats(pleach_ctx *ctx, const json_t *json, place at, const char *key,
+                                 float values[2])
+{
+    pleach_status status = PLEACH_OK;
+
+    if (!json_is_array(json) || json_array_size(json) != 2)
+        TRY(fail_at(ctx, at, key, "an array of 2 numbers"));
+    for (int i = 0; i < 2; i++)
+        TRY(read_float(ctx, json_array_get(json, (size_t)i), at, key, &values[i]));
+done:
+    return status;
+}
+
+static pleach_status read_view(pleach_ctx *ctx, const json_t *json, place at, const char *key,
+                               plc_view_dim *view)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t n = json_array_size(json);
+    int pair[2];
+
+    if (!json_is_array(json) || n > PLC_MAX_VIEW_DIMS)
+        TRY(fail_at(ctx, at, key, "an array of at most 6 pairs"));
+    for (size_t i = 0; i < n; i++) {
+        TRY(read_ints(ctx, json_array_get(json, i), at, key, 2, pair));
+        view[i] = (plc_view_dim){pair[0], pair[1]};
+    }
+done:
+    return status;
+}
+
 static pleach_status read_string(pleach_ctx *ctx, const json_t *object, place at, const char *key,
                                  const char **value)
 {
@@ -162,11 +239,16 @@ static pleach_status read_field(pleach_ctx *ctx, const struct field *field, cons
                                 place at, plc_attrs *attrs)
 {
     void *to = (char *)attrs + field->offset;
-    double number = json_number_value(json);
 
     switch (field->kind) {
     case KIND_PAIR:
         return read_ints(ctx, json, at, field->key, 2, to);
+    case KIND_TRIPLE:
+        return read_ints(ctx, json, at, field->key, 3, to);
+    case KIND_VIEW:
+        return read_view(ctx, json, at, field->key, to);
+    case KIND_FLOATS:
+        return read_floats(ctx, json, at, field->key, to);
     case KIND_INT:
         return read_int(ctx, json, at, field->key, to);
     case KIND_BOOL:
@@ -175,10 +257,7 @@ static pleach_status read_field(pleach_ctx *ctx, const struct field *field, cons
         *(bool *)to = json_is_true(json);
         return PLEACH_OK;
     case KIND_FLOAT:
-        if (!json_is_number(json) || fabs(number) > FLT_MAX)
-            return fail_at(ctx, at, field->key, "a number that a float holds");
-        *(float *)to = (float)number;
-        return PLEACH_OK;
+        return read_float(ctx, json, at, field->key, to);
     }
     return PLEACH_OK;
 }

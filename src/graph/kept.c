@@ -7,14 +7,20 @@
 #include <graph/op.h>
 #include <graph/signs.h>
 
-int plc_kept_count(const plc_channels *channels, const pleach_graph *graph,
-                   const unsigned char *mask, int node)
+// Of the channels before `end`.
+static int count_before(const plc_channels *channels, const unsigned char *mask, int node, int end)
 {
     int n = 0;
 
-    for (int c = 0; c < graph->nodes[node].shape.c; c++)
+    for (int c = 0; c < end; c++)
         n += mask[plc_channels_class(channels, node, c)] != 0;
     return n;
+}
+
+int plc_kept_count(const plc_channels *channels, const pleach_graph *graph,
+                   const unsigned char *mask, int node)
+{
+    return count_before(channels, mask, node, graph->nodes[node].shape.c);
 }
 
 // Marks constants; false when there are none.
@@ -96,6 +102,9 @@ plc_attrs plc_kept_attrs(const plc_channels *channels, const pleach_graph *graph
 
     if (n->op->attrs & PLC_ATTR_OUT_CHANNELS)
         attrs.out_channels = plc_kept_count(channels, graph, mask, node);
+    // A range of channels stays one, as their order does.
+    if (n->op->attrs & PLC_ATTR_OFFSET && n->op->attrs & PLC_ATTR_OUT_CHANNELS)
+        attrs.offset = count_before(channels, mask, n->inputs[0], n->attrs.offset);
     // Depthwise: every channel is a group. Otherwise each group loses equal numbers and none goes.
     if (attrs.groups > 1 && attrs.groups == graph->nodes[n->inputs[0]].shape.c)
         attrs.groups = plc_kept_count(channels, graph, mask, n->inputs[0]);

@@ -11,7 +11,8 @@
 // and nothing that we write has changed since.
 enum {
     PLC_ONNX_OPSET = 13,
-    PLC_ONNX_OLDEST_OPSET = 7,
+    PLC_ONNX_OLDEST_OPSET = 7, // that is written
+    PLC_ONNX_OLDEST_KNOWN = 1, // operators that have changed since are told by their attributes
     PLC_ONNX_NEWEST_WRITTEN = 22,
     PLC_ONNX_NEWEST_KNOWN = 23
 };
@@ -34,7 +35,13 @@ pleach_status plc_onnx_write(pleach_ctx *ctx, const char *path, const pleach_gra
 // out, since logits are what everything works on. Nothing in the file is trusted: sizes are capped and multiplied
 // with overflow checks, and nothing recurses along it. Fails with PLEACH_EIO, PLEACH_EINPUT and PLEACH_EGRAPH: text
 // names file, node and reason; `model` is then empty.
+//
+// Images are kept apart along the first dimension of the input. A graph that mixes it with others, or has none, is
+// read as a whole: all dimensions of its input, which must be numbers, are those of one image.
 pleach_status plc_onnx_read(pleach_ctx *ctx, const char *path, plc_model_file *model);
+// In one of these two ways only.
+pleach_status plc_onnx_read_as(pleach_ctx *ctx, const char *path, bool whole,
+                               plc_model_file *model);
 
 // An operator that is read, for people.
 typedef struct plc_onnx_operator {

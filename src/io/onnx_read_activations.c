@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 static pleach_status add_function(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *op,
                                   float alpha, float beta)
@@ -16,7 +17,7 @@ static pleach_status add_function(plc_onnx_reader *r, const Onnx__NodeProto *n, 
         TRY(plc_onnx_fail(r, n, "parameters %g and %g", (double)alpha, (double)beta));
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(plc_onnx_add(r, n, op, "", &x->node, 1, &attrs, &node));
-    plc_onnx_set_node(r, n, node, x->rank);
+    plc_onnx_set_node(r, n, node, x->dims, x->n_dims);
 done:
     return status;
 }
@@ -71,19 +72,42 @@ done:
     return status;
 }
 
+// One slope, one for each channel, or one for each value of an image, which are channels of one pixel then.
 pleach_status plc_onnx_prelu(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
-    const plc_onnx_value *slope = NULL;
+    const plc_onnx_value *x = NULL, *slope = NULL;
+    const float *slopes = NULL;
+    int64_t dims[PLC_ONNX_MAX_DIMS];
+    int node = 0, n_dims = 0;
+    size_t count = 0;
 
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(plc_onnx_input_floats(r, n, 1, &slope));
-    for (size_t i = 0; i < slope->count; i++)
-        if (!(slope->floats[i] == slope->floats[0])) // a NaN too
-            TRY(plc_onnx_fail(r, n, "slopes %g and %g; only one slope for all channels is read",
-                              (double)slope->floats[0], (double)slope->floats[i]));
-    if (!slope->count)
-        TRY(plc_onnx_fail(r, n, "no slope"));
-    TRY(add_function(r, n, "leaky_relu", slope->floats[0], 0));
+    TRY(plc_onnx_broadcast(r, n, x, slope, dims, &n_dims));
+    if (n_dims != x->n_dims || memcmp(dims, x->dims, (size_t)n_dims * sizeof *dims) != 0)
+        TRY(plc_onnx_fail(r, n, "its slopes have more values than its input"));
+    const int channel_dim = slope->n_dims - (x->n_dims - 1);
+    const bool per_channel =
+        x->n_dims > 1 && (!r->whole || x->dims[0] == 1) &&
+        (slope->count == 1 || (channel_dim >= 0 && slope->count == (size_t)x->dims[1] &&
+                               slope->dims[channel_dim] == x->dims[1]));
+    if (per_channel) {
+        TRY(plc_onnx_channels(r, n, x, &node));
+        TRY(plc_onnx_repeat_floats(r, n,
+                                   &(plc_onnx_value){.count = slope->count,
+                                                     .floats = slope->floats,
+                                                     .n_dims = 1,
+                                                     .dims = {(int64_t)slope->count}},
+                                   (const int64_t[]){PLC_ONNX_BATCH, x->dims[1]} + r->whole,
+                                   2 - r->whole, &slopes, &count));
+    } else {
+        TRY(plc_onnx_group(r, n, x, x->n_dims - plc_onnx_first_dim(r), 0, &node));
+        TRY(plc_onnx_repeat_floats(r, n, slope, dims, n_dims, &slopes, &count));
+    }
+    TRY(plc_onnx_add(r, n, "prelu", "", &(int){node}, 1, NULL, &node));
+    TRY(plc_onnx_set_param(r, n, node, 0, slopes, count));
+    plc_onnx_set_node(r, n, node, x->dims, x->n_dims);
 done:
     return status;
 }
@@ -108,4 +132,92 @@ done:
 pleach_status plc_onnx_hard_swish(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     return add_function(r, n, "hard_swish", 0, 0);
+}
+
+pleach_status plc_onnx_tanh(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    return add_function(r, n, "tanh", 0, 0);
+}
+
+pleach_status plc_onnx_elu(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    float alpha = 0;
+
+    TRY(plc_onnx_float(r, n, "alpha", 1, &alpha));
+    TRY(add_function(r, n, "elu", alpha, 1));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_selu(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    float alpha = 0, gamma = 0;
+
+    TRY(plc_onnx_float(r, n, "alpha", 1.67326319217681884765625f, &alpha));
+    TRY(plc_onnx_float(r, n, "gamma", 1.05070102214813232421875f, &gamma));
+    TRY(add_function(r, n, "elu", alpha, gamma));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_softplus(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    return add_function(r, n, "softplus", 0, 0);
+}
+
+pleach_status plc_onnx_softsign(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    return add_function(r, n, "softsign", 0, 0);
+}
+
+// At the end of a network it is left out.
+static bool is_end(const plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *x,
+                   int axis)
+{
+    return !r->whole && axis == 1 && plc_onnx_product(x->dims, 1, x->n_dims) == x->dims[1] &&
+           strcmp(n->output[0], plc_onnx_text(r->file->output[0]->name)) == 0;
+}
+
+// Before opset 13 over all dimensions from the axis on, since then over that one.
+pleach_status plc_onnx_softmax(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const bool over_rest = r->opset < 13;
+    const plc_onnx_value *x = NULL;
+    int axis = 0, node = 0;
+
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(plc_onnx_image_axis(r, n, x, over_rest ? 1 : -1, &axis));
+    if (is_end(r, n, x, axis)) {
+        plc_log(r->ctx, PLEACH_LOG_INFO,
+                "%s '%s' is left out: logits are what is trained and compared", n->op_type,
+                plc_onnx_text(n->name));
+        plc_onnx_set_same(r, n, x);
+        return status;
+    }
+    const int before = axis - plc_onnx_first_dim(r);
+    const plc_attrs attrs = {.axis = before == 0 ? 0 : 1};
+    TRY(plc_onnx_group(r, n, x, before == 0 ? (over_rest ? x->n_dims - axis : 1) : before,
+                       over_rest && before ? x->n_dims - axis
+                       : before            ? 1
+                                           : 0,
+                       &node));
+    TRY(plc_onnx_add(r, n, n->op_type[0] == 'L' ? "log_softmax" : "softmax", "", &(int){node}, 1,
+                     &attrs, &node));
+    plc_onnx_set_node(r, n, node, x->dims, x->n_dims);
+done:
+    return status;
+}
+
+// What changes nothing at inference.
+pleach_status plc_onnx_identity(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    const plc_onnx_value *x = plc_onnx_has_input(n, 0) ? plc_onnx_find(r, n->input[0]) : NULL;
+
+    if (!x || x->kind == PLC_ONNX_UNKNOWN)
+        return plc_onnx_fail(r, n, "input 0 is missing");
+    plc_onnx_set_same(r, n, x);
+    return PLEACH_OK;
 }

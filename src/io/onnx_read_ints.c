@@ -47,26 +47,22 @@ pleach_status plc_onnx_shape_of(plc_onnx_reader *r, const Onnx__NodeProto *n)
     int64_t *sizes = NULL, start = 0, end = 0;
 
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
-    const plc_shape *shape = plc_onnx_shape(r, x);
-    TRY(plc_onnx_take(r->ctx, &r->arena, 4, sizeof *sizes, &sizes));
-    sizes[0] = PLC_ONNX_BATCH;
-    sizes[1] = shape->c;
-    sizes[2] = shape->h;
-    sizes[3] = shape->w;
+    TRY(plc_onnx_take(r->ctx, &r->arena, PLC_ONNX_MAX_DIMS, sizeof *sizes, &sizes));
+    memcpy(sizes, x->dims, sizeof x->dims);
     TRY(plc_onnx_int(r, n, "start", 0, &start));
-    TRY(plc_onnx_int(r, n, "end", x->rank, &end));
-    start += start < 0 ? x->rank : 0;
-    end += end < 0 ? x->rank : 0;
-    if (start < 0 || end > x->rank || start > end)
+    TRY(plc_onnx_int(r, n, "end", x->n_dims, &end));
+    start += start < 0 ? x->n_dims : 0;
+    end += end < 0 ? x->n_dims : 0;
+    if (start < 0 || end > x->n_dims || start > end)
         TRY(plc_onnx_fail(r, n, "sizes from %lld to %lld of %d", (long long)start, (long long)end,
-                          x->rank));
+                          x->n_dims));
     plc_onnx_set_ints(r, n, sizes + start, (size_t)(end - start), 1);
 done:
     return status;
 }
 
 // Integers of a list by their indices: a scalar index gives a scalar.
-pleach_status plc_onnx_gather(plc_onnx_reader *r, const Onnx__NodeProto *n)
+pleach_status plc_onnx_gather_ints(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
     const plc_onnx_value *x = NULL, *indices = NULL;
@@ -111,14 +107,14 @@ done:
     return status;
 }
 
-static int64_t within(int64_t value, int64_t n)
+int64_t plc_onnx_within(int64_t value, int64_t n)
 {
     if (value < 0)
         value = value < -n ? 0 : value + n;
     return value > n ? n : value;
 }
 
-pleach_status plc_onnx_slice(plc_onnx_reader *r, const Onnx__NodeProto *n)
+pleach_status plc_onnx_slice_ints(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
     const plc_onnx_value *x = NULL, *steps = NULL;
@@ -133,8 +129,8 @@ pleach_status plc_onnx_slice(plc_onnx_reader *r, const Onnx__NodeProto *n)
         TRY(plc_onnx_input_ints(r, n, 4, &steps));
     if (x->n_dims != 1 || (steps && (steps->count != 1 || steps->ints[0] != 1)))
         TRY(plc_onnx_fail(r, n, "only in steps of 1 and from a list of sizes is read"));
-    start = within(start, (int64_t)x->count);
-    end = within(end, (int64_t)x->count);
+    start = plc_onnx_within(start, (int64_t)x->count);
+    end = plc_onnx_within(end, (int64_t)x->count);
     plc_onnx_set_ints(r, n, x->ints + start, (size_t)(end > start ? end - start : 0), 1);
 done:
     return status;

@@ -1,56 +1,57 @@
-// Reading ONNX: pooling and padding.
+// Reading ONNX: pools and means.
 #include <io/onnx_reader.h>
 
 #include <limits.h>
 #include <string.h>
 
-// ceil_mode adds an output where the last window is not whole; without one it changes nothing.
-static pleach_status check_ceil(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_shape *x,
-                                const plc_attrs *a, const int pads[4])
+// ceil_mode adds an output where the last window is not whole: as if there were more padding behind. That is no
+// pixel of the image and counts in no mean. A window that would begin there is none.
+static void add_ceil(const int sizes[2], const plc_attrs *a, int pads[4])
 {
-    pleach_status status = PLEACH_OK;
-    const int sizes[] = {x->h, x->w};
-    int64_t ceil_mode = 0;
+    for (int i = 0; i < 2; i++) {
+        const long long over =
+            ((long long)sizes[i] + pads[i] + pads[2 + i] - a->kernel[i]) % a->stride[i];
+        const long long more = over > 0 ? a->stride[i] - over : 0;
+        const long long last =
+            (sizes[i] + pads[i] + pads[2 + i] + more - a->kernel[i]) - (long long)pads[i];
 
-    TRY(plc_onnx_int(r, n, "ceil_mode", 0, &ceil_mode));
-    for (int i = 0; ceil_mode && i < 2; i++)
-        if (((long long)sizes[i] + pads[i] + pads[2 + i] - a->kernel[i]) % a->stride[i])
-            TRY(plc_onnx_fail(
-                r, n,
-                "ceil_mode with %d pixels, kernel %d, stride %d and pads %d and %d leaves a "
-                "window that is not whole; export it with ceil_mode 0",
-                sizes[i], a->kernel[i], a->stride[i], pads[i], pads[2 + i]));
-done:
-    return status;
+        if (last < sizes[i] && more <= INT_MAX - pads[2 + i])
+            pads[2 + i] += (int)more;
+    }
 }
 
 static pleach_status pool(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *op)
 {
     pleach_status status = PLEACH_OK;
     const plc_onnx_value *x = NULL;
-    int64_t include_pad = 0, order = 0;
+    int64_t include_pad = 0, order = 0, ceil_mode = 0, dims[PLC_ONNX_MAX_DIMS];
     plc_attrs attrs = {0};
     int node = 0, pads[4];
 
-    TRY(plc_onnx_input_node(r, n, 0, 4, &x));
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(plc_onnx_int(r, n, "count_include_pad", 0, &include_pad));
     TRY(plc_onnx_int(r, n, "storage_order", 0, &order)); // of the indices, which nobody reads
-    TRY(plc_onnx_window(r, n, plc_onnx_shape(r, x), &attrs, pads));
+    TRY(plc_onnx_int(r, n, "ceil_mode", 0, &ceil_mode));
+    TRY(plc_onnx_images(r, n, x, &node));
+    const plc_shape shape = r->graph->nodes[node].shape;
+    TRY(plc_onnx_window(r, n, &shape, x->n_dims - 2, &attrs, pads));
     if (attrs.dilation[0] != 1 || attrs.dilation[1] != 1)
         TRY(plc_onnx_fail(r, n, "dilations %d x %d; only 1 is read", attrs.dilation[0],
                           attrs.dilation[1]));
-    const bool pads_count = include_pad && (pads[0] || pads[1] || pads[2] || pads[3]);
-    if (!pads_count && !plc_onnx_is_even(pads))
-        TRY(plc_onnx_fail(r, n,
-                          "pads [%d, %d, %d, %d]; only the same on opposite sides is read where "
-                          "padding is no zeros",
-                          pads[0], pads[1], pads[2], pads[3]));
-    TRY(check_ceil(r, n, plc_onnx_shape(r, x), &attrs, pads));
-    node = x->node;
-    if (pads_count)
+    int sizes[] = {shape.h, shape.w};
+    if (include_pad && (pads[0] || pads[1] || pads[2] || pads[3])) {
         TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));
+        sizes[0] += pads[0] + pads[2]; // pads fit the image that was just made
+        sizes[1] += pads[1] + pads[3];
+        memset(pads, 0, sizeof pads);
+    }
+    if (ceil_mode)
+        add_ceil(sizes, &attrs, pads);
+    for (int i = 0; i < 2; i++)
+        attrs.pad_more[i] = pads[2 + i] - pads[i];
     TRY(plc_onnx_add(r, n, op, "", &(int){node}, 1, &attrs, &node));
-    plc_onnx_set_node(r, n, node, 4);
+    plc_onnx_image_dims(r, x, node, (int)x->dims[1], dims);
+    plc_onnx_set_node(r, n, node, dims, x->n_dims);
 done:
     return status;
 }
@@ -65,83 +66,96 @@ pleach_status plc_onnx_avg_pool(plc_onnx_reader *r, const Onnx__NodeProto *n)
     return pool(r, n, "avg_pool");
 }
 
-static pleach_status global(plc_onnx_reader *r, const Onnx__NodeProto *n, int rank)
+static void ones_behind_channels(const plc_onnx_value *x, int64_t dims[PLC_ONNX_MAX_DIMS])
 {
-    pleach_status status = PLEACH_OK;
-    const plc_onnx_value *x = NULL;
-    int node = 0;
-
-    TRY(plc_onnx_input_node(r, n, 0, 4, &x));
-    TRY(plc_onnx_add(r, n, "global_avg_pool", "", &x->node, 1, NULL, &node));
-    plc_onnx_set_node(r, n, node, rank);
-done:
-    return status;
+    for (int i = 0; i < x->n_dims; i++)
+        dims[i] = i < 2 ? x->dims[i] : 1;
 }
 
 pleach_status plc_onnx_global_avg_pool(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
-    return global(r, n, 4);
-}
-
-// The mean over height and width is a global pool.
-pleach_status plc_onnx_reduce_mean(plc_onnx_reader *r, const Onnx__NodeProto *n)
-{
     pleach_status status = PLEACH_OK;
     const plc_onnx_value *x = NULL;
-    int axes[PLC_ONNX_MAX_DIMS], n_axes = 0;
-    int64_t keep = 1, noop = 0;
+    int64_t dims[PLC_ONNX_MAX_DIMS];
+    int node = 0;
 
-    TRY(plc_onnx_input_node(r, n, 0, 4, &x));
-    TRY(plc_onnx_axes(r, n, 1, 4, axes, &n_axes));
-    TRY(plc_onnx_int(r, n, "keepdims", 1, &keep));
-    TRY(plc_onnx_int(r, n, "noop_with_empty_axes", 0, &noop)); // without axes it is refused anyway
-    if (n_axes != 2 || axes[0] + axes[1] != 5 || axes[0] < 2 || axes[1] < 2)
-        TRY(plc_onnx_fail(r, n, "only the mean over height and width is read (axes 2 and 3)"));
-    TRY(global(r, n, keep ? 4 : 2));
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(plc_onnx_channels(r, n, x, &node));
+    TRY(plc_onnx_add(r, n, "global_avg_pool", "", &(int){node}, 1, NULL, &node));
+    ones_behind_channels(x, dims);
+    plc_onnx_set_node(r, n, node, dims, x->n_dims);
 done:
     return status;
 }
 
-// Zeros around images. Pads of all dimensions, first those in front: an attribute before opset 11, then an input.
-pleach_status plc_onnx_pad(plc_onnx_reader *r, const Onnx__NodeProto *n)
+// A pool whose window is the plane.
+pleach_status plc_onnx_global_max_pool(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
-    const Onnx__AttributeProto *attr = plc_onnx_attr(n, "pads");
-    const plc_onnx_value *x = NULL, *given = NULL, *constant = NULL;
-    const int64_t *pads = attr ? attr->ints : NULL;
-    size_t n_pads = attr ? attr->n_ints : 0;
-    char mode[16];
-    float value = 0;
-    plc_attrs attrs = {0};
+    const plc_onnx_value *x = NULL;
+    int64_t dims[PLC_ONNX_MAX_DIMS];
     int node = 0;
 
-    TRY(plc_onnx_input_node(r, n, 0, 4, &x));
-    TRY(plc_onnx_string(r, n, "mode", "constant", mode, sizeof mode));
-    TRY(plc_onnx_float(r, n, "value", 0, &value));
-    if (!attr) {
-        TRY(plc_onnx_input_ints(r, n, 1, &given));
-        pads = given->ints;
-        n_pads = given->count;
-    }
-    if (plc_onnx_has_input(n, 2)) {
-        TRY(plc_onnx_input_floats(r, n, 2, &constant));
-        value = constant->count == 1 ? constant->floats[0] : 1;
-    }
-    if (strcmp(mode, "constant") != 0 || value != 0)
-        TRY(plc_onnx_fail(r, n, "mode '%s' with %g; only zeros are read", mode, (double)value));
-    if (n_pads != 8)
-        TRY(plc_onnx_fail(r, n, "%zu pads; 8 are read, for [N][C][H][W]", n_pads));
-    for (int i = 0; i < 8; i++)
-        if (pads[i] < 0 || pads[i] > INT_MAX || (i % 4 < 2 && pads[i] != 0))
-            TRY(plc_onnx_fail(r, n,
-                              "pad %d is %lld; only height and width are padded, nothing is cut", i,
-                              (long long)pads[i]));
-    for (int i = 0; i < 2; i++) {
-        attrs.pad[i] = (int)pads[2 + i];
-        attrs.pad_after[i] = (int)pads[6 + i];
-    }
-    TRY(plc_onnx_add(r, n, "pad", "", &x->node, 1, &attrs, &node));
-    plc_onnx_set_node(r, n, node, 4);
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(plc_onnx_channels(r, n, x, &node));
+    const plc_shape shape = r->graph->nodes[node].shape;
+    const plc_attrs attrs = {.kernel = {shape.h, shape.w}};
+    TRY(plc_onnx_add(r, n, "max_pool", "", &(int){node}, 1, &attrs, &node));
+    ones_behind_channels(x, dims);
+    plc_onnx_set_node(r, n, node, dims, x->n_dims);
+done:
+    return status;
+}
+
+// Which dimensions a reduction takes: those named, or all of an image.
+static pleach_status reduced_dims(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                  const plc_onnx_value *x, bool reduced[PLC_ONNX_MAX_DIMS])
+{
+    pleach_status status = PLEACH_OK;
+    int axes[PLC_ONNX_MAX_DIMS], n_axes = 0;
+    int64_t noop = 0;
+
+    TRY(plc_onnx_axes(r, n, 1, x->n_dims, axes, &n_axes));
+    TRY(plc_onnx_int(r, n, "noop_with_empty_axes", 0, &noop));
+    for (int i = 0; i < x->n_dims; i++)
+        reduced[i] = n_axes == 0 && !noop;
+    for (int i = 0; i < n_axes; i++)
+        reduced[axes[i]] = true;
+    if (reduced[0] && !r->whole)
+        TRY(plc_onnx_fail(r, n, "over the images, which are kept apart"));
+done:
+    return status;
+}
+
+// A global pool of the dimensions that stay, as channels, over the others.
+pleach_status plc_onnx_reduce_mean(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *x = NULL;
+    bool reduced[PLC_ONNX_MAX_DIMS];
+    int64_t keep = 1, dims[PLC_ONNX_MAX_DIMS];
+    plc_onnx_loops loops, order = {0};
+    int n_dims = 0, n_channels = 1, n_pixels = 1;
+
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(reduced_dims(r, n, x, reduced));
+    TRY(plc_onnx_int(r, n, "keepdims", 1, &keep));
+    plc_onnx_loops_over(r, x, &loops);
+    for (int pass = 0; pass < 2; pass++) // those that stay, then the others
+        for (int i = 0; i < loops.n; i++)
+            if (reduced[plc_onnx_first_dim(r) + i] == (pass == 1)) {
+                order.items[order.n++] = loops.items[i];
+                *(pass ? &n_pixels : &n_channels) *= loops.items[i].size;
+            }
+    for (int i = 0; i < x->n_dims; i++)
+        if (keep || !reduced[i])
+            dims[n_dims++] = reduced[i] ? 1 : x->dims[i];
+    int node = x->node;
+    const plc_shape shape = r->graph->nodes[node].shape;
+    if (shape.c != n_channels || memcmp(&loops, &order, sizeof loops) != 0)
+        TRY(plc_onnx_view(r, n, &order, (plc_shape){n_channels, 1, n_pixels}, &node));
+    TRY(plc_onnx_add(r, n, "global_avg_pool", "", &(int){node}, 1, NULL, &node));
+    plc_onnx_set_node(r, n, node, dims, n_dims);
 done:
     return status;
 }

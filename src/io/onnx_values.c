@@ -49,9 +49,9 @@ pleach_status plc_onnx_input_node(plc_onnx_reader *r, const Onnx__NodeProto *n, 
     pleach_status status = PLEACH_OK;
 
     TRY(input_of_kind(r, n, i, PLC_ONNX_NODE, value));
-    if (rank && (*value)->rank != rank)
+    if (rank && (*value)->n_dims != rank)
         TRY(plc_onnx_fail(r, n, "input '%s' has %d dimensions, expected %d", n->input[i],
-                          (*value)->rank, rank));
+                          (*value)->n_dims, rank));
 done:
     return status;
 }
@@ -68,13 +68,21 @@ pleach_status plc_onnx_input_ints(plc_onnx_reader *r, const Onnx__NodeProto *n, 
     return input_of_kind(r, n, i, PLC_ONNX_INTS, value);
 }
 
-void plc_onnx_set_node(plc_onnx_reader *r, const Onnx__NodeProto *n, int node, int rank)
+void plc_onnx_set_output(plc_onnx_reader *r, const Onnx__NodeProto *n, int i, int node,
+                         const int64_t *dims, int n_dims)
 {
-    plc_onnx_value *value = plc_onnx_find(r, n->output[0]);
+    plc_onnx_value *value = plc_onnx_find(r, n->output[i]);
 
     value->kind = PLC_ONNX_NODE;
     value->node = node;
-    value->rank = rank;
+    value->n_dims = n_dims;
+    memcpy(value->dims, dims, (size_t)n_dims * sizeof *dims);
+}
+
+void plc_onnx_set_node(plc_onnx_reader *r, const Onnx__NodeProto *n, int node, const int64_t *dims,
+                       int n_dims)
+{
+    plc_onnx_set_output(r, n, 0, node, dims, n_dims);
 }
 
 void plc_onnx_set_ints(plc_onnx_reader *r, const Onnx__NodeProto *n, const int64_t *ints,

@@ -1,4 +1,4 @@
-// clip, leaky_relu, sigmoid, hard_sigmoid, hard_swish: y = f(x), value by value (cl/activation_params.h has the f).
+// clip, leaky_relu, sigmoid, hard_sigmoid, hard_swish, tanh, elu, softplus, softsign: y = f(x), value by value (cl/activation_params.h has the f).
 #include <activation_params.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
@@ -20,27 +20,19 @@ static pleach_status clip_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_
     return shape(ctx, graph, node);
 }
 
-static void freeze(plc_channels *channels, const pleach_graph *graph, int node)
-{
-    const plc_node *n = &graph->nodes[node];
-
-    for (int c = 0; c < n->shape.c; c++) {
-        plc_channels_freeze(channels, n->inputs[0], c);
-        plc_channels_freeze(channels, node, c);
-    }
-}
-
 // A pruned channel is 0 before f. Where f(0) is not, what reads it would miss a constant.
 static void clip_channels(plc_channels *channels, const pleach_graph *graph, int node)
 {
     const plc_attrs *a = &graph->nodes[node].attrs;
 
-    (a->alpha <= 0 && a->beta >= 0 ? plc_op_channels_pass : freeze)(channels, graph, node);
+    (a->alpha <= 0 && a->beta >= 0 ? plc_op_channels_pass : plc_op_channels_freeze)(channels, graph,
+                                                                                    node);
 }
 
-static bool is_sigmoid(const pleach_graph *graph, int node)
+static bool is_positive(const pleach_graph *graph, int node)
 {
-    return plc_graph_is(graph, node, "sigmoid") || plc_graph_is(graph, node, "hard_sigmoid");
+    return plc_graph_is(graph, node, "sigmoid") || plc_graph_is(graph, node, "hard_sigmoid") ||
+           plc_graph_is(graph, node, "softplus");
 }
 
 // Whether all that reads a value multiplies others with it, whose pruned channels are 0 themselves.
@@ -50,14 +42,15 @@ static bool is_factor_only(const pleach_graph *graph, int node)
         for (int j = 0; j < graph->nodes[i].n_inputs; j++)
             if (graph->nodes[i].inputs[j] == node &&
                 (!plc_graph_is(graph, i, "mul") ||
-                 is_sigmoid(graph, graph->nodes[i].inputs[1 - j])))
+                 is_positive(graph, graph->nodes[i].inputs[1 - j])))
                 return false;
     return node < graph->n_nodes - 1;
 }
 
 static void sigmoid_channels(plc_channels *channels, const pleach_graph *graph, int node)
 {
-    (is_factor_only(graph, node) ? plc_op_channels_pass : freeze)(channels, graph, node);
+    (is_factor_only(graph, node) ? plc_op_channels_pass : plc_op_channels_freeze)(channels, graph,
+                                                                                  node);
 }
 
 static int kind_of(const plc_node *node)
@@ -68,6 +61,10 @@ static int kind_of(const plc_node *node)
         [ACTIVATION_SIGMOID] = &op_sigmoid,
         [ACTIVATION_HARD_SIGMOID] = &op_hard_sigmoid,
         [ACTIVATION_HARD_SWISH] = &op_hard_swish,
+        [ACTIVATION_TANH] = &op_tanh,
+        [ACTIVATION_ELU] = &op_elu,
+        [ACTIVATION_SOFTPLUS] = &op_softplus,
+        [ACTIVATION_SOFTSIGN] = &op_softsign,
     };
     int kind = 0;
 
@@ -189,6 +186,47 @@ const struct op op_hard_sigmoid = {
 
 const struct op op_hard_swish = {
     .name = "hard_swish",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_tanh = {
+    .name = "tanh",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_elu = {
+    .name = "elu",
+    .n_inputs = 1,
+    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
+    .shape = shape,
+    .channels = plc_op_channels_pass,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_softplus = {
+    .name = "softplus",
+    .n_inputs = 1,
+    .shape = shape,
+    .channels = sigmoid_channels,
+    .cost = plc_op_cost_of_pass,
+    .forward = forward,
+    .backward = backward,
+};
+
+const struct op op_softsign = {
+    .name = "softsign",
     .n_inputs = 1,
     .shape = shape,
     .channels = plc_op_channels_pass,

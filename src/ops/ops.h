@@ -16,6 +16,10 @@ extern const struct op op_leaky_relu;      // activation.c
 extern const struct op op_sigmoid;         // activation.c
 extern const struct op op_hard_sigmoid;    // activation.c
 extern const struct op op_hard_swish;      // activation.c
+extern const struct op op_tanh;            // activation.c
+extern const struct op op_elu;             // activation.c
+extern const struct op op_softplus;        // activation.c
+extern const struct op op_softsign;        // activation.c
 extern const struct op op_add;             // add.c
 extern const struct op op_mul;             // mul.c
 extern const struct op op_pad;             // pad.c
@@ -24,6 +28,14 @@ extern const struct op op_max_pool;        // pool.c
 extern const struct op op_avg_pool;        // pool.c: the count leaves padding out
 extern const struct op op_global_avg_pool; // pool.c
 extern const struct op op_flatten;         // flatten.c
+extern const struct op op_slice;           // slice.c
+extern const struct op op_as_strided;      // as_strided.c
+extern const struct op op_softmax;         // softmax.c
+extern const struct op op_log_softmax;     // softmax.c
+extern const struct op op_prelu;           // prelu.c
+extern const struct op op_affine;          // affine.c: a scale and a shift of each value
+extern const struct op op_resize;          // resize.c
+extern const struct op op_conv_transpose;  // conv_transpose.c
 
 // Shape of the node's input number `i`.
 const plc_shape *plc_op_input_shape(const pleach_graph *graph, const plc_node *node, int i);
@@ -34,7 +46,7 @@ pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, lon
                                long long w);
 
 // Output size of a window along axis 0 (height) or 1 (width) over `size` pixels:
-// floor((size + 2 pad - dilation (kernel - 1) - 1) / stride) + 1.
+// floor((size + 2 pad + pad_more - dilation (kernel - 1) - 1) / stride) + 1.
 // Fails with PLEACH_EGRAPH when an attribute is out of bounds or the kernel larger than the padded input.
 pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int size, int *out);
 
@@ -54,5 +66,8 @@ void plc_op_describe_weights(const pleach_graph *graph, const plc_node *node, ch
 
 // Channel rule of everything that works on each channel alone: ties channel i of input 0 to channel i.
 void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int node);
+
+// Channel rule of what mixes channels or does not map 0 to 0: those of input 0 and the output stay.
+void plc_op_channels_freeze(plc_channels *channels, const pleach_graph *graph, int node);
 
 #endif

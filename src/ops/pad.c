@@ -1,5 +1,6 @@
-// pad: zeros around images, any number on each side: attrs.pad above and to the left, attrs.pad_after below and to
-// the right. What windows cannot pad themselves: unequal sides, and zeros that count in a mean.
+// pad: pixels around images, any number on each side: attrs.pad above and to the left, attrs.pad_after below and to
+// the right; of one value (attrs.alpha), of the border's pixels, or mirrored at them (attrs.mode).
+#include <math.h>
 #include <pad_params.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
@@ -10,14 +11,32 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
 {
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
     const plc_attrs *a = &node->attrs;
+    const int sizes[] = {x->h, x->w};
 
     for (int i = 0; i < 2; i++)
         if (a->pad[i] < 0 || a->pad[i] > PAD_MAX || a->pad_after[i] < 0 ||
             a->pad_after[i] > PAD_MAX)
             return plc_fail(ctx, PLEACH_EGRAPH, "pad '%s': %d and %d pixels; give 0 to %d",
                             node->name, a->pad[i], a->pad_after[i], PAD_MAX);
+    if (a->mode < PLC_PAD_VALUE || a->mode > PLC_PAD_REFLECT || !isfinite(a->alpha))
+        return plc_fail(ctx, PLEACH_EGRAPH, "pad '%s': mode %d, value %g", node->name, a->mode,
+                        (double)a->alpha);
+    for (int i = 0; i < 2; i++)
+        if (a->mode == PLC_PAD_REFLECT && (a->pad[i] >= sizes[i] || a->pad_after[i] >= sizes[i]))
+            return plc_fail(ctx, PLEACH_EGRAPH,
+                            "pad '%s': %d and %d pixels cannot be mirrored, there are %d",
+                            node->name, a->pad[i], a->pad_after[i], sizes[i]);
     return plc_op_set_shape(ctx, node, x->c, (long long)x->h + a->pad[0] + a->pad_after[0],
                             (long long)x->w + a->pad[1] + a->pad_after[1]);
+}
+
+// Where something else than 0 surrounds a pruned channel, it would be missed.
+static void channels(plc_channels *channels, const pleach_graph *graph, int node)
+{
+    const plc_attrs *a = &graph->nodes[node].attrs;
+
+    (a->mode == PLC_PAD_VALUE && a->alpha != 0 ? plc_op_channels_freeze
+                                               : plc_op_channels_pass)(channels, graph, node);
 }
 
 // The views of x and y, or of their gradients.
@@ -34,6 +53,8 @@ static pad_params make_params(const plc_lower *lower, const plc_step *step, plc_
         .Q = y.shape.w,
         .top = a->pad[0],
         .left = a->pad[1],
+        .mode = a->mode,
+        .value = a->alpha,
         .n_images = lower->n_images,
         .x_planes = x.planes,
         .x_first = x.first,
@@ -74,7 +95,7 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
                   plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, y));
 }
 
-// dx (+)= the part of dy that lies over x.
+// dx (+)= the part of dy that lies over x, and what repeats its pixels.
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
@@ -97,9 +118,9 @@ done:
 const struct op op_pad = {
     .name = "pad",
     .n_inputs = 1,
-    .attrs = PLC_ATTR_PAD | PLC_ATTR_PAD_AFTER,
+    .attrs = PLC_ATTR_PAD | PLC_ATTR_PAD_AFTER | PLC_ATTR_MODE | PLC_ATTR_ALPHA,
     .shape = shape,
-    .channels = plc_op_channels_pass,
+    .channels = channels,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
     .backward = backward,

@@ -19,6 +19,9 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
         if (node->attrs.pad[i] >= node->attrs.kernel[i])
             FAIL(ctx, PLEACH_EGRAPH, "%s '%s': pad %d; it must be smaller than the kernel, %d",
                  node->op->name, node->name, node->attrs.pad[i], node->attrs.kernel[i]);
+        if ((long long)(out[i] - 1) * node->attrs.stride[i] - node->attrs.pad[i] >= size[i])
+            FAIL(ctx, PLEACH_EGRAPH, "%s '%s': its last window lies behind the image's %d pixels",
+                 node->op->name, node->name, size[i]);
     }
     TRY(plc_op_set_shape(ctx, node, x->c, out[0], out[1]));
 done:
@@ -174,7 +177,7 @@ static pleach_status global_backward(plc_lower *lower, const plc_step *step)
 const struct op op_max_pool = {
     .name = "max_pool",
     .n_inputs = 1,
-    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD,
+    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE,
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
@@ -187,7 +190,7 @@ const struct op op_max_pool = {
 const struct op op_avg_pool = {
     .name = "avg_pool",
     .n_inputs = 1,
-    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD,
+    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE,
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,

@@ -47,9 +47,10 @@ pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int
     TRY(check_window(ctx, node, "stride", a->stride[axis], 1));
     TRY(check_window(ctx, node, "pad", a->pad[axis], 0));
     TRY(check_window(ctx, node, "dilation", dilation, 1));
+    TRY(check_window(ctx, node, "pad below or to the right", a->pad[axis] + a->pad_more[axis], 0));
 
     long long extent = (long long)dilation * (a->kernel[axis] - 1) + 1;
-    long long padded = (long long)size + 2LL * a->pad[axis];
+    long long padded = (long long)size + 2LL * a->pad[axis] + a->pad_more[axis];
     if (extent > padded)
         FAIL(ctx, PLEACH_EGRAPH,
              "%s '%s': its kernel spans %lld pixels along the %s, the padded input has %lld; use a "
@@ -124,4 +125,14 @@ void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int
 
     for (int c = 0; c < n->shape.c; c++)
         plc_channels_tie(channels, n->inputs[0], c, node, c);
+}
+
+void plc_op_channels_freeze(plc_channels *channels, const pleach_graph *graph, int node)
+{
+    const plc_node *n = &graph->nodes[node];
+
+    for (int c = 0; c < plc_op_input_shape(graph, n, 0)->c; c++)
+        plc_channels_freeze(channels, n->inputs[0], c);
+    for (int c = 0; c < n->shape.c; c++)
+        plc_channels_freeze(channels, node, c);
 }

@@ -23,6 +23,14 @@ double plc_reference_activation(const char *op, double alpha, double beta, doubl
         return limit(alpha * x + beta, 0, 1);
     if (strcmp(op, "hard_swish") == 0)
         return x * limit(x / 6 + 0.5, 0, 1);
+    if (strcmp(op, "tanh") == 0)
+        return tanh(x);
+    if (strcmp(op, "elu") == 0)
+        return beta * (x < 0 ? alpha * (exp(x) - 1) : x);
+    if (strcmp(op, "softplus") == 0)
+        return log(1 + exp(x));
+    if (strcmp(op, "softsign") == 0)
+        return x / (1 + fabs(x));
     return NAN;
 }
 
@@ -40,7 +48,7 @@ bool plc_reference_activation_kinks(const char *op, double alpha, double beta, d
     if (strcmp(op, "clip") == 0) {
         kinks[0] = alpha;
         kinks[1] = beta;
-    } else if (strcmp(op, "leaky_relu") == 0) {
+    } else if (strcmp(op, "leaky_relu") == 0 || strcmp(op, "elu") == 0) {
         kinks[0] = 0;
     } else if (strcmp(op, "hard_sigmoid") == 0) {
         kinks[0] = -beta / alpha;

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-// Operator `op` ("clip", "leaky_relu", "sigmoid", "hard_sigmoid", "hard_swish") of x.
+// Operator `op` ("clip", "leaky_relu", "sigmoid", "hard_sigmoid", "hard_swish", "tanh", "elu", "softplus", "softsign") of x.
 double plc_reference_activation(const char *op, double alpha, double beta, double x);
 
 // Its slope by central differences.

@@ -1,0 +1,354 @@
+// Reading ONNX: parts of values, and values put together. Ranges of channels are `slice` and `concat`, which pruning
+// sees through; anything else is another order of values.
+#include <io/onnx_reader.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+// A range along a dimension: `size` steps of `step` from `begin` on.
+typedef struct range {
+    int64_t begin, size, step;
+} range;
+
+// Part of a value: a range of each dimension.
+static pleach_status add_part(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *x,
+                              const range ranges[PLC_ONNX_MAX_DIMS], int output)
+{
+    pleach_status status = PLEACH_OK;
+    const int first = plc_onnx_first_dim(r);
+    const plc_shape shape = *plc_onnx_shape(r, x);
+    int64_t dims[PLC_ONNX_MAX_DIMS];
+    plc_onnx_loops loops;
+    bool of_channels = x->n_dims > 1 && !r->whole && shape.c == x->dims[1], all = true;
+    int node = x->node;
+
+    plc_onnx_loops_over(r, x, &loops);
+    for (int i = first; i < x->n_dims; i++) {
+        plc_view_dim *loop = &loops.items[i - first];
+
+        of_channels =
+            of_channels && ranges[i].step == 1 && (i == 1 || ranges[i].size == x->dims[i]);
+        all = all && ranges[i].step == 1 && ranges[i].size == x->dims[i];
+        loops.offset += (int)ranges[i].begin * loop->stride;
+        *loop = (plc_view_dim){(int)ranges[i].size, (int)ranges[i].step * loop->stride};
+        dims[i] = ranges[i].size;
+    }
+    if (first)
+        dims[0] = x->dims[0];
+    if (of_channels && !all) {
+        const plc_attrs attrs = {.offset = (int)ranges[1].begin,
+                                 .out_channels = (int)ranges[1].size};
+        char suffix[24] = "";
+
+        if (n->n_output > 1)
+            snprintf(suffix, sizeof suffix, ".%d", output);
+        TRY(plc_onnx_add(r, n, "slice", suffix, &(int){node}, 1, &attrs, &node));
+    } else if (!all) {
+        TRY(plc_onnx_view(r, n, &loops, plc_onnx_usual_shape(r, dims, x->n_dims), &node));
+    }
+    plc_onnx_set_output(r, n, output, node, dims, x->n_dims);
+done:
+    return status;
+}
+
+static void whole_ranges(const plc_onnx_value *x, range ranges[PLC_ONNX_MAX_DIMS])
+{
+    for (int i = 0; i < x->n_dims; i++)
+        ranges[i] = (range){0, x->dims[i], 1};
+}
+
+// What ONNX's start, end and step mean for n values.
+static pleach_status make_range(plc_onnx_reader *r, const Onnx__NodeProto *n, int64_t start,
+                                int64_t end, int64_t step, int64_t size, range *made)
+{
+    if (step == 0 || step > INT_MAX || step < -INT_MAX)
+        return plc_onnx_fail(r, n, "a step of %lld", (long long)step);
+    if (step > 0) {
+        start = plc_onnx_within(start, size);
+        end = plc_onnx_within(end, size);
+        *made = (range){start, end > start ? (end - start + step - 1) / step : 0, step};
+    } else { // an end before the first value is -1 here
+        start = start < 0 ? start + size : start;
+        start = start >= size ? size - 1 : start;
+        end = end < 0 ? (end < -size ? -1 : end + size) : end;
+        *made = (range){start, end < start ? (start - end - step - 1) / -step : 0, step};
+    }
+    if (made->size < 1 || made->begin < 0)
+        return plc_onnx_fail(r, n, "%lld to %lld of %lld values is nothing", (long long)start,
+                             (long long)end, (long long)size);
+    return PLEACH_OK;
+}
+
+// A list of integers: an attribute until opset 9, then an input; empty where neither is there.
+static pleach_status read_list(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *name,
+                               int input, const int64_t **list, size_t *count)
+{
+    pleach_status status = PLEACH_OK;
+    const Onnx__AttributeProto *attr = plc_onnx_attr(n, name);
+    const plc_onnx_value *given = NULL;
+
+    *list = attr ? attr->ints : NULL;
+    *count = attr ? attr->n_ints : 0;
+    if (attr || !plc_onnx_has_input(n, input))
+        return status;
+    TRY(plc_onnx_input_ints(r, n, input, &given));
+    *list = given->ints;
+    *count = given->count;
+done:
+    return status;
+}
+
+pleach_status plc_onnx_slice(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *x = NULL;
+    const int64_t *starts = NULL, *ends = NULL, *steps = NULL;
+    size_t n_starts = 0, n_ends = 0, n_steps = 0;
+    int axes[PLC_ONNX_MAX_DIMS], n_axes = 0;
+    range ranges[PLC_ONNX_MAX_DIMS];
+
+    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
+        return plc_onnx_slice_ints(r, n);
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(read_list(r, n, "starts", 1, &starts, &n_starts));
+    TRY(read_list(r, n, "ends", 2, &ends, &n_ends));
+    TRY(plc_onnx_axes(r, n, 3, x->n_dims, axes, &n_axes));
+    TRY(read_list(r, n, "steps", 4, &steps, &n_steps));
+    if (!plc_onnx_attr(n, "axes") && !plc_onnx_has_input(n, 3))
+        for (; n_axes < (int)n_starts && n_axes < x->n_dims; n_axes++)
+            axes[n_axes] = n_axes;
+    if (n_starts != (size_t)n_axes || n_ends != n_starts || (n_steps && n_steps != n_starts))
+        TRY(plc_onnx_fail(r, n, "%zu starts, %zu ends and %zu steps for %d axes", n_starts, n_ends,
+                          n_steps, n_axes));
+    whole_ranges(x, ranges);
+    for (int i = 0; i < n_axes; i++) {
+        const int64_t size = x->dims[axes[i]], step = n_steps ? steps[i] : 1;
+
+        if (starts[i] == PLC_ONNX_BATCH || ends[i] == PLC_ONNX_BATCH)
+            TRY(plc_onnx_fail(r, n, "up to the number of images, which stays open"));
+        if (size == PLC_ONNX_BATCH && (starts[i] != 0 || ends[i] < INT_MAX || step != 1))
+            TRY(plc_onnx_fail(r, n, "of the images, which are kept apart"));
+        if (size != PLC_ONNX_BATCH)
+            TRY(make_range(r, n, starts[i], ends[i], step, size, &ranges[axes[i]]));
+    }
+    TRY(add_part(r, n, x, ranges, 0));
+done:
+    return status;
+}
+
+// Sizes of the parts: an attribute before opset 13, then an input; without it equal ones.
+static pleach_status part_size(plc_onnx_reader *r, const Onnx__NodeProto *n, const int64_t *sizes,
+                               size_t n_sizes, int64_t all, int i, int64_t begin, int64_t *size)
+{
+    const int64_t n_parts = (int64_t)n->n_output, each = (all + n_parts - 1) / n_parts;
+
+    if (n_sizes && n_sizes != n->n_output)
+        return plc_onnx_fail(r, n, "%zu sizes for %zu outputs", n_sizes, n->n_output);
+    *size = n_sizes ? sizes[i] : each < all - begin ? each : all - begin;
+    if (*size < 1 || *size > all - begin)
+        return plc_onnx_fail(r, n, "part %d has %lld of the %lld values that are left", i,
+                             (long long)*size, (long long)(all - begin));
+    return PLEACH_OK;
+}
+
+pleach_status plc_onnx_split(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *x = NULL;
+    const int64_t *sizes = NULL;
+    int64_t begin = 0, size = 0;
+    size_t n_sizes = 0;
+    range ranges[PLC_ONNX_MAX_DIMS];
+    int axis = 0;
+
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(plc_onnx_image_axis(r, n, x, 0, &axis));
+    TRY(read_list(r, n, "split", 1, &sizes, &n_sizes));
+    for (int i = 0; i < (int)n->n_output; i++, begin += size) {
+        TRY(part_size(r, n, sizes, n_sizes, x->dims[axis], i, begin, &size));
+        const plc_onnx_value *output =
+            *plc_onnx_text(n->output[i]) ? plc_onnx_find(r, n->output[i]) : NULL;
+        if (!output || (!output->n_readers &&
+                        strcmp(output->name, plc_onnx_text(r->file->output[0]->name)) != 0))
+            continue;
+        whole_ranges(x, ranges);
+        ranges[axis] = (range){begin, size, 1};
+        TRY(add_part(r, n, x, ranges, i));
+    }
+done:
+    return status;
+}
+
+// What is not computed of images among values to be joined: zero times something that is, plus the constant.
+static pleach_status add_constant(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                  const plc_onnx_value *constant, const plc_onnx_value *like,
+                                  plc_onnx_value *made)
+{
+    pleach_status status = PLEACH_OK;
+    const int n_dims = constant->n_dims, first = plc_onnx_first_dim(r);
+    const float *values = NULL;
+    float *zeros = NULL;
+    size_t count = 0;
+
+    *made = *constant;
+    made->kind = PLC_ONNX_NODE;
+    made->node = like->node;
+    if (n_dims != like->n_dims || !constant->count || (first && constant->dims[0] != 1))
+        TRY(plc_onnx_fail(r, n, "constant '%s' has %d dimensions, expected %d of one image",
+                          constant->name, n_dims, like->n_dims));
+    if (first)
+        made->dims[0] = PLC_ONNX_BATCH;
+    plc_onnx_loops one = {.n = 0};
+    for (int i = first; i < n_dims; i++)
+        one.items[one.n++] = (plc_view_dim){(int)constant->dims[i], 0};
+    TRY(plc_onnx_view(r, n, &one, plc_onnx_usual_shape(r, made->dims, n_dims), &made->node));
+    TRY(plc_onnx_repeat_floats(r, n, constant, made->dims, n_dims, &values, &count));
+    TRY(plc_onnx_take(r->ctx, &r->arena, count, sizeof *zeros, &zeros));
+    TRY(plc_onnx_add(r, n, "affine", ".constant", &(int){made->node}, 1, NULL, &made->node));
+    TRY(plc_onnx_set_param(r, n, made->node, 0, zeros, count));
+    TRY(plc_onnx_set_param(r, n, made->node, 1, values, count));
+done:
+    return status;
+}
+
+// Values of all inputs; constants get nodes, which need one input that is computed of images.
+static pleach_status joined_values(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                   plc_onnx_value **values)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *like = NULL, *x = NULL;
+
+    for (int i = 0; i < (int)n->n_input && !like; i++)
+        if (plc_onnx_input_kind(r, n, i) == PLC_ONNX_NODE)
+            TRY(plc_onnx_input_node(r, n, i, 0, &like));
+    if (!like)
+        TRY(plc_onnx_input_node(r, n, 0, 0, &like)); // says what it is instead
+    TRY(plc_onnx_take(r->ctx, &r->arena, n->n_input, sizeof **values, values));
+    for (int i = 0; i < (int)n->n_input; i++) {
+        if (plc_onnx_input_kind(r, n, i) == PLC_ONNX_FLOATS) {
+            TRY(plc_onnx_input_floats(r, n, i, &x));
+            TRY(add_constant(r, n, x, like, &(*values)[i]));
+            continue;
+        }
+        TRY(plc_onnx_input_node(r, n, i, like->n_dims, &x));
+        (*values)[i] = *x;
+    }
+done:
+    return status;
+}
+
+// Joined along the channels of our graph, which are those of ONNX or dimensions in front of which there are only ones.
+// Where there are others they are moved behind the axis, and back.
+static pleach_status join(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                          const plc_onnx_value *values, int axis, int64_t *total, int *nodes)
+{
+    pleach_status status = PLEACH_OK;
+    const int first = plc_onnx_first_dim(r);
+
+    *total = 0;
+    for (int i = 0; i < (int)n->n_input; i++) {
+        const plc_onnx_value *x = &values[i];
+
+        for (int d = 0; d < x->n_dims; d++)
+            if (d != axis && x->dims[d] != values[0].dims[d])
+                TRY(plc_onnx_fail(r, n, "inputs 0 and %d differ in dimension %d", i, d));
+        const int length = (int)x->dims[axis];
+        const int outer = (int)plc_onnx_product(x->dims, first, axis);
+        const int inner = (int)plc_onnx_product(x->dims, axis + 1, x->n_dims);
+        const plc_onnx_loops axis_first = {
+            .items = {{length, inner}, {outer, length * inner}, {inner, 1}}, .n = 3};
+        const plc_shape *shape = plc_onnx_shape(r, x), *other = plc_onnx_shape(r, &values[0]);
+        nodes[i] = x->node;
+        const bool fits = outer == 1 && shape->c == length && shape->h == other->h &&
+                          other->c == values[0].dims[axis];
+        if (!fits)
+            TRY(plc_onnx_view(r, n, &axis_first, (plc_shape){length, outer, inner}, &nodes[i]));
+        *total += length;
+    }
+done:
+    return status;
+}
+
+pleach_status plc_onnx_concat(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    plc_onnx_value *values = NULL;
+    int64_t dims[PLC_ONNX_MAX_DIMS], total = 0;
+    int *nodes = NULL, axis = 0, node = 0;
+
+    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
+        return plc_onnx_concat_ints(r, n);
+    TRY(joined_values(r, n, &values));
+    TRY(plc_onnx_image_axis(r, n, &values[0], 1, &axis));
+    TRY(plc_onnx_take(r->ctx, &r->arena, n->n_input, sizeof *nodes, &nodes));
+    TRY(join(r, n, values, axis, &total, nodes));
+    TRY(plc_onnx_add(r, n, "concat", "", nodes, (int)n->n_input, NULL, &node));
+    memcpy(dims, values[0].dims, sizeof dims);
+    dims[axis] = total;
+    const int first = plc_onnx_first_dim(r), n_dims = values[0].n_dims;
+    const int outer = (int)plc_onnx_product(dims, first, axis);
+    const int inner = (int)plc_onnx_product(dims, axis + 1, n_dims);
+    const plc_onnx_loops back = {.items = {{outer, inner}, {(int)total, outer * inner}, {inner, 1}},
+                                 .n = 3};
+    if (outer > 1)
+        TRY(plc_onnx_view(r, n, &back, plc_onnx_usual_shape(r, dims, n_dims), &node));
+    plc_onnx_set_node(r, n, node, dims, n_dims);
+done:
+    return status;
+}
+
+// Indices of a Gather as begin and step, where they go on evenly.
+static pleach_status even_steps(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                const plc_onnx_value *indices, int64_t size, range *made)
+{
+    int64_t before = 0, step = 1;
+
+    for (size_t i = 0; i < indices->count; i++) {
+        const int64_t at = indices->ints[i] < 0 ? indices->ints[i] + size : indices->ints[i];
+
+        if (at < 0 || at >= size)
+            return plc_onnx_fail(r, n, "index %lld of %lld values", (long long)indices->ints[i],
+                                 (long long)size);
+        if (i == 0)
+            made->begin = at;
+        if (i == 1)
+            step = at - before;
+        if (i > 0 && (at - before != step || step == 0))
+            return plc_onnx_fail(r, n, "only indices in even steps are read");
+        before = at;
+    }
+    made->size = (int64_t)indices->count;
+    made->step = step;
+    return indices->count ? PLEACH_OK : plc_onnx_fail(r, n, "it has no indices");
+}
+
+// A scalar index drops its dimension.
+pleach_status plc_onnx_gather(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *x = NULL, *indices = NULL;
+    range ranges[PLC_ONNX_MAX_DIMS];
+    int axis = 0;
+
+    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
+        return plc_onnx_gather_ints(r, n);
+    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(plc_onnx_input_ints(r, n, 1, &indices));
+    TRY(plc_onnx_image_axis(r, n, x, 0, &axis));
+    if (indices->n_dims > 1)
+        TRY(plc_onnx_fail(r, n, "its indices have %d dimensions; a scalar or a list is read",
+                          indices->n_dims));
+    whole_ranges(x, ranges);
+    TRY(even_steps(r, n, indices, x->dims[axis], &ranges[axis]));
+    TRY(add_part(r, n, x, ranges, 0));
+    if (indices->n_dims == 0) {
+        plc_onnx_value *y = plc_onnx_find(r, n->output[0]);
+
+        memmove(y->dims + axis, y->dims + axis + 1,
+                (size_t)(y->n_dims - axis - 1) * sizeof *y->dims);
+        y->n_dims--;
+    }
+done:
+    return status;
+}
