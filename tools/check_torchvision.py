@@ -18,7 +18,7 @@ CLASSES, N_IMAGES, BATCH = 10, 4, 8
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TOLERANCE = 1e-4  # of the largest value
 SHARE = 0.5
-TRAIN_IMAGES, TEST_IMAGES = 64, 16  # pictures of noise
+TRAIN_IMAGES, TEST_IMAGES = 40, 10  # pictures of noise
 DOCUMENT = os.path.join("docs", "torchvision.md")
 
 

@@ -153,6 +153,21 @@ class OnADevice(WithFolder):
         self.assertEqual(result.report["epochs"], 2)
 
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_resumed_run_unfolds_once_and_gives_the_same_bits(self):
+        folded = self.path("folded.onnx")
+        pleach.create("cnn5", input=(1, 28, 28), seed=1).write(folded)
+        self.assertFalse(any("running" in name for name in pleach.read(folded).arrays()))
+        options = {"model": folded, "macs": 0.6, "epochs": 2, "unfold": True, **SHORT}
+        whole = pleach.compress(self.device, out=self.path("whole"), **options).model.arrays()
+        self.assertTrue(any("running" in name for name in whole))
+        with self.assertRaises(pleach.Interrupted):
+            pleach.compress(self.device, out=self.path("parts"), progress=lambda p: not p.epoch_done, **options)
+        parts = pleach.compress(self.device, resume=self.path("parts")).model.arrays()
+        self.assertEqual(whole.keys(), parts.keys())
+        for name, array in whole.items():
+            self.assertTrue(numpy.array_equal(array, parts[name]), name)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_an_exception_of_the_callback_comes_out(self):
         def fail(progress):
             raise KeyError("mine")
