@@ -119,7 +119,7 @@ class OnADevice(WithFolder):
 
     def test_a_wrong_option_is_answered_with_the_nearest(self):
         with self.assertRaises(pleach.Error) as caught:
-            pleach.compress(self.device, model="cnn5", out=self.path("run"), mcas=0.5, **SHORT)
+            pleach.compress(self.device, model="cnn5", out=self.path("run"), mac=0.5, **SHORT)
         self.assertIn("did you mean 'macs'?", str(caught.exception))
         with self.assertRaises(pleach.Error) as caught:
             pleach.compress(self.device, model="cnn5", out=self.path("run"), macs="half", **SHORT)
