@@ -77,7 +77,7 @@ NETWORKS = {
     "densenet121": (of_torchvision("densenet121"), 64),
     "vgg16_bn": (vgg16_bn, 64),
 }
-EXPORTERS = {"TorchScript": {"dynamo": False}, "dynamo": {"dynamo": True, "external_data": False}}
+EXPORTERS = {"TorchScript": {"dynamo": False}, "dynamo": {"dynamo": True}}
 
 
 class Failed(Exception):
@@ -218,11 +218,12 @@ def check_in(folder, row, device):
     counted = count_macs(path)
     if row["in"] >= TOLERANCE:
         raise Failed(f"logits differ by {row['in']:.1e}")
+    row["good"] = True
+    if name.startswith("unet"):
+        return
     if row["dense"] != counted:
         raise Failed(f"pleach counts {row['dense']} MACs, the graph has {counted}")
-    row["good"] = True
-    if not name.startswith("unet"):
-        check_exported(row, device, images, folder)
+    check_exported(row, device, images, folder)
 
 
 def check(name, exporter, device):
