@@ -199,26 +199,24 @@ done:
 pleach_status plc_session_read_logits(pleach_session *s, bool training, int n, float *logits)
 {
     pleach_status status = PLEACH_OK;
-    const size_t lanes = (size_t)s->device->lanes;
+    const int lanes = s->device->lanes;
     const bool channel_lanes = !training && s->channel_lanes;
     const plc_tensor view =
         (training ? s->train_values : s->infer_values).items[s->graph->n_nodes - 1];
+    const int plane = view.shape.h * view.shape.w, n_values = view.shape.c * plane;
     const bool half = s->device->value_bytes < (int)sizeof(float);
     void *block = NULL;
 
     TRY(plc_alloc(s->ctx, view.buffer->bytes, 1, &block));
     TRY(plc_buffer_read(s->device, view.buffer, 0, view.buffer->bytes, block));
-    const size_t plane = (size_t)view.shape.h * (size_t)view.shape.w;
-    const size_t planes = (size_t)view.planes, first = (size_t)view.first;
-    for (size_t i = 0; i < (size_t)n; i++)
-        for (size_t k = 0; k < (size_t)view.shape.c * plane; k++) {
-            const size_t c = k / plane, pixel = k % plane;
-            const size_t at =
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n_values; k++) {
+            const int at =
                 channel_lanes
-                    ? (i * plane + pixel) * planes + first + c
-                    : ((i / lanes * planes + first + c) * plane + pixel) * lanes + i % lanes;
-            *logits++ = half ? plc_half_to_float(((const uint16_t *)block)[at])
-                             : ((const float *)block)[at];
+                    ? (i * plane + k % plane) * view.planes + view.first + k / plane
+                    : ((i / lanes * view.planes + view.first) * plane + k) * lanes + i % lanes;
+            logits[i * n_values + k] = half ? plc_half_to_float(((const uint16_t *)block)[at])
+                                            : ((const float *)block)[at];
         }
 done:
     free(block);

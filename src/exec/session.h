@@ -120,7 +120,7 @@ pleach_status plc_session_copy_weights(const pleach_session *from, pleach_sessio
 void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *layout,
                          unsigned long long seed, float *weights);
 
-// What the batch that ran last gave, [n][C][H][W] (logits: [n][classes]), from training or inference.
+// Logits of the batch that ran last, [n][classes] (or images, [n][C][H][W]), from training or inference.
 pleach_status plc_session_read_logits(pleach_session *session, bool training, int n, float *logits);
 
 #endif

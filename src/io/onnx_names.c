@@ -184,7 +184,11 @@ pleach_status plc_onnx_read_shape(plc_onnx_reader *r, const Onnx__ValueInfoProto
             continue;
         }
         count *= dims[i]; // below 2^62: checked after every factor
-        if (!known || count > INT_MAX)
+        if (count > INT_MAX)
+            return plc_fail(r->ctx, PLEACH_EINPUT,
+                            "its input '%s' has more than %d values an image; use smaller images",
+                            plc_onnx_text(input->name), INT_MAX);
+        if (!known)
             return plc_fail(
                 r->ctx, PLEACH_EINPUT,
                 "dimension %d of its input '%s' is '%s'; channels, height and width must "

@@ -84,6 +84,12 @@ pleach_status plc_onnx_prelu(plc_onnx_reader *r, const Onnx__NodeProto *n)
 
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(plc_onnx_input_floats(r, n, 1, &slope));
+    // Before opset 7 slopes are those of channels.
+    plc_onnx_value lined_up = *slope;
+    if (r->opset < 7 && slope->n_dims == 1 && slope->count > 1)
+        while (lined_up.n_dims < x->n_dims - 1)
+            lined_up.dims[lined_up.n_dims++] = 1;
+    slope = &lined_up;
     TRY(plc_onnx_broadcast(r, n, x, slope, dims, &n_dims));
     if (n_dims != x->n_dims || memcmp(dims, x->dims, (size_t)n_dims * sizeof *dims) != 0)
         TRY(plc_onnx_fail(r, n, "its slopes have more values than its input"));
@@ -220,4 +226,23 @@ pleach_status plc_onnx_identity(plc_onnx_reader *r, const Onnx__NodeProto *n)
         return plc_onnx_fail(r, n, "input 0 is missing");
     plc_onnx_set_same(r, n, x);
     return PLEACH_OK;
+}
+
+// Nothing at inference; in training mode it would need its draws.
+pleach_status plc_onnx_dropout(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_onnx_value *training = NULL, *ratio = NULL;
+
+    if (plc_onnx_has_input(n, 2)) {
+        TRY(plc_onnx_input_ints(r, n, 2, &training));
+        if (plc_onnx_has_input(n, 1))
+            TRY(plc_onnx_input_floats(r, n, 1, &ratio));
+        const bool drops = !ratio || !ratio->count || ratio->floats[0] > 0;
+        if (training->count && training->ints[0] && drops)
+            TRY(plc_onnx_fail(r, n, "training_mode is set; export the network for inference"));
+    }
+    TRY(plc_onnx_identity(r, n));
+done:
+    return status;
 }

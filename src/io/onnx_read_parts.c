@@ -245,6 +245,9 @@ static pleach_status join(plc_onnx_reader *r, const Onnx__NodeProto *n,
 {
     pleach_status status = PLEACH_OK;
     const int first = plc_onnx_first_dim(r);
+    const plc_shape like = *plc_onnx_shape(r, &values[0]);
+    const bool keeps_planes =
+        plc_onnx_product(values[0].dims, first, axis) == 1 && like.c == values[0].dims[axis];
 
     *total = 0;
     for (int i = 0; i < (int)n->n_input; i++) {
@@ -258,12 +261,10 @@ static pleach_status join(plc_onnx_reader *r, const Onnx__NodeProto *n,
         const int inner = (int)plc_onnx_product(x->dims, axis + 1, x->n_dims);
         const plc_onnx_loops axis_first = {
             .items = {{length, inner}, {outer, length * inner}, {inner, 1}}, .n = 3};
-        const plc_shape *shape = plc_onnx_shape(r, x), *other = plc_onnx_shape(r, &values[0]);
+        const plc_shape shape =
+            keeps_planes ? (plc_shape){length, like.h, like.w} : (plc_shape){length, outer, inner};
         nodes[i] = x->node;
-        const bool fits = outer == 1 && shape->c == length && shape->h == other->h &&
-                          other->c == values[0].dims[axis];
-        if (!fits)
-            TRY(plc_onnx_view(r, n, &axis_first, (plc_shape){length, outer, inner}, &nodes[i]));
+        TRY(plc_onnx_view(r, n, &axis_first, shape, &nodes[i]));
         *total += length;
     }
 done:
@@ -298,51 +299,121 @@ done:
     return status;
 }
 
-// Indices of a Gather as begin and step, where they go on evenly.
-static pleach_status even_steps(plc_onnx_reader *r, const Onnx__NodeProto *n,
-                                const plc_onnx_value *indices, int64_t size, range *made)
+// Indices of a Gather from 0 to size - 1, in the arena.
+static pleach_status read_indices(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                  const plc_onnx_value *given, int64_t size, int64_t **indices)
 {
-    int64_t before = 0, step = 1;
+    pleach_status status = PLEACH_OK;
 
-    for (size_t i = 0; i < indices->count; i++) {
-        const int64_t at = indices->ints[i] < 0 ? indices->ints[i] + size : indices->ints[i];
-
-        if (at < 0 || at >= size)
-            return plc_onnx_fail(r, n, "index %lld of %lld values", (long long)indices->ints[i],
-                                 (long long)size);
-        if (i == 0)
-            made->begin = at;
-        if (i == 1)
-            step = at - before;
-        if (i > 0 && (at - before != step || step == 0))
-            return plc_onnx_fail(r, n, "only indices in even steps are read");
-        before = at;
+    if (!given->count || given->n_dims > 1)
+        TRY(plc_onnx_fail(r, n, "%zu indices in %d dimensions; a scalar or a list is read",
+                          given->count, given->n_dims));
+    TRY(plc_onnx_take(r->ctx, &r->arena, given->count, sizeof **indices, indices));
+    for (size_t i = 0; i < given->count; i++) {
+        (*indices)[i] = given->ints[i] < 0 ? given->ints[i] + size : given->ints[i];
+        if ((*indices)[i] < 0 || (*indices)[i] >= size)
+            TRY(plc_onnx_fail(r, n, "index %lld of %lld values", (long long)given->ints[i],
+                              (long long)size));
     }
-    made->size = (int64_t)indices->count;
-    made->step = step;
-    return indices->count ? PLEACH_OK : plc_onnx_fail(r, n, "it has no indices");
+done:
+    return status;
+}
+
+// How many of n indices, a divisor of n, go on in even steps in each block of so many; 1: there are none.
+static int block_of(const int64_t *indices, int n)
+{
+    const int64_t step = indices[1] - indices[0];
+    int length = 2;
+
+    while (length < n && indices[length] - indices[length - 1] == step)
+        length++;
+    while (n % length)
+        length--;
+    for (int i = 1; i < n; i++)
+        if (i % length && indices[i] - indices[i - 1] != step)
+            return 1;
+    return length;
+}
+
+// Indices as a nest of loops, the innermost found first, each `stride` values apart. Destroys them.
+static pleach_status find_loops(plc_onnx_reader *r, const Onnx__NodeProto *n, int64_t *indices,
+                                int count, int stride, plc_onnx_loops *loops)
+{
+    plc_view_dim found[PLC_ONNX_MAX_DIMS];
+    int n_found = 0;
+
+    loops->n = 0;
+    loops->offset = (int)indices[0] * stride;
+    while (count > 1) {
+        const int length = block_of(indices, count);
+
+        if (length == 1 || n_found == PLC_ONNX_MAX_DIMS)
+            return plc_onnx_fail(r, n, "only indices in even steps, or nests of such, are read");
+        found[n_found++] = (plc_view_dim){length, (int)(indices[1] - indices[0]) * stride};
+        count /= length;
+        for (int i = 0; i < count; i++)
+            indices[i] = indices[i * length];
+    }
+    while (n_found > 0)
+        loops->items[loops->n++] = found[--n_found];
+    if (loops->n == 0)
+        loops->items[loops->n++] = (plc_view_dim){1, 0};
+    return PLEACH_OK;
+}
+
+// Other values along one axis: its loop is replaced by those of the indices.
+static pleach_status add_picked(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                const plc_onnx_value *x, int axis, const plc_onnx_loops *picked,
+                                int64_t count)
+{
+    pleach_status status = PLEACH_OK;
+    const int first = plc_onnx_first_dim(r);
+    plc_onnx_loops loops, all = {.offset = picked->offset};
+    int64_t dims[PLC_ONNX_MAX_DIMS];
+    int node = x->node;
+
+    plc_onnx_loops_over(r, x, &loops);
+    for (int i = 0; i < loops.n; i++) {
+        if (i != axis - first)
+            all.items[all.n++] = loops.items[i];
+        for (int j = 0; i == axis - first && j < picked->n; j++)
+            all.items[all.n++] = picked->items[j];
+    }
+    memcpy(dims, x->dims, sizeof dims);
+    dims[axis] = count;
+    TRY(plc_onnx_view(r, n, &all, plc_onnx_usual_shape(r, dims, x->n_dims), &node));
+    plc_onnx_set_node(r, n, node, dims, x->n_dims);
+done:
+    return status;
 }
 
 // A scalar index drops its dimension.
 pleach_status plc_onnx_gather(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
-    const plc_onnx_value *x = NULL, *indices = NULL;
+    const plc_onnx_value *x = NULL, *given = NULL;
     range ranges[PLC_ONNX_MAX_DIMS];
+    plc_onnx_loops picked = {0};
+    int64_t *indices = NULL;
     int axis = 0;
 
     if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
         return plc_onnx_gather_ints(r, n);
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
-    TRY(plc_onnx_input_ints(r, n, 1, &indices));
+    TRY(plc_onnx_input_ints(r, n, 1, &given));
     TRY(plc_onnx_image_axis(r, n, x, 0, &axis));
-    if (indices->n_dims > 1)
-        TRY(plc_onnx_fail(r, n, "its indices have %d dimensions; a scalar or a list is read",
-                          indices->n_dims));
-    whole_ranges(x, ranges);
-    TRY(even_steps(r, n, indices, x->dims[axis], &ranges[axis]));
-    TRY(add_part(r, n, x, ranges, 0));
-    if (indices->n_dims == 0) {
+    TRY(read_indices(r, n, given, x->dims[axis], &indices));
+    const int64_t begin = indices[0], count = (int64_t)given->count;
+    const int inner = (int)plc_onnx_product(x->dims, axis + 1, x->n_dims);
+    TRY(find_loops(r, n, indices, (int)count, inner, &picked));
+    if (picked.n == 1 && (picked.items[0].stride == inner || count == 1)) {
+        whole_ranges(x, ranges);
+        ranges[axis] = (range){begin, count, 1};
+        TRY(add_part(r, n, x, ranges, 0));
+    } else {
+        TRY(add_picked(r, n, x, axis, &picked, count));
+    }
+    if (given->n_dims == 0) {
         plc_onnx_value *y = plc_onnx_find(r, n->output[0]);
 
         memmove(y->dims + axis, y->dims + axis + 1,

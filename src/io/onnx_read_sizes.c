@@ -180,6 +180,11 @@ static pleach_status set_places(plc_onnx_reader *r, const Onnx__NodeProto *n, co
         if (strcmp(where, "asymmetric") == 0) {
             shift = 0;
         } else if (strcmp(where, "align_corners") == 0) {
+            if (fabs(dims[i].scale * (double)dims[i].in - out) > 1e-3)
+                return plc_onnx_fail(r, n,
+                                     "align_corners of %lld pixels times %g, which is no whole "
+                                     "number: ONNX and those who run it differ there",
+                                     (long long)dims[i].in, dims[i].scale);
             scale = out > 1 ? (double)(dims[i].in - 1) / (out - 1) : 0;
             shift = 0;
         } else if (strcmp(where, "pytorch_half_pixel") == 0) {

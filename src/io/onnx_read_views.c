@@ -19,6 +19,27 @@ done:
     return status;
 }
 
+// A constant in other dimensions.
+static pleach_status set_float_dims(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                    const int64_t *dims, int n_dims)
+{
+    plc_onnx_value same = *plc_onnx_find(r, n->input[0]);
+
+    same.n_dims = n_dims;
+    memcpy(same.dims, dims, (size_t)n_dims * sizeof *dims);
+    plc_onnx_set_same(r, n, &same);
+    return PLEACH_OK;
+}
+
+// Input 0, computed of images or a constant.
+static pleach_status input_values(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                  const plc_onnx_value **x)
+{
+    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_FLOATS)
+        return plc_onnx_input_floats(r, n, 0, x);
+    return plc_onnx_input_node(r, n, 0, 0, x);
+}
+
 pleach_status plc_onnx_flatten(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
@@ -51,7 +72,7 @@ static pleach_status target_sizes(plc_onnx_reader *r, const Onnx__NodeProto *n,
                                   int64_t dims[PLC_ONNX_MAX_DIMS])
 {
     pleach_status status = PLEACH_OK;
-    const int first = plc_onnx_first_dim(r);
+    const int first = x->kind == PLC_ONNX_NODE ? plc_onnx_first_dim(r) : 0;
     const int64_t all = plc_onnx_product(x->dims, first, x->n_dims);
     int64_t product = 1;
     int open = -1;
@@ -96,7 +117,7 @@ pleach_status plc_onnx_reshape(plc_onnx_reader *r, const Onnx__NodeProto *n)
     const Onnx__AttributeProto *attr = plc_onnx_attr(n, "shape"); // before opset 5
     int64_t dims[PLC_ONNX_MAX_DIMS] = {0}, zero_is_zero = 0;
 
-    TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(input_values(r, n, &x));
     const plc_onnx_value of_attr = {.count = attr ? attr->n_ints : 0,
                                     .ints = attr ? attr->ints : NULL};
     if (!attr)
@@ -107,6 +128,8 @@ pleach_status plc_onnx_reshape(plc_onnx_reader *r, const Onnx__NodeProto *n)
         TRY(plc_onnx_fail(r, n, "to %zu dimensions; 1 to %d are read", given->count,
                           PLC_ONNX_MAX_DIMS));
     TRY(target_sizes(r, n, x, given, dims));
+    if (x->kind == PLC_ONNX_FLOATS)
+        return set_float_dims(r, n, dims, (int)given->count);
     TRY(set_dims(r, n, x, dims, (int)given->count));
 done:
     return status;
@@ -126,18 +149,6 @@ done:
     return status;
 }
 
-// A constant in other dimensions.
-static pleach_status squeeze_floats(plc_onnx_reader *r, const Onnx__NodeProto *n,
-                                    const int64_t *dims, int n_dims)
-{
-    plc_onnx_value same = *plc_onnx_find(r, n->input[0]);
-
-    same.n_dims = n_dims;
-    memcpy(same.dims, dims, (size_t)n_dims * sizeof *dims);
-    plc_onnx_set_same(r, n, &same);
-    return PLEACH_OK;
-}
-
 pleach_status plc_onnx_squeeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
@@ -148,10 +159,7 @@ pleach_status plc_onnx_squeeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
 
     if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
         return squeeze_ints(r, n, 0);
-    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_FLOATS)
-        TRY(plc_onnx_input_floats(r, n, 0, &x));
-    else
-        TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(input_values(r, n, &x));
     TRY(plc_onnx_axes(r, n, 1, x->n_dims, axes, &n_axes));
     for (int i = 0; n_axes == 0 && i < x->n_dims; i++) // all of size 1
         goes[i] = x->dims[i] == 1;
@@ -165,7 +173,7 @@ pleach_status plc_onnx_squeeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
         if (!goes[i])
             dims[n_dims++] = x->dims[i];
     if (x->kind == PLC_ONNX_FLOATS)
-        return squeeze_floats(r, n, dims, n_dims);
+        return set_float_dims(r, n, dims, n_dims);
     TRY(set_dims(r, n, x, dims, n_dims));
 done:
     return status;
@@ -182,10 +190,7 @@ pleach_status plc_onnx_unsqueeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
 
     if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
         return squeeze_ints(r, n, 1);
-    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_FLOATS)
-        TRY(plc_onnx_input_floats(r, n, 0, &x));
-    else
-        TRY(plc_onnx_input_node(r, n, 0, 0, &x));
+    TRY(input_values(r, n, &x));
     if (!attr)
         TRY(plc_onnx_input_ints(r, n, 1, &given));
     const size_t count = attr ? attr->n_ints : given->count;
@@ -203,8 +208,33 @@ pleach_status plc_onnx_unsqueeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
     for (int i = 0; i < n_dims; i++)
         dims[i] = is_new[i] ? 1 : x->dims[from++];
     if (x->kind == PLC_ONNX_FLOATS)
-        return squeeze_floats(r, n, dims, n_dims);
+        return set_float_dims(r, n, dims, n_dims);
     plc_onnx_set_node(r, n, x->node, dims, n_dims);
+done:
+    return status;
+}
+
+// A constant matrix transposed.
+static pleach_status transpose_floats(plc_onnx_reader *r, const Onnx__NodeProto *n)
+{
+    pleach_status status = PLEACH_OK;
+    const Onnx__AttributeProto *perm = plc_onnx_attr(n, "perm");
+    const plc_onnx_value *x = NULL;
+    float *made = NULL;
+
+    TRY(plc_onnx_input_floats(r, n, 0, &x));
+    if (x->n_dims != 2 || (perm && (perm->n_ints != 2 || perm->ints[0] != 1 || perm->ints[1] != 0)))
+        TRY(plc_onnx_fail(r, n, "of a constant of %d dimensions; of matrices it is read",
+                          x->n_dims));
+    const size_t rows = (size_t)x->dims[0], columns = (size_t)x->dims[1];
+    TRY(plc_onnx_take(r->ctx, &r->arena, x->count, sizeof *made, &made));
+    for (size_t i = 0; i < x->count; i++)
+        made[i % columns * rows + i / columns] = x->floats[i];
+    plc_onnx_value turned = *x;
+    turned.floats = made;
+    turned.dims[0] = x->dims[1];
+    turned.dims[1] = x->dims[0];
+    plc_onnx_set_same(r, n, &turned);
 done:
     return status;
 }
@@ -220,6 +250,8 @@ pleach_status plc_onnx_transpose(plc_onnx_reader *r, const Onnx__NodeProto *n)
     int64_t dims[PLC_ONNX_MAX_DIMS];
     bool seen[PLC_ONNX_MAX_DIMS] = {false};
 
+    if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_FLOATS)
+        return transpose_floats(r, n);
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     if (attr && attr->n_ints != (size_t)x->n_dims)
         TRY(plc_onnx_fail(r, n, "perm has %zu axes for %d dimensions", attr->n_ints, x->n_dims));

@@ -208,7 +208,8 @@ plc_onnx_read_fn plc_onnx_pad, plc_onnx_resize, plc_onnx_upsample;
 // onnx_read_activations.c
 plc_onnx_read_fn plc_onnx_relu, plc_onnx_clip, plc_onnx_leaky_relu, plc_onnx_prelu,
     plc_onnx_sigmoid, plc_onnx_hard_sigmoid, plc_onnx_hard_swish, plc_onnx_tanh, plc_onnx_elu,
-    plc_onnx_selu, plc_onnx_softplus, plc_onnx_softsign, plc_onnx_softmax, plc_onnx_identity;
+    plc_onnx_selu, plc_onnx_softplus, plc_onnx_softsign, plc_onnx_softmax, plc_onnx_identity,
+    plc_onnx_dropout;
 // onnx_read_arithmetic.c
 plc_onnx_read_fn plc_onnx_arithmetic, plc_onnx_sum, plc_onnx_negate;
 // onnx_read_parts.c

@@ -232,6 +232,21 @@ done:
 }
 
 // What a reader needs to feed the network, from the metadata of its model file.
+pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
+                                   const char *value)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__AttributeProto *attr = NULL;
+    char *copy = NULL;
+
+    TRY(add_attr(w, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING, &attr));
+    TRY(plc_onnx_print(w->ctx, &w->arena, &copy, "%s", value));
+    attr->has_s = 1;
+    attr->s = (ProtobufCBinaryData){.len = strlen(copy), .data = (uint8_t *)copy};
+done:
+    return status;
+}
+
 static pleach_status add_metadata(plc_onnx_writer *w, const plc_tensors *extra,
                                   Onnx__ModelProto *model)
 {

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-// The value of node number `input`, with `rank` dimensions: flattened, or with H and W of 1, where it has others.
-static pleach_status value_of_rank(plc_onnx_writer *w, int node, int input, int rank, char **value)
+pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, int rank,
+                                     char **value)
 {
     pleach_status status = PLEACH_OK;
     const char *name = w->graph->nodes[node].name;
@@ -49,7 +49,7 @@ static pleach_status write_plane(plc_onnx_writer *w, int node, const char *op,
     const plc_node *n = &w->graph->nodes[node];
     char *input = NULL;
 
-    TRY(value_of_rank(w, node, n->inputs[0], 4, &input));
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &input));
     TRY(plc_onnx_add_node(w, op, n->name, &input, 1, made));
 done:
     return status;
@@ -58,7 +58,8 @@ done:
 static pleach_status write_window(plc_onnx_writer *w, const plc_attrs *a, Onnx__NodeProto *made)
 {
     pleach_status status = PLEACH_OK;
-    const int pads[] = {a->pad[0], a->pad[1], a->pad[0], a->pad[1]};
+    const int pads[] = {a->pad[0], a->pad[1], a->pad[0] + a->pad_more[0],
+                        a->pad[1] + a->pad_more[1]};
 
     TRY(plc_onnx_attr_ints(w, made, "kernel_shape", a->kernel, 2));
     TRY(plc_onnx_attr_ints(w, made, "strides", a->stride, 2));
@@ -79,7 +80,7 @@ static pleach_status write_conv(plc_onnx_writer *w, int node)
     char *inputs[3] = {NULL};
     Onnx__NodeProto *made = NULL;
 
-    TRY(value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
     for (int i = 0; i < n->n_params; i++)
         TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
     TRY(plc_onnx_add_node(w, "Conv", n->name, inputs, 1 + n->n_params, &made));
@@ -100,7 +101,7 @@ static pleach_status write_linear(plc_onnx_writer *w, int node)
     float *zeros = NULL;
     int n_inputs = 1 + n->n_params;
 
-    TRY(value_of_rank(w, node, n->inputs[0], 2, &inputs[0]));
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 2, &inputs[0]));
     for (int i = 0; i < n->n_params; i++)
         TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
     if (!n->attrs.bias && w->opset < bias_optional_since) {
@@ -196,6 +197,41 @@ done:
     return status;
 }
 
+static pleach_status write_tanh(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_same(w, node, "Tanh", &made);
+}
+
+static pleach_status write_softplus(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_same(w, node, "Softplus", &made);
+}
+
+static pleach_status write_softsign(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_same(w, node, "Softsign", &made);
+}
+
+static pleach_status write_elu(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_attrs *a = &w->graph->nodes[node].attrs;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(write_same(w, node, a->beta < 1 || a->beta > 1 ? "Selu" : "Elu", &made));
+    TRY(plc_onnx_attr_float(w, made, "alpha", a->alpha));
+    if (made->op_type[0] == 'S')
+        TRY(plc_onnx_attr_float(w, made, "gamma", a->beta));
+done:
+    return status;
+}
+
 // One operator since opset 14; before, its definition.
 static pleach_status write_hard_swish(plc_onnx_writer *w, int node)
 {
@@ -228,7 +264,7 @@ static pleach_status write_joined(plc_onnx_writer *w, int node, const char *op,
     TRY(plc_onnx_take(w->ctx, &w->arena, (size_t)n->n_inputs, sizeof *inputs, &inputs));
     w->ranks[node] = w->ranks[n->inputs[0]];
     for (int i = 0; i < n->n_inputs; i++)
-        TRY(value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
+        TRY(plc_onnx_value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
     TRY(plc_onnx_add_node(w, op, n->name, inputs, n->n_inputs, made));
 done:
     return status;
@@ -251,7 +287,7 @@ static pleach_status write_mul(plc_onnx_writer *w, int node)
 
     w->ranks[node] = n->shape.h * n->shape.w > 1 ? 4 : w->ranks[n->inputs[0]];
     for (int i = 0; i < 2; i++)
-        TRY(value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
+        TRY(plc_onnx_value_of_rank(w, node, n->inputs[i], w->ranks[node], &inputs[i]));
     TRY(plc_onnx_add_node(w, "Mul", n->name, inputs, 2, &made));
 done:
     return status;
@@ -264,32 +300,6 @@ static pleach_status write_concat(plc_onnx_writer *w, int node)
 
     TRY(write_joined(w, node, "Concat", &made));
     TRY(plc_onnx_attr_int(w, made, "axis", 1));
-done:
-    return status;
-}
-
-// Pads of all dimensions, first those in front: an attribute before opset 11, then an input.
-static pleach_status write_pad(plc_onnx_writer *w, int node)
-{
-    pleach_status status = PLEACH_OK;
-    const plc_node *n = &w->graph->nodes[node];
-    const int *before = n->attrs.pad, *after = n->attrs.pad_after, input_since = 11;
-    const int pads[] = {0, 0, before[0], before[1], 0, 0, after[0], after[1]};
-    int64_t wide[8];
-    char *inputs[2] = {NULL};
-    Onnx__NodeProto *made = NULL;
-
-    TRY(value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
-    if (w->opset < input_since) {
-        TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, 1, &made));
-        TRY(plc_onnx_attr_ints(w, made, "pads", pads, 8));
-        return status;
-    }
-    for (int i = 0; i < 8; i++)
-        wide[i] = pads[i];
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.pads", n->name));
-    TRY(plc_onnx_add_ints(w, inputs[1], wide, 8));
-    TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, 2, &made));
 done:
     return status;
 }
@@ -355,7 +365,19 @@ static const struct {
     {"add", write_add},
     {"mul", write_mul},
     {"concat", write_concat},
-    {"pad", write_pad},
+    {"pad", plc_onnx_write_pad},
+    {"slice", plc_onnx_write_slice},
+    {"as_strided", plc_onnx_write_as_strided},
+    {"softmax", plc_onnx_write_softmax},
+    {"log_softmax", plc_onnx_write_softmax},
+    {"prelu", plc_onnx_write_prelu},
+    {"affine", plc_onnx_write_affine},
+    {"resize", plc_onnx_write_resize},
+    {"conv_transpose", plc_onnx_write_conv_transpose},
+    {"tanh", write_tanh},
+    {"elu", write_elu},
+    {"softplus", write_softplus},
+    {"softsign", write_softsign},
     {"max_pool", write_max_pool},
     {"avg_pool", write_avg_pool},
     {"global_avg_pool", write_global_avg_pool},

@@ -25,6 +25,17 @@ typedef struct plc_onnx_writer {
 // Writes node `node` of the graph: ONNX nodes, parameters; fills values and ranks.
 pleach_status plc_onnx_write_node(plc_onnx_writer *w, int node);
 
+// The value of node number `input`, with `rank` dimensions: flattened, or with H and W of 1, where it has others.
+// What is made for it is called after `node`.
+pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, int rank,
+                                     char **value);
+
+// Forms of single operators (onnx_write_images.c).
+typedef pleach_status plc_onnx_write_fn(plc_onnx_writer *w, int node);
+plc_onnx_write_fn plc_onnx_write_slice, plc_onnx_write_as_strided, plc_onnx_write_softmax,
+    plc_onnx_write_prelu, plc_onnx_write_affine, plc_onnx_write_resize,
+    plc_onnx_write_conv_transpose, plc_onnx_write_pad;
+
 // Appends an ONNX node of type `op` with one output, named `name` like the node itself.
 pleach_status plc_onnx_add_node(plc_onnx_writer *w, const char *op, const char *name,
                                 char *const *inputs, int n_inputs, Onnx__NodeProto **node);
@@ -35,6 +46,8 @@ pleach_status plc_onnx_attr_ints(plc_onnx_writer *w, Onnx__NodeProto *node, cons
                                  const int *values, int n);
 pleach_status plc_onnx_attr_float(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
                                   float value);
+pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
+                                   const char *value);
 
 // Appends parameter `param` of a node; *name is how ONNX nodes call it. Data is borrowed from the weights.
 pleach_status plc_onnx_add_param(plc_onnx_writer *w, int node, int param, char **name);

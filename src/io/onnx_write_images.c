@@ -1,0 +1,330 @@
+// Writing ONNX: the forms of operators on whole images: parts, orders, sizes.
+#include <io/onnx_writer.h>
+
+#include <math.h>
+#include <string.h>
+
+// Constants that some operators have as inputs since an opset, before as attributes.
+enum { SLICE_INPUTS_SINCE = 10, RESIZE_SINCE = 11, SOFTMAX_OF_AXIS_SINCE = 13 };
+
+// A constant list "<node>.<what>" as an input.
+static pleach_status add_list(plc_onnx_writer *w, int node, const char *what, const int64_t *values,
+                              int n, char **name)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s.%s", w->graph->nodes[node].name, what));
+    TRY(plc_onnx_add_ints(w, *name, values, n));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_write_slice(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int begin = n->attrs.offset, end = begin + n->attrs.out_channels, axis = 1;
+    char *inputs[4] = {w->values[n->inputs[0]]};
+    Onnx__NodeProto *made = NULL;
+
+    w->ranks[node] = w->ranks[n->inputs[0]];
+    if (w->opset < SLICE_INPUTS_SINCE) {
+        TRY(plc_onnx_add_node(w, "Slice", n->name, inputs, 1, &made));
+        TRY(plc_onnx_attr_ints(w, made, "starts", &begin, 1));
+        TRY(plc_onnx_attr_ints(w, made, "ends", &end, 1));
+        TRY(plc_onnx_attr_ints(w, made, "axes", &axis, 1));
+        return status;
+    }
+    TRY(add_list(w, node, "starts", &(int64_t){begin}, 1, &inputs[1]));
+    TRY(add_list(w, node, "ends", &(int64_t){end}, 1, &inputs[2]));
+    TRY(add_list(w, node, "axes", &(int64_t){axis}, 1, &inputs[3]));
+    TRY(plc_onnx_add_node(w, "Slice", n->name, inputs, 4, &made));
+done:
+    return status;
+}
+
+static int count_dims(const plc_attrs *a)
+{
+    int n = 0;
+
+    while (n < PLC_MAX_VIEW_DIMS && a->view[n].size)
+        n++;
+    return n;
+}
+
+// Where in the input each value of the output comes from.
+static pleach_status list_sources(plc_onnx_writer *w, const plc_node *n, int64_t **sources,
+                                  int *count)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_attrs *a = &n->attrs;
+
+    *count = n->shape.c * n->shape.h * n->shape.w;
+    TRY(plc_onnx_take(w->ctx, &w->arena, (size_t)*count, sizeof **sources, sources));
+    for (int i = 0; i < *count; i++) {
+        int rest = i;
+
+        (*sources)[i] = a->offset;
+        for (int d = count_dims(a) - 1; d >= 0; d--) {
+            (*sources)[i] += (int64_t)(rest % a->view[d].size) * a->view[d].stride;
+            rest /= a->view[d].size;
+        }
+    }
+done:
+    return status;
+}
+
+// The input as a list, of it the sources, and these in the output's shape; only the last where the order is the same.
+pleach_status plc_onnx_write_as_strided(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const plc_shape *x = &w->graph->nodes[n->inputs[0]].shape;
+    const int64_t list[] = {0, -1}, shape[] = {0, n->shape.c, n->shape.h, n->shape.w};
+    char *flat[2] = {w->values[n->inputs[0]]}, *picked[2], *shaped[2] = {flat[0]}, *name = NULL;
+    Onnx__NodeProto *made = NULL;
+    int64_t *sources = NULL;
+    int count = 0;
+    bool same_order = true;
+
+    TRY(list_sources(w, n, &sources, &count));
+    for (int i = 0; i < count; i++)
+        same_order = same_order && sources[i] == i;
+    if (!same_order || count != x->c * x->h * x->w) {
+        TRY(add_list(w, node, "list", list, 2, &flat[1]));
+        TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.flat", n->name));
+        TRY(plc_onnx_add_node(w, "Reshape", name, flat, 2, &made));
+        picked[0] = made->output[0];
+        TRY(add_list(w, node, "sources", sources, count, &picked[1]));
+        TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.picked", n->name));
+        TRY(plc_onnx_add_node(w, "Gather", name, picked, 2, &made));
+        TRY(plc_onnx_attr_int(w, made, "axis", 1));
+        shaped[0] = made->output[0];
+    }
+    TRY(add_list(w, node, "shape", shape, 4, &shaped[1]));
+    TRY(plc_onnx_add_node(w, "Reshape", n->name, shaped, 2, &made));
+done:
+    return status;
+}
+
+// Before opset 13 a softmax is over all dimensions from its axis on.
+pleach_status plc_onnx_write_softmax(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const int inner[] = {n->shape.h * n->shape.w, n->shape.w, 1};
+    char *input = NULL;
+    Onnx__NodeProto *made = NULL;
+
+    if (w->opset < SOFTMAX_OF_AXIS_SINCE && inner[n->attrs.axis] > 1)
+        FAIL(w->ctx, PLEACH_EGRAPH, "%s '%s': along its axis it needs opset %d or newer",
+             n->op->name, n->name, SOFTMAX_OF_AXIS_SINCE);
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &input));
+    TRY(plc_onnx_add_node(w, n->op->name[0] == 'l' ? "LogSoftmax" : "Softmax", n->name, &input, 1,
+                          &made));
+    TRY(plc_onnx_attr_int(w, made, "axis", 1 + n->attrs.axis));
+done:
+    return status;
+}
+
+// A parameter of images, {C} as {C, 1, 1}.
+static pleach_status add_image_param(plc_onnx_writer *w, int node, int param, char **name)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const plc_param *p = &n->params[param];
+    const int64_t shape[] = {p->dims[0], 1, 1};
+    char *inputs[2];
+    Onnx__NodeProto *made = NULL;
+
+    TRY(plc_onnx_add_param(w, node, param, name));
+    if (p->n_dims == 3)
+        return status;
+    inputs[0] = *name;
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.shape", *name));
+    TRY(plc_onnx_add_ints(w, inputs[1], shape, 3));
+    TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s.of_channels", inputs[0]));
+    TRY(plc_onnx_add_node(w, "Reshape", *name, inputs, 2, &made));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_write_prelu(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *inputs[2];
+    Onnx__NodeProto *made = NULL;
+
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    TRY(add_image_param(w, node, 0, &inputs[1]));
+    TRY(plc_onnx_add_node(w, "PRelu", n->name, inputs, 2, &made));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_write_affine(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    char *scaled[2], *shifted[2], *name = NULL;
+    Onnx__NodeProto *made = NULL;
+
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &scaled[0]));
+    TRY(add_image_param(w, node, 0, &scaled[1]));
+    TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.scaled", n->name));
+    TRY(plc_onnx_add_node(w, "Mul", name, scaled, 2, &made));
+    shifted[0] = made->output[0];
+    TRY(add_image_param(w, node, 1, &shifted[1]));
+    TRY(plc_onnx_add_node(w, "Add", n->name, shifted, 2, &made));
+done:
+    return status;
+}
+
+// How ONNX calls the places of a resize: the way in which `scale` and `shift` follow from the sizes.
+typedef struct resize_form {
+    const char *where, *nearest;
+    float moved; // of shift, by the rounding
+    int mode;    // that rounds so
+} resize_form;
+
+static bool is_near(double a, double b)
+{
+    return fabs(a - b) < 1e-5;
+}
+
+static bool fits(const plc_attrs *a, const plc_shape *x, const resize_form *form)
+{
+    const int in[] = {x->h, x->w};
+
+    for (int i = 0; i < 2; i++) {
+        const double n_in = in[i], out = a->size[1 + i];
+        double scale = n_in / out, shift = scale / 2 - 0.5;
+
+        if (strcmp(form->where, "align_corners") == 0)
+            scale = out > 1 ? (n_in - 1) / (out - 1) : 0;
+        if (strcmp(form->where, "half_pixel") != 0)
+            shift = 0;
+        if (!is_near(scale, (double)a->scale[i]) ||
+            !is_near(shift + (double)form->moved, (double)a->shift[i]))
+            return false;
+    }
+    return a->mode >= PLC_RESIZE_LINEAR ? form->moved == 0 : form->mode == a->mode;
+}
+
+static const resize_form *find_form(const plc_attrs *a, const plc_shape *x)
+{
+    static const resize_form forms[] = {
+        {"half_pixel", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
+        {"half_pixel", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
+        {"half_pixel", "floor", 0, PLC_RESIZE_FLOOR},
+        {"half_pixel", "ceil", 0, PLC_RESIZE_CEIL},
+        {"asymmetric", "floor", 0, PLC_RESIZE_FLOOR},
+        {"asymmetric", "ceil", 0, PLC_RESIZE_CEIL},
+        {"asymmetric", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
+        {"asymmetric", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
+        {"align_corners", "floor", 0, PLC_RESIZE_FLOOR},
+        {"align_corners", "ceil", 0, PLC_RESIZE_CEIL},
+        {"align_corners", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
+        {"align_corners", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
+    };
+
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (fits(a, x, &forms[i]))
+            return &forms[i];
+    return NULL;
+}
+
+// Scales, not sizes: the number of images stays open.
+pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const plc_attrs *a = &n->attrs;
+    const plc_shape *x = &w->graph->nodes[n->inputs[0]].shape;
+    const resize_form *form = find_form(a, x);
+    const float scales[] = {1, 1, (float)a->size[1] / (float)x->h, (float)a->size[2] / (float)x->w};
+    char *inputs[3] = {NULL};
+    Onnx__NodeProto *made = NULL;
+
+    if (!form || w->opset < RESIZE_SINCE)
+        FAIL(w->ctx, PLEACH_EGRAPH, "resize '%s': %s", n->name,
+             form ? "it needs opset 11 or newer" : "ONNX has no name for where its pixels lie");
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", "")); // no region
+    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.scales", n->name));
+    TRY(plc_onnx_add_floats(w, inputs[2], scales, 4));
+    TRY(plc_onnx_add_node(w, "Resize", n->name, inputs, 3, &made));
+    TRY(plc_onnx_attr_string(w, made, "mode",
+                             a->mode == PLC_RESIZE_LINEAR  ? "linear"
+                             : a->mode == PLC_RESIZE_CUBIC ? "cubic"
+                                                           : "nearest"));
+    TRY(plc_onnx_attr_string(w, made, "coordinate_transformation_mode", form->where));
+    TRY(plc_onnx_attr_string(w, made, "nearest_mode", form->nearest));
+    TRY(plc_onnx_attr_float(w, made, "cubic_coeff_a", a->alpha));
+done:
+    return status;
+}
+
+pleach_status plc_onnx_write_conv_transpose(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const plc_attrs *a = &n->attrs;
+    int pads[] = {a->pad[0], a->pad[1], a->pad_after[0], a->pad_after[1]}, more[2] = {0};
+    char *inputs[2];
+    Onnx__NodeProto *made = NULL;
+
+    for (int i = 0; i < 2; i++)
+        if (pads[2 + i] < 0) {
+            more[i] = -pads[2 + i];
+            pads[2 + i] = 0;
+        }
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    TRY(plc_onnx_add_param(w, node, 0, &inputs[1]));
+    TRY(plc_onnx_add_node(w, "ConvTranspose", n->name, inputs, 2, &made));
+    TRY(plc_onnx_attr_ints(w, made, "kernel_shape", a->kernel, 2));
+    TRY(plc_onnx_attr_ints(w, made, "strides", a->stride, 2));
+    TRY(plc_onnx_attr_ints(w, made, "dilations", a->dilation, 2));
+    TRY(plc_onnx_attr_ints(w, made, "pads", pads, 4));
+    TRY(plc_onnx_attr_ints(w, made, "output_padding", more, 2));
+    TRY(plc_onnx_attr_int(w, made, "group", a->groups));
+done:
+    return status;
+}
+
+// Pads of all dimensions, first those in front: an attribute before opset 11, then an input.
+pleach_status plc_onnx_write_pad(plc_onnx_writer *w, int node)
+{
+    pleach_status status = PLEACH_OK;
+    static const char *const modes[] = {
+        [PLC_PAD_VALUE] = "constant", [PLC_PAD_EDGE] = "edge", [PLC_PAD_REFLECT] = "reflect"};
+    const plc_node *n = &w->graph->nodes[node];
+    const int *before = n->attrs.pad, *after = n->attrs.pad_after, input_since = 11;
+    const int pads[] = {0, 0, before[0], before[1], 0, 0, after[0], after[1]};
+    int64_t wide[8];
+    char *inputs[3] = {NULL};
+    Onnx__NodeProto *made = NULL;
+    int n_inputs = 2;
+
+    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
+    if (w->opset < input_since) {
+        TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, 1, &made));
+        TRY(plc_onnx_attr_ints(w, made, "pads", pads, 8));
+        TRY(plc_onnx_attr_float(w, made, "value", n->attrs.alpha));
+    } else {
+        for (int i = 0; i < 8; i++)
+            wide[i] = pads[i];
+        TRY(add_list(w, node, "pads", wide, 8, &inputs[1]));
+        if (n->attrs.alpha != 0) {
+            TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.value", n->name));
+            TRY(plc_onnx_add_scalar(w, inputs[2], n->attrs.alpha));
+            n_inputs = 3;
+        }
+        TRY(plc_onnx_add_node(w, "Pad", n->name, inputs, n_inputs, &made));
+    }
+    if (n->attrs.mode != PLC_PAD_VALUE)
+        TRY(plc_onnx_attr_string(w, made, "mode", modes[n->attrs.mode]));
+done:
+    return status;
+}
