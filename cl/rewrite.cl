@@ -43,6 +43,18 @@ __kernel void fold_bias(__global const float *restrict old, __global float *rest
     new[to + k] = fma(bias - old[mean + k], old[gamma + k] / sqrt(old[var + k] + eps), old[beta + k]);
 }
 
+// unfold_norm: new[k] = sqrt(old[from + k] + eps) where `root`, else old[from + k] - bias[k] (bias -1: 0).
+__kernel void unfold_norm(__global const float *restrict old, __global float *restrict new,
+                          const int from, const int bias, const int to, const int n, const int root,
+                          const float eps)
+{
+    const int k = get_global_id(0);
+    if (k >= n)
+        return;
+    const float value = old[from + k];
+    new[to + k] = root ? sqrt(value + eps) : value - (bias < 0 ? 0.0f : old[bias + k]);
+}
+
 // Factor and shift of the batch norm between two layers; 1 and the first layer's bias without one.
 static inline float between_scale(__global const float *old, const compose_params *p, int m)
 {

@@ -31,6 +31,9 @@ extern "C" {
     X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \
     X(INT, flip, "flip", -1, "0|1", "TC", "random horizontal flip (-1: as the data set usually is)") \
     X(SEED, seed, "seed", 0, "N", "TC", "seed of weights, order and augmentation")                 \
+    X(TEXT, mean, "mean", "", "X,...", "TC", "mean per channel of pixels from 0 to 1 (default: the model file's, else the data set's)") \
+    X(TEXT, std, "std", "", "X,...", "TC", "standard deviation per channel, the same") \
+    X(FLAG, unfold, "unfold", false, NULL, "TC", "a model file's convolutions without a batch norm get one, which leaves the function as it is: for networks whose exporter has folded them")   \
     X(TEXT, precision, "precision", "float", "float|half", "TC", "storage of values, as the device was opened") \
     X(INT, limit, "limit", 0, "N", "TC", "use only the first N training and N test images (0: all)") \
     X(INT, calibration, "calibration", 1000, "N", "TC", "training images held aside for decisions") \
@@ -102,6 +105,18 @@ typedef struct pleach_job {
 
 pleach_status pleach_train(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 pleach_status pleach_compress(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
+
+// Sets an option by its name on the command line, without dashes: ("macs", "0.5"); a flag by "true" or "false".
+// Texts are borrowed. Fails with PLEACH_EUSAGE: unknown (text gives the nearest), or not of its kind.
+pleach_status pleach_run_opts_set(pleach_ctx *ctx, pleach_run_opts *opts, const char *name,
+                                  const char *value);
+
+// A job for callers that have no C structs: `command` is "train" or "compress", `options` are names and values in
+// turn, NULL behind the last. The other arguments are fields of pleach_job, and may be NULL. Fails as
+// pleach_run_opts_set, pleach_train and pleach_compress do.
+pleach_status pleach_job_run(pleach_ctx *ctx, pleach_device *device, const char *command,
+                             const char *const *options, const char *resume,
+                             pleach_progress_fn *progress, void *user, const volatile int *stop);
 
 #ifdef __cplusplus
 }

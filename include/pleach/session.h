@@ -38,7 +38,8 @@ void pleach_session_destroy(pleach_session **session);
 const pleach_graph *pleach_session_graph(const pleach_session *session);
 int pleach_session_batch(const pleach_session *session);
 
-// Logits of `n` <= batch uint8 images [n][C][H][W], normalised as opts say: logits [n][classes]. Blocks.
+// Logits of `n` <= batch uint8 images [n][C][H][W], normalised as opts say: logits [n][classes], or
+// [n][C][H][W] where the network gives maps. Blocks. Fails with PLEACH_EUSAGE for another `n`.
 pleach_status pleach_session_predict(pleach_session *session, const unsigned char *images, int n,
                                      float *logits);
 

@@ -1,19 +1,19 @@
 // `pleach eval`: a model's accuracy and loss on the test images of a data set.
 #include <cli/model.h>
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <base/clock.h>
 #include <base/memory.h>
 #include <report/report.h>
+#include <run/input.h>
 #include <train/trainer.h>
 
-enum { KEY_DATA = 1, KEY_BATCH, KEY_LIMIT, KEY_LOGITS };
+enum { KEY_DATA = 1, KEY_BATCH, KEY_LIMIT, KEY_LOGITS, KEY_MEAN, KEY_STD };
 
 typedef struct eval_args {
     const char *model, *data;
-    const char *logits; // file for them, NULL: none
+    const char *logits;     // file for them, NULL: none
+    const char *mean, *std; // "": as the file or the data set has them
     int batch, limit;
 } eval_args;
 
@@ -28,6 +28,12 @@ static pleach_status take_option(plc_cli *cli, void *user, int key, const char *
         return plc_cli_int(cli, "limit", value, 0, 1000000000, &args->limit);
     case KEY_LOGITS:
         args->logits = value;
+        return PLEACH_OK;
+    case KEY_MEAN:
+        args->mean = value;
+        return PLEACH_OK;
+    case KEY_STD:
+        args->std = value;
         return PLEACH_OK;
     default:
         args->data = value;
@@ -44,20 +50,6 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
                         args->model, word);
     args->model = word;
     return PLEACH_OK;
-}
-
-static pleach_status check_fits(plc_cli *cli, const eval_args *args, const pleach_graph *graph,
-                                const pleach_dataset *data)
-{
-    const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
-
-    if (in.c == data->channels && in.h == data->height && in.w == data->width &&
-        out.c == data->n_classes)
-        return PLEACH_OK;
-    return plc_fail(cli->ctx, PLEACH_EINPUT,
-                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d",
-                    args->model, in.c, in.h, in.w, out.c, data->name, data->channels, data->height,
-                    data->width, data->n_classes);
 }
 
 static pleach_status print_result(plc_cli *cli, const eval_args *args, const pleach_device *device,
@@ -96,25 +88,6 @@ done:
     return status;
 }
 
-// The normalisation that the model was trained with travels in its file ("0.28,0.31"); a file without
-// it gets that of the data set.
-static pleach_status read_normalisation(plc_cli *cli, const plc_model_file *model, const char *key,
-                                        int n, float *values)
-{
-    const char *text = plc_tensors_metadata(&model->extra, key);
-
-    for (int i = 0; text && i < n; i++) {
-        char *end = NULL;
-
-        values[i] = strtof(text, &end);
-        if (end == text || !isfinite(values[i]) || *end != (i + 1 < n ? ',' : '\0'))
-            return plc_fail(cli->ctx, PLEACH_EINPUT,
-                            "the model file's '%s' should be %d numbers with commas", key, n);
-        text = end + 1;
-    }
-    return PLEACH_OK;
-}
-
 static pleach_status write_logits(plc_cli *cli, const char *path, const float *logits,
                                   const size_t dims[2])
 {
@@ -132,19 +105,19 @@ static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_mod
                               const pleach_dataset *dataset)
 {
     pleach_status status = PLEACH_OK;
-    float mean[PLC_MAX_IMAGE_CHANNELS], std[PLC_MAX_IMAGE_CHANNELS];
-    const pleach_session_opts opts = {
-        .inference_only = true, .seed = cli->seed, .mean = mean, .std = std};
+    plc_normalisation normalisation;
+    const pleach_session_opts opts = {.inference_only = true,
+                                      .seed = cli->seed,
+                                      .mean = normalisation.mean,
+                                      .std = normalisation.std};
     pleach_device *device = NULL;
     pleach_session *session = NULL;
     plc_metrics metrics = {0};
     const size_t dims[] = {(size_t)dataset->test.n_images, (size_t)dataset->n_classes};
     float *logits = NULL;
 
-    memcpy(mean, dataset->mean, sizeof mean);
-    memcpy(std, dataset->deviation, sizeof std);
-    TRY(read_normalisation(cli, model, "mean", dataset->channels, mean));
-    TRY(read_normalisation(cli, model, "std", dataset->channels, std));
+    TRY(plc_normalisation_choose(cli->ctx, args->mean, args->std, &model->extra, dataset,
+                                 &normalisation));
     TRY(plc_cli_open_device(cli, false, &device));
     TRY(pleach_session_create(cli->ctx, model->graph, device, args->batch, &opts, &session));
     TRY(plc_session_write_weights(session, model->weights));
@@ -173,9 +146,13 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
         {"batch", KEY_BATCH, "N", 0, "images at once (default 128)", 1},
         {"limit", KEY_LIMIT, "N", 0, "use only the first N test images (0: all)", 1},
         {"logits", KEY_LOGITS, "FILE", 0, "write the logits of every image (safetensors)", 1},
+        {"mean", KEY_MEAN, "X,...", 0,
+         "mean per channel of pixels from 0 to 1 (default: the model file's, else the data set's)",
+         1},
+        {"std", KEY_STD, "X,...", 0, "standard deviation per channel, the same", 1},
         {0},
     };
-    eval_args args = {.data = "fashion-mnist", .batch = 128};
+    eval_args args = {.data = "fashion-mnist", .mean = "", .std = "", .batch = 128};
     const plc_cli_args accepted = {
         .options = options,
         .args_doc = "MODEL",
@@ -194,7 +171,7 @@ pleach_status plc_cli_eval(plc_cli *cli, int argc, char **argv)
     TRY(plc_model_file_read(cli->ctx, args.model, &model));
     TRY(pleach_dataset_open(cli->ctx, args.data, &(pleach_dataset_opts){.limit_test = args.limit},
                             &dataset));
-    TRY(check_fits(cli, &args, model.graph, dataset));
+    TRY(plc_input_check(cli->ctx, args.model, model.graph, dataset));
     TRY(evaluate(cli, &args, &model, dataset));
 done:
     pleach_dataset_destroy(&dataset);

@@ -1,9 +1,7 @@
 // `pleach export`: a model file in another format.
 #include <cli/model.h>
 
-#include <stdlib.h>
 #include <io/onnx.h>
-#include <rewrite/fold.h>
 #include <rewrite/on_host.h>
 
 enum { KEY_ONNX = 1, KEY_OPSET, KEY_BATCH_NORMS };
@@ -42,36 +40,6 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     return PLEACH_OK;
 }
 
-// Replaces the network by one without those batch norms that convolutions and linear layers can take in.
-static pleach_status fold(plc_cli *cli, plc_model_file *model)
-{
-    pleach_status status = PLEACH_OK;
-    pleach_graph *graph = NULL;
-    plc_params_layout *layout = NULL;
-    plc_edits *edits = NULL;
-    float *weights = NULL;
-
-    TRY(plc_fold_describe(cli->ctx, model->graph, &graph, &edits, NULL));
-    TRY(plc_params_layout_create(cli->ctx, graph, &layout));
-    TRY(plc_edits_apply_on_host(cli->ctx, model->graph, model->layout, model->weights, edits, graph,
-                                layout, &weights));
-    pleach_graph_destroy(&model->graph);
-    plc_params_layout_destroy(&model->layout);
-    free(model->weights);
-    model->graph = graph;
-    model->layout = layout;
-    model->weights = weights;
-    graph = NULL;
-    layout = NULL;
-    weights = NULL;
-done:
-    free(weights);
-    plc_edits_destroy(&edits);
-    plc_params_layout_destroy(&layout);
-    pleach_graph_destroy(&graph);
-    return status;
-}
-
 static pleach_status check_words(plc_cli *cli, const export_args *args)
 {
     if (!args->model)
@@ -103,17 +71,21 @@ pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv)
         .option = take_option,
         .argument = take_argument,
         .user = &args};
-    plc_model_file model = {0};
+    plc_model_file model = {0}, folded = {0};
+    const plc_model_file *written = &model;
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     TRY(check_words(cli, &args));
     TRY(plc_model_file_read(cli->ctx, args.model, &model));
-    if (!args.batch_norms)
-        TRY(fold(cli, &model));
-    TRY(plc_onnx_write(cli->ctx, args.onnx, model.graph, model.layout, model.weights,
+    if (!args.batch_norms) {
+        TRY(plc_fold_on_host(cli->ctx, &model, &folded));
+        written = &folded;
+    }
+    TRY(plc_onnx_write(cli->ctx, args.onnx, written->graph, written->layout, written->weights,
                        &(plc_onnx_write_opts){
                            .opset = args.opset, .version = PLEACH_VERSION, .extra = &model.extra}));
 done:
+    plc_model_file_finish(&folded);
     plc_model_file_finish(&model);
     return status;
 }

@@ -135,8 +135,12 @@ pleach_status plc_job_set_option(plc_cli *cli, pleach_run_opts *opts, int row, c
 // Commas belong to the values of these, and to a data set with options: folder:DIR,size=64.
 static bool holds_commas(int row, const char *value)
 {
-    return strcmp(rows[row].name, "keep") == 0 || strcmp(rows[row].name, "controls") == 0 ||
-           (strcmp(rows[row].name, "data") == 0 && strchr(value, '='));
+    static const char *const lists[] = {"keep", "controls", "mean", "std"};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (strcmp(rows[row].name, lists[i]) == 0)
+            return true;
+    return strcmp(rows[row].name, "data") == 0 && strchr(value, '=');
 }
 
 // Every value must be one that the option takes.

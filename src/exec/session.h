@@ -53,7 +53,7 @@ struct pleach_session {
     plc_distillation distillation; // with opts.distillation
     plc_buffer *teacher_logits;
     pleach_session *teacher; // borrowed, or NULL
-    bool prepared; // coefficients are those of the present weights
+    bool prepared;           // coefficients are those of the present weights
     size_t activation_bytes;
 };
 
@@ -112,6 +112,9 @@ pleach_status plc_session_read_metrics(pleach_session *session, unsigned first, 
 // Whole arenas to and from the host, layout->n_floats floats. For files and tests, never in training.
 pleach_status plc_session_read_weights(pleach_session *session, float *weights);
 pleach_status plc_session_write_weights(pleach_session *session, const float *weights);
+
+// Weights and running statistics of another session of the same layout, on the device.
+pleach_status plc_session_copy_weights(const pleach_session *from, pleach_session *to);
 
 // Initial weights (He normal; gamma 1, beta 0) as a function of the seed and the parameter's place.
 void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *layout,

@@ -202,7 +202,7 @@ done:
     return status;
 }
 
-static bool is_onnx(const char *path)
+bool plc_is_onnx_path(const char *path)
 {
     const char *dot = strrchr(path, '.');
 
@@ -213,7 +213,7 @@ pleach_status plc_model_file_read(pleach_ctx *ctx, const char *path, plc_model_f
 {
     pleach_status status = PLEACH_OK;
 
-    if (is_onnx(path))
+    if (plc_is_onnx_path(path))
         return plc_onnx_read(ctx, path, model);
     TRY(plc_tensor_file_read(ctx, path, &model->extra));
     status = read_content(ctx, &model->extra, model);

@@ -32,6 +32,7 @@ pleach_status plc_model_file_write(pleach_ctx *ctx, const char *path, const plea
 pleach_status plc_model_file_read(pleach_ctx *ctx, const char *path, plc_model_file *model);
 // Whether a user's word for a model means a file (it has a dot or a slash, or exists), not a network's name.
 bool plc_model_is_file(const char *model);
+bool plc_is_onnx_path(const char *path); // ends in .onnx
 void plc_model_file_finish(plc_model_file *model);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <base/file.h>
+#include <io/onnx_external.h>
 
 #define MAX_FILE_BYTES ((size_t)INT32_MAX) // protobuf's own limit
 enum {
@@ -137,7 +138,12 @@ pleach_status plc_onnx_file_read(pleach_ctx *ctx, const char *path, Onnx__ModelP
     *model = NULL;
     TRY(plc_file_read(ctx, path, MAX_FILE_BYTES, &bytes, &size));
     TRY(plc_onnx_file_unpack(ctx, (const unsigned char *)bytes, size, model));
+    TRY(plc_onnx_read_external(ctx, path, *model));
 done:
     free(bytes);
+    if (status != PLEACH_OK && *model) {
+        onnx__model_proto__free_unpacked(*model, NULL);
+        *model = NULL;
+    }
     return status;
 }

@@ -5,7 +5,7 @@
 #include <onnx.pb-c.h>
 #include <io/model_file.h>
 
-// Reads `path`. Before anything is unpacked the file's messages are counted and their depth is measured, so
+// Reads `path`, and what parameters it has in another file (io/onnx_external.h). Before anything is unpacked the file's messages are counted and their depth is measured, so
 // that a small file can take neither all memory nor all of the stack. Fails with PLEACH_EIO and PLEACH_EINPUT.
 // The caller frees *model with onnx__model_proto__free_unpacked.
 pleach_status plc_onnx_file_read(pleach_ctx *ctx, const char *path, Onnx__ModelProto **model);

@@ -93,6 +93,31 @@ done:
     return status;
 }
 
+// unfold_norm (cl/rewrite.cl).
+static pleach_status add_unfold(apply *a, const plc_edit *edit)
+{
+    pleach_status status = PLEACH_OK;
+    const bool gamma = edit->kind == PLC_EDIT_UNFOLD_GAMMA;
+    const int bias =
+        edit->kind == PLC_EDIT_UNFOLD_MEAN ? plc_param_offset(a->old, edit->first, "bias") : -1;
+    const int n = (int)plc_param_count(&a->new->graph->nodes[edit->node].params[edit->param]);
+    plc_launch *launch = NULL;
+
+    TRY(plc_launch_add(&a->list, "rewrite", "unfold_norm", "", &launch));
+    plc_launch_arg_buffer(launch, a->old->weights);
+    plc_launch_arg_buffer(launch, a->new->weights);
+    plc_launch_arg_int(
+        launch, plc_param_offset(a->old, edit->norm, gamma ? "running_var" : "running_mean"));
+    plc_launch_arg_int(launch, bias);
+    plc_launch_arg_int(launch, a->new->layout->offsets[edit->node][edit->param]);
+    plc_launch_arg_int(launch, n);
+    plc_launch_arg_int(launch, gamma);
+    plc_launch_arg_float(launch, a->new->graph->nodes[edit->node].attrs.eps);
+    plc_launch_items(launch, (size_t)n);
+done:
+    return status;
+}
+
 static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
 {
     pleach_status status = PLEACH_OK;
@@ -110,6 +135,10 @@ static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
         return plc_append_composition(&a->list, a->old, a->new, edit);
     case PLC_EDIT_ADD_IDENTITY:
         return plc_append_identity(&a->list, a->old, a->new, edit);
+    case PLC_EDIT_UNFOLD_GAMMA:
+    case PLC_EDIT_UNFOLD_BETA:
+    case PLC_EDIT_UNFOLD_MEAN:
+        return add_unfold(a, edit);
     }
     TRY(add_gather(a, edit, kept, a->old->weights, a->new->weights));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && trainable; i++)

@@ -94,6 +94,8 @@ static pleach_status gather_all(pleach_ctx *ctx, const pleach_graph *graph,
         const plc_param_place *place = &layout->places[i];
         const plc_param *param = &new_graph->nodes[place->node].params[place->param];
         int from = edits->from_nodes[place->node];
+        if (from == PLC_NO_NODE)
+            continue;
         edits->items[edits->n_items++] = (plc_edit){
             .kind = PLC_EDIT_GATHER,
             .node = place->node,
@@ -111,30 +113,45 @@ done:
     return status;
 }
 
+pleach_status plc_edits_gather(pleach_ctx *ctx, const pleach_graph *graph,
+                               const pleach_graph *new_graph, const int *from_nodes,
+                               plc_edits **edits)
+{
+    pleach_status status = PLEACH_OK;
+    plc_edits *e = NULL;
+
+    *edits = NULL;
+    TRY(plc_alloc(ctx, 1, sizeof *e, &e));
+    e->n_nodes = new_graph->n_nodes;
+    TRY(plc_alloc(ctx, (size_t)e->n_nodes, sizeof *e->from_nodes, &e->from_nodes));
+    memcpy(e->from_nodes, from_nodes, (size_t)e->n_nodes * sizeof *e->from_nodes);
+    TRY(gather_all(ctx, graph, new_graph, e));
+    *edits = e;
+    e = NULL;
+done:
+    plc_edits_destroy(&e);
+    return status;
+}
+
 pleach_status plc_edits_begin(pleach_ctx *ctx, const pleach_graph *graph, const plc_draft *draft,
                               pleach_graph **new_graph, plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
-    int *new_of = NULL;
-    plc_edits *e = NULL;
+    int *new_of = NULL, *from_nodes = NULL;
 
     *new_graph = NULL;
     *edits = NULL;
     TRY(plc_graph_create(ctx, graph->name, graph->nodes[0].shape, new_graph));
     TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *new_of, &new_of));
     TRY(copy_nodes(ctx, graph, draft, new_of, *new_graph));
-    TRY(plc_alloc(ctx, 1, sizeof *e, &e));
-    e->n_nodes = (*new_graph)->n_nodes;
-    TRY(plc_alloc(ctx, (size_t)e->n_nodes, sizeof *e->from_nodes, &e->from_nodes));
+    TRY(plc_alloc(ctx, (size_t)(*new_graph)->n_nodes, sizeof *from_nodes, &from_nodes));
     for (int i = 1; i < graph->n_nodes; i++)
         if (draft->stays[i])
-            e->from_nodes[new_of[i]] = i;
-    TRY(gather_all(ctx, graph, *new_graph, e));
-    *edits = e;
-    e = NULL;
+            from_nodes[new_of[i]] = i;
+    TRY(plc_edits_gather(ctx, graph, *new_graph, from_nodes, edits));
 done:
     free(new_of);
-    plc_edits_destroy(&e);
+    free(from_nodes);
     if (status != PLEACH_OK)
         pleach_graph_destroy(new_graph);
     return status;

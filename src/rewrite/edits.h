@@ -24,6 +24,12 @@ typedef enum plc_edit_kind {
     // A weight with the identity added: new[o][i] = old[o][i], and 1 at the centre where i is input
     // channel o.
     PLC_EDIT_ADD_IDENTITY,
+    // The batch norm that gives its input back (rewrite/unfold.h), from the statistics of `norm`:
+    //   gamma[k] = sqrt(running_var[k] + eps), beta[k] = running_mean[k], and mean[k] = running_mean[k] - bias[k]
+    // with the bias that `first`, its layer, loses (0 without one).
+    PLC_EDIT_UNFOLD_GAMMA,
+    PLC_EDIT_UNFOLD_BETA,
+    PLC_EDIT_UNFOLD_MEAN,
 } plc_edit_kind;
 
 // How one parameter of the new graph is made. Every dimension beyond the second is copied whole.
@@ -31,22 +37,30 @@ typedef struct plc_edit {
     plc_edit_kind kind;
     int node, param; // in the new graph
     int from_node;
-    int from_param;    // in the old graph; -1: a bias that the old node did not have
-    int norm;          // in the old graph: the batch norm that is folded in, else PLC_NO_NODE
-    int first, second; // in the old graph: the layers that are composed, else PLC_NO_NODE
-    int *kept[2];      // owned: source indices along axes 0 and 1, ascending; NULL: all of them
-    int n_kept[2];     // as many as the new parameter's dims[0] and dims[1] (1 for a vector)
+    int from_param; // in the old graph; -1: a bias that the old node did not have
+    int norm;       // in the old graph: the batch norm that is folded in or out, else PLC_NO_NODE
+    int first,
+        second;    // in the old graph: the layers that are composed or unfolded, else PLC_NO_NODE
+    int *kept[2];  // owned: source indices along axes 0 and 1, ascending; NULL: all of them
+    int n_kept[2]; // as many as the new parameter's dims[0] and dims[1] (1 for a vector)
 } plc_edit;
 
-// One edit per parameter of the new graph, in the order of its plc_params_layout: trainable first.
+// One edit per parameter of the new graph, in the order of its plc_params_layout: trainable first. Nodes that come from
+// nowhere have none.
 typedef struct plc_edits {
     plc_edit *items; // owned
     int n_items;
-    int *from_nodes; // owned: the old node that each new node continues [n_nodes]
+    int *from_nodes; // owned: the old node that each new node continues, or PLC_NO_NODE [n_nodes]
     int n_nodes;     // of the new graph
 } plc_edits;
 
 void plc_edits_destroy(plc_edits **edits);
+
+// For the describing functions: the edits that gather every parameter of `new_graph` from the old node from_nodes[node]
+// (copied; PLC_NO_NODE: from nowhere), where that has it too (from_param -1 otherwise).
+pleach_status plc_edits_gather(pleach_ctx *ctx, const pleach_graph *graph,
+                               const pleach_graph *new_graph, const int *from_nodes,
+                               plc_edits **edits);
 
 // What a describing function says of the nodes of a graph, [n_nodes] each. A new draft keeps all.
 typedef struct plc_draft {

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <base/memory.h>
+#include <rewrite/fold.h>
 
 // What is edited: the old network.
 typedef struct source {
@@ -71,5 +72,22 @@ pleach_status plc_edits_apply_on_host(pleach_ctx *ctx, const pleach_graph *graph
               *new_weights + new_layout->offsets[edit->node][edit->param]);
     }
 done:
+    return status;
+}
+
+pleach_status plc_fold_on_host(pleach_ctx *ctx, const plc_model_file *model, plc_model_file *folded)
+{
+    pleach_status status = PLEACH_OK;
+    plc_edits *edits = NULL;
+
+    *folded = (plc_model_file){0};
+    TRY(plc_fold_describe(ctx, model->graph, &folded->graph, &edits, NULL));
+    TRY(plc_params_layout_create(ctx, folded->graph, &folded->layout));
+    TRY(plc_edits_apply_on_host(ctx, model->graph, model->layout, model->weights, edits,
+                                folded->graph, folded->layout, &folded->weights));
+done:
+    plc_edits_destroy(&edits);
+    if (status != PLEACH_OK)
+        plc_model_file_finish(folded);
     return status;
 }

@@ -129,7 +129,7 @@ static pleach_status add_data(plc_run *run, plc_tensors *extra)
 
     TRY(plc_tensors_set_metadata(run->ctx, extra, "data", data->name));
     for (int i = 0; i < 2; i++) {
-        const float *values = i == 0 ? data->mean : data->deviation;
+        const float *values = i == 0 ? run->normalisation.mean : run->normalisation.std;
         for (int c = 0; c < data->channels; c++)
             TRY(plc_text_printf(run->ctx, &text, "%s%.9g", c ? "," : "", (double)values[c]));
         TRY(plc_tensors_set_metadata(run->ctx, extra, i == 0 ? "mean" : "std", text.data));
@@ -298,7 +298,8 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
         .metrics = {numbers.loss_sum, numbers.n_correct, numbers.n_images},
     };
     file->graph = NULL; // taken
-    TRY(plc_run_start_network(run, graph, file->weights));
+    TRY(plc_run_normalise(run, &file->extra));
+    TRY(plc_run_start_network(run, graph, file->weights, false));
     TRY(restore_moments(run, &file->extra));
     plc_optimizer_set_n_steps(run->optimizer, (unsigned)numbers.optimizer_steps);
     TRY(plc_run_restore_teacher(run));

@@ -30,8 +30,8 @@ static pleach_session_opts session_opts(const plc_run *run)
         .label_smoothing = (float)run->opts.label_smoothing,
         .crop = run->opts.crop >= 0 ? run->opts.crop : default_crop(run->dataset),
         .flip = run->opts.flip >= 0 ? run->opts.flip : flips_by_default(dataset),
-        .mean = run->dataset->mean,
-        .std = run->dataset->deviation,
+        .mean = run->normalisation.mean,
+        .std = run->normalisation.std,
         .mask_gradients = strcmp(run->opts.recover, "none") == 0,
         .distillation = plc_run_distills(run) ? (float)run->opts.temperature : 0.0f,
     };
@@ -49,7 +49,8 @@ done:
     return status;
 }
 
-pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights)
+pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights,
+                                    bool unfold)
 {
     pleach_status status = PLEACH_OK;
     const pleach_session_opts opts = session_opts(run);
@@ -57,6 +58,8 @@ pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const flo
     TRY(pleach_session_create(run->ctx, graph, run->device, run->opts.batch, &opts, &run->session));
     if (weights)
         TRY(plc_session_write_weights(run->session, weights));
+    if (weights && unfold)
+        TRY(plc_run_unfold(run));
     TRY(make_optimizer(run));
 done:
     pleach_graph_destroy(&graph);
@@ -147,18 +150,10 @@ void plc_run_finish_network(plc_run *run)
     run->dropping = NULL;
 }
 
-static pleach_status check_fits(plc_run *run, const pleach_graph *graph)
+pleach_status plc_run_normalise(plc_run *run, const plc_tensors *extra)
 {
-    const plc_shape in = graph->nodes[0].shape, out = graph->nodes[graph->n_nodes - 1].shape;
-    const pleach_dataset *data = run->dataset;
-
-    if (in.c == data->channels && in.h == data->height && in.w == data->width &&
-        out.c == data->n_classes)
-        return PLEACH_OK;
-    return plc_fail(run->ctx, PLEACH_EINPUT,
-                    "'%s' takes %dx%dx%d images of %d classes, '%s' has %dx%dx%d of %d",
-                    run->opts.model, in.c, in.h, in.w, out.c, data->name, data->channels,
-                    data->height, data->width, data->n_classes);
+    return plc_normalisation_choose(run->ctx, run->opts.mean, run->opts.std, extra, run->dataset,
+                                    &run->normalisation);
 }
 
 // The network to start from: a model file where --model names one, else a name. *weights may be NULL.
@@ -171,10 +166,12 @@ pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **we
     if (!plc_model_is_file(run->opts.model)) {
         TRY(pleach_graph_create(run->ctx, run->opts.model, data->channels, data->height,
                                 data->width, data->n_classes, graph));
+        TRY(plc_run_normalise(run, NULL));
         goto done;
     }
     TRY(plc_model_file_read(run->ctx, run->opts.model, &file));
-    TRY(check_fits(run, file.graph));
+    TRY(plc_input_check(run->ctx, run->opts.model, file.graph, data));
+    TRY(plc_run_normalise(run, &file.extra));
     *graph = file.graph;
     *weights = file.weights;
     file.graph = NULL;

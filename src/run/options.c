@@ -6,6 +6,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 #include <fuse/candidates.h>
+#include <io/model_file.h>
 #include <prune/scores.h>
 
 void pleach_run_opts_init(pleach_run_opts *opts)
@@ -204,6 +205,11 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
         FAIL(ctx, PLEACH_EUSAGE, "no network: --model resnet20, or a model file");
     if (opts->out[0] == '\0')
         FAIL(ctx, PLEACH_EUSAGE, "no run directory: --out DIR");
+    if (opts->unfold && !plc_model_is_file(opts->model))
+        FAIL(
+            ctx, PLEACH_EUSAGE,
+            "--unfold: '%s' is a network by name, which has its batch norms; it is for model files",
+            opts->model);
     TRY(check_range(ctx, "epochs", opts->epochs, 1, MAX_EPOCHS));
     TRY(check_range(ctx, "batch", opts->batch, 1, MAX_BATCH));
     TRY(check_range(ctx, "lr", opts->learning_rate, 0, 100));

@@ -87,13 +87,13 @@ static pleach_status start_main(plc_run *run)
     float *weights = NULL;
 
     TRY(plc_run_first_graph(run, &graph, &weights));
+    TRY(plc_run_check_latency(run, graph));
+    TRY(plc_run_start_network(run, graph, weights, run->opts.unfold));
     if (run->compress)
-        TRY(plc_run_check_plan(run, graph));
-    const plc_cost cost = plc_graph_cost(graph);
+        TRY(plc_run_check_plan(run, run->session->graph));
+    const plc_cost cost = plc_graph_cost(run->session->graph);
     run->dense_macs = cost.macs;
     run->dense_params = cost.params;
-    TRY(plc_run_check_latency(run, graph));
-    TRY(plc_run_start_network(run, graph, weights));
     TRY(plc_run_start_trainer(run, NULL));
 done:
     free(weights);
@@ -113,7 +113,7 @@ static pleach_status start_control(plc_run *run)
     run->n_updates = 0;
     run->n_settled = 0;
     TRY(plc_run_control_graph(run, &graph, &weights));
-    TRY(plc_run_start_network(run, graph, weights));
+    TRY(plc_run_start_network(run, graph, weights, run->opts.unfold));
     TRY(plc_run_start_trainer(run, NULL));
 done:
     free(weights);

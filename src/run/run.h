@@ -15,6 +15,7 @@
 #include <prune/select.h>
 #include <report/report.h>
 #include <run/directory.h>
+#include <run/input.h>
 #include <run/options.h>
 #include <train/trainer.h>
 
@@ -34,8 +35,9 @@ typedef struct plc_run {
     json_t *config;        // owned
     bool compress;
     plc_directory directory;
-    pleach_dataset *dataset;        // owned
-    int phase_ends[PLC_PHASE_DONE]; // epoch in which each phase ends
+    pleach_dataset *dataset;         // owned
+    plc_normalisation normalisation; // of its images: plc_run_normalise
+    int phase_ends[PLC_PHASE_DONE];  // epoch in which each phase ends
 
     // State: what a checkpoint holds, besides the arenas and the graph.
     int network; // 0: the main one; i: control i-1 of --controls
@@ -70,19 +72,28 @@ typedef struct plc_run {
 const char *plc_phase_name(plc_phase phase);
 const char *plc_run_network_name(const plc_run *run); // "" for the main one
 
-// network.c: the network that is being trained. Takes graph. `position` NULL: from the beginning.
-pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights);
+// network.c: the network that is being trained. Takes graph. `unfold`: as --unfold says, where weights are given.
+// `position` NULL: from the beginning.
+pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights,
+                                    bool unfold);
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position);
 pleach_status plc_run_replace_session(plc_run *run, pleach_session *session); // takes session
 void plc_run_finish_network(plc_run *run);
+// From the metadata of the file that the network comes from; NULL: it comes from none.
+pleach_status plc_run_normalise(plc_run *run, const plc_tensors *extra);
 pleach_status plc_run_first_graph(plc_run *run, pleach_graph **graph, float **weights);
+
+// unfold.c: replaces run->session by one of the same function in which convolutions have batch norms
+// (rewrite/unfold.h). Before there is an optimizer.
+pleach_status plc_run_unfold(plc_run *run);
 
 // controls.c: networks for comparison, trained after the main one. They are a row of the report and nothing else
 // of it: what they cost, prune or drop is not told.
 pleach_status plc_run_control_graph(plc_run *run, pleach_graph **graph, float **weights);
 int plc_run_n_controls(const plc_run *run);
 bool plc_run_is_main(const plc_run *run);
-bool plc_run_compresses(const plc_run *run); // goes through all phases: the main network, and "random"
+bool plc_run_compresses(
+    const plc_run *run); // goes through all phases: the main network, and "random"
 void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.

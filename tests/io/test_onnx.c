@@ -570,7 +570,7 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         {"short data", "bytes of data", short_data},
         {"no data", "data of 0", no_data},
         {"other type", "elements of type 8", other_type},
-        {"external data", "lies in another file", external_data},
+        {"external data", "lies in another file ''", external_data},
         {"weights as vector", "1 dimensions", weights_as_vector},
     };
 

@@ -1,0 +1,89 @@
+"""Jobs: training and compressing, as the program's commands of these names do."""
+import collections
+import ctypes
+import json
+import os
+import tempfile
+
+from . import _model
+from ._library import PROGRESS_FN, lib
+
+# What a progress callback gets: texts, numbers, and whether this is the last call of an epoch.
+Progress = collections.namedtuple("Progress", "device network phase epoch n_epochs step n_steps images_per_second loss "
+                                              "accuracy macs_kept params_kept seconds_left epoch_done")
+
+# What a job leaves: its directory, the final network, and report.json as a dictionary.
+Result = collections.namedtuple("Result", "directory model report")
+
+
+def _as_text(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return ",".join(_as_text(v) for v in value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+class _Watcher:
+    """Hands progress to `callback`; an answer of False, or an exception, stops the job after it has saved."""
+
+    def __init__(self, callback):
+        self.callback, self.stop, self.failure = callback, ctypes.c_int(0), None
+        self.function = PROGRESS_FN(self._told)
+
+    def _told(self, _, progress):
+        values = [getattr(progress.contents, name) for name in Progress._fields]
+        values = [(v or b"").decode() if v is None or isinstance(v, bytes) else v for v in values]
+        try:
+            if self.callback and self.callback(Progress(*values)) is False:
+                self.stop.value = 1
+        except BaseException as failure:  # it cannot pass through C
+            self.failure, self.stop.value = failure, 1
+
+
+def _run(device, command, options, resume, progress):
+    words = []
+    for name, value in options.items():
+        words += [name.replace("_", "-"), _as_text(value)]
+    array = (ctypes.c_char_p * (len(words) + 1))(*(word.encode() for word in words), None)
+    watcher = _Watcher(progress)
+    status = lib.pleach_job_run(device.context.value, device.value, command.encode(), array,
+                                os.fsencode(resume) if resume else None, watcher.function, None,
+                                ctypes.byref(watcher.stop))
+    if watcher.failure:
+        raise watcher.failure
+    device.context.check(status)
+    directory = os.fspath(resume or options["out"])
+    with open(os.path.join(directory, "report.json"), encoding="utf-8") as file:
+        report = json.load(file)
+    return Result(directory, _model.read(os.path.join(directory, "model.safetensors")), report)
+
+
+def _job(device, command, model, data, out, resume, progress, options):
+    if resume:
+        return _run(device, command, {}, resume, progress)
+    if model is None or data is None or out is None:
+        raise TypeError("model, data and out are needed, or resume")
+    options = {"data": data, "out": out, **options}
+    if not isinstance(model, _model.Model):
+        return _run(device, command, {"model": model, **options}, None, progress)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.safetensors")
+        model.write(path)
+        return _run(device, command, {"model": path, **options}, None, progress)
+
+
+def compress(device, model=None, data=None, out=None, resume=None, progress=None, **options):
+    """Trains a network and makes it smaller; returns a Result.
+
+    `model` is a Model, a file or a network's name; `data` a data set as `pleach --data` takes it; `out` the run
+    directory. Further options are those of `pleach compress --help`, with _ for -: macs=0.5, epochs=12, unfold=True.
+    `progress(p)` is called some times a second with a Progress; where it returns False the job saves and Interrupted
+    is raised: compress(device, resume=out) goes on, where `model` was no Model.
+    """
+    return _job(device, "compress", model, data, out, resume, progress, options)
+
+
+def train(device, model=None, data=None, out=None, resume=None, progress=None, **options):
+    """Trains a network; as `compress`, with the options of `pleach train --help`."""
+    return _job(device, "train", model, data, out, resume, progress, options)

@@ -1,0 +1,179 @@
+"""Tests of the package as its users call it: python3 -m unittest discover tools/python/tests."""
+import os
+import sys
+import tempfile
+import unittest
+
+try:
+    import numpy
+except ImportError:
+    print("SKIPPED: numpy is not installed (Debian: python3-numpy)")
+    sys.exit(77)
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import pleach
+
+FASHION = "/usr/share/datasets/fashion-mnist"
+SHORT = {"data": "fashion-mnist", "limit": 128, "calibration": 32, "batch": 32, "lr": 0.02}
+
+
+def images(n, shape, seed=0):
+    return numpy.random.default_rng(seed).integers(0, 256, (n, *shape), numpy.uint8)
+
+
+class WithFolder(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+
+class Models(WithFolder):
+    def test_a_network_by_name_has_the_weights_of_its_seed(self):
+        model = pleach.create("cnn5", input=(1, 28, 28), classes=10, seed=3)
+        same = pleach.create("cnn5", input=(1, 28, 28), classes=10, seed=3)
+        other = pleach.create("cnn5", input=(1, 28, 28), classes=10, seed=4)
+        self.assertEqual((model.input, model.output), ((1, 28, 28), (10, 1, 1)))
+        arrays = model.arrays()
+        name = next(name for name, array in arrays.items() if array.ndim == 4)
+        self.assertEqual(arrays[name].dtype, numpy.float32)
+        self.assertTrue(numpy.array_equal(arrays[name], same.arrays()[name]))
+        self.assertFalse(numpy.array_equal(arrays[name], other.arrays()[name]))
+
+    def test_arrays_are_all_parameters(self):
+        model = pleach.create("resnet20")
+        trainable = sum(array.size for name, array in model.arrays().items() if "running" not in name)
+        self.assertEqual(trainable, model.params)
+        self.assertEqual(model.macs, 40551040 + 262144)  # He et al.'s and two 1x1 shortcuts
+
+    def test_files_keep_the_weights(self):
+        model = pleach.create("cnn5", seed=1)
+        for name, options in (("a.safetensors", {}), ("a.onnx", {"batch_norms": True})):
+            model.write(self.path(name), **options)
+            again = pleach.read(self.path(name))
+            self.assertIsNone(again.normalisation)
+            for key, array in model.arrays().items():
+                self.assertTrue(numpy.array_equal(array, again.arrays()[key]), key)
+
+    def test_errors_have_the_library_s_texts_and_codes(self):
+        with self.assertRaises(pleach.Error) as caught:
+            pleach.create("resnet2")
+        self.assertIn("did you mean 'resnet20'?", str(caught.exception))
+        self.assertEqual(caught.exception.code, 2)
+        with self.assertRaises(pleach.Error) as caught:
+            pleach.read(self.path("nowhere.onnx"))
+        self.assertIn("nowhere.onnx", str(caught.exception))
+        self.assertEqual(caught.exception.code, 3)
+
+    def test_a_closed_model_says_so(self):
+        model = pleach.create("cnn5")
+        model.close()
+        with self.assertRaisesRegex(ValueError, "closed"):
+            model.arrays()
+
+
+class OnADevice(WithFolder):
+    @classmethod
+    def setUpClass(cls):
+        try:
+            cls.device = pleach.Device(os.environ.get("PLEACH_TEST_DEVICE", ""), tune="off")
+        except pleach.Error as error:
+            raise unittest.SkipTest(f"no device: {error}")
+
+    def test_the_device_tells_what_it_is(self):
+        info = self.device.info
+        self.assertTrue(info["name"])
+        self.assertIn((info["platform"], info["index"]), [(d["platform"], d["index"]) for d in pleach.devices()])
+
+    def test_logits_do_not_depend_on_the_batch_nor_on_the_file(self):
+        model = pleach.create("cnn5", input=(1, 28, 28), seed=1)
+        x = images(7, model.input)
+        logits = self.device.session(model, batch=7).predict(x)
+        self.assertEqual((logits.shape, logits.dtype), ((7, 10), numpy.float32))
+        self.assertGreater(numpy.ptp(logits), 0)
+        numpy.testing.assert_allclose(self.device.session(model, batch=3).predict(x), logits, atol=1e-4)
+        model.write(self.path("a.onnx"))
+        numpy.testing.assert_allclose(self.device.session(pleach.read(self.path("a.onnx"))).predict(x), logits,
+                                      atol=1e-4)
+
+    def test_normalisation_is_that_of_pytorch(self):
+        model = pleach.create("cnn5", input=(1, 28, 28), seed=1)
+        x = images(2, model.input)
+        # (x / 255 - 1/5) / (1/2) of x is (y / 255 - 0) / (1/2) of y = x - 51.
+        shifted = self.device.session(model, mean=[0.2], std=[0.5]).predict(numpy.maximum(x, 51))
+        plain = self.device.session(model, mean=[0.0], std=[0.5]).predict(numpy.maximum(x, 51) - 51)
+        other = self.device.session(model, mean=[0.0], std=[0.4]).predict(numpy.maximum(x, 51) - 51)
+        numpy.testing.assert_allclose(shifted, plain, atol=1e-4)
+        self.assertFalse(numpy.allclose(plain, other, atol=1e-4))
+
+    def test_wrong_images_are_refused_with_what_is_expected(self):
+        session = self.device.session(pleach.create("cnn5", input=(1, 28, 28)))
+        with self.assertRaisesRegex(ValueError, r"uint8 \[n, 1, 28, 28\] is expected, found float32"):
+            session.predict(numpy.zeros((2, 1, 28, 28), numpy.float32))
+        with self.assertRaisesRegex(ValueError, "expected"):
+            session.predict(numpy.zeros((2, 1, 28, 27), numpy.uint8))
+        with self.assertRaisesRegex(ValueError, "mean: 1 numbers"):
+            self.device.session(pleach.create("cnn5", input=(1, 28, 28)), mean=[0.1, 0.2])
+
+    def test_a_wrong_option_is_answered_with_the_nearest(self):
+        with self.assertRaises(pleach.Error) as caught:
+            pleach.compress(self.device, model="cnn5", out=self.path("run"), mac=0.5, **SHORT)
+        self.assertIn("did you mean 'macs'?", str(caught.exception))
+        with self.assertRaises(pleach.Error) as caught:
+            pleach.compress(self.device, model="cnn5", out=self.path("run"), macs="half", **SHORT)
+        self.assertIn("option 'macs': 'half' is no number", str(caught.exception))
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_network_gets_smaller_and_tells_how_it_goes(self):
+        dense = pleach.create("cnn5", input=(1, 28, 28), seed=1)
+        told = []
+        result = pleach.compress(self.device, model=dense, out=self.path("run"), macs=0.5, epochs=3,
+                                 progress=told.append, **SHORT)
+        self.assertLessEqual(2 * result.model.macs, dense.macs)
+        self.assertEqual(result.report["schema"], "pleach.run/1")
+        self.assertEqual({p.epoch for p in told if p.epoch_done}, {1, 2, 3})
+        self.assertTrue(all(p.n_epochs == 3 and p.phase for p in told))
+        result.model.write(self.path("small.onnx"))
+        x = images(4, dense.input)
+        mean, std = result.model.normalisation
+        small = self.device.session(pleach.read(self.path("small.onnx")))
+        numpy.testing.assert_allclose(self.device.session(result.model).predict(x), small.predict(x), atol=1e-3)
+        self.assertEqual((mean.shape, std.shape), ((1,), (1,)))
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_an_answer_of_false_stops_a_job_that_can_be_resumed(self):
+        run = self.path("run")
+        with self.assertRaises(pleach.Interrupted) as caught:
+            pleach.train(self.device, model="cnn5", out=run, epochs=2, progress=lambda p: not p.epoch_done, **SHORT)
+        self.assertIn("--resume", str(caught.exception))
+        self.assertEqual(caught.exception.code, 130)
+        result = pleach.train(self.device, resume=run)
+        self.assertEqual(result.report["epochs"], 2)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_resumed_run_unfolds_once_and_gives_the_same_bits(self):
+        folded = self.path("folded.onnx")
+        pleach.create("cnn5", input=(1, 28, 28), seed=1).write(folded)
+        self.assertFalse(any("running" in name for name in pleach.read(folded).arrays()))
+        options = {"model": folded, "macs": 0.6, "epochs": 2, "unfold": True, **SHORT}
+        whole = pleach.compress(self.device, out=self.path("whole"), **options).model.arrays()
+        self.assertTrue(any("running" in name for name in whole))
+        with self.assertRaises(pleach.Interrupted):
+            pleach.compress(self.device, out=self.path("parts"), progress=lambda p: not p.epoch_done, **options)
+        parts = pleach.compress(self.device, resume=self.path("parts")).model.arrays()
+        self.assertEqual(whole.keys(), parts.keys())
+        for name, array in whole.items():
+            self.assertTrue(numpy.array_equal(array, parts[name]), name)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_an_exception_of_the_callback_comes_out(self):
+        def fail(progress):
+            raise KeyError("mine")
+        with self.assertRaisesRegex(KeyError, "mine"):
+            pleach.train(self.device, model="cnn5", out=self.path("run"), epochs=2, progress=fail, **SHORT)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
