@@ -180,6 +180,52 @@ static pleach_status pool(draft *d)
     return add(d, pick(d, 0, 1) ? "max_pool" : "avg_pool", &(int){d->at}, 1, &attrs);
 }
 
+// Larger images, as decoders make them.
+static pleach_status larger(draft *d)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_shape s = *shape_at(d);
+    const int stride = s.h <= 6 ? 2 : 1, c = s.c + 1;
+
+    TRY(add(d, "resize", &(int){d->at}, 1,
+            &(plc_attrs){.size = {0, s.h + 1, 2 * s.w},
+                         .mode = d->n_names % 4,
+                         .scale = {(float)s.h / (float)(s.h + 1), 0.5f},
+                         .shift = {0.5f * (float)s.h / (float)(s.h + 1) - 0.5f, -0.25f},
+                         .alpha = -0.75f}));
+    TRY(add(
+        d, "conv_transpose", &(int){d->at}, 1,
+        &(plc_attrs){.kernel = {2, 3}, .stride = {stride, 1}, .pad = {0, 1}, .out_channels = c}));
+    TRY(add_one(d, "batch_norm"));
+    TRY(add_one(d, "prelu"));
+    TRY(conv_norm(d, c, 3, 2, 1));
+    TRY(add_one(d, "tanh"));
+done:
+    return status;
+}
+
+// Some of the channels, some in another order, and functions of all.
+static pleach_status reordered(draft *d)
+{
+    pleach_status status = PLEACH_OK;
+    const int c = shape_at(d)->c, h = shape_at(d)->h, w = shape_at(d)->w, plane = h * w;
+
+    TRY(add(d, "slice", &(int){d->at}, 1,
+            &(plc_attrs){.offset = c / 3, .out_channels = (c + 1) / 2}));
+    TRY(conv_norm(d, c, 1, 1, 1));
+    TRY(add(d, "elu", &(int){d->at}, 1, &(plc_attrs){.alpha = 1.5f, .beta = 1.1f}));
+    TRY(add_one(d, d->n_names % 8 < 4 ? "softsign" : "softplus"));
+    TRY(add(d, "as_strided", &(int){d->at}, 1,
+            &(plc_attrs){.size = {c, w, h},
+                         .offset = (c - 1) * plane,
+                         .view = {{c, -plane}, {w, 1}, {h, w}}}));
+    TRY(add_one(d, "affine"));
+    TRY(add(d, d->n_names % 8 < 4 ? "softmax" : "log_softmax", &(int){d->at}, 1,
+            &(plc_attrs){.axis = d->n_names % 3}));
+done:
+    return status;
+}
+
 static pleach_status classifier(draft *d)
 {
     pleach_status status = PLEACH_OK;
@@ -217,6 +263,10 @@ pleach_status plc_random_graph(pleach_ctx *ctx, unsigned seed, pleach_graph **gr
         TRY(gate(&d));
     if (seed % 4 == 3)
         TRY(add(&d, "pad", &(int){d.at}, 1, &(plc_attrs){.pad = {1, 0}, .pad_after = {0, 2}}));
+    if (seed % 4 == 0)
+        TRY(larger(&d));
+    if (seed % 4 == 2)
+        TRY(reordered(&d));
     TRY(classifier(&d));
 done:
     if (status != PLEACH_OK)

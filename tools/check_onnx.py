@@ -5,11 +5,13 @@ and without batch norms, checked by onnx.checker, and run by ONNX Runtime and Op
 data set. Their logits must equal those of `pleach eval --logits` within 1e-4 of the largest. The exported file, read by
 pleach again, must give them too.
 """
-import json, os, struct, subprocess, sys, tempfile
+import glob, json, os, struct, subprocess, sys, tempfile
 
 import numpy, onnx, onnxruntime, openvino
 
 PLEACH, WRITE_MODEL = os.path.join("build", "pleach"), os.path.join("build", "tests", "write_model")
+PAGE = os.path.join("docs", "onnx.md")
+CASES = os.path.join("build", "tests", "test_onnx_cases")
 DATA, SHAPE, CLASSES, N_IMAGES = "fashion-mnist", (1, 28, 28), 10, 4
 IMAGES = "/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"
 TOLERANCE = 1e-4
@@ -73,6 +75,57 @@ def check(name, model, folder, extra):
     return max(worst.values()) < TOLERANCE
 
 
+def tensor(path):
+    with open(path, "rb") as file:
+        return onnx.numpy_helper.to_array(onnx.TensorProto.FromString(file.read()))
+
+
+def check_cases():
+    """What pleach read of the ONNX project's own cases and wrote again: ONNX Runtime must get the cases' outputs of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([CASES], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PLEACH_ONNX_KEEP": folder})
+        names, worst, refused = sorted(os.listdir(folder)), 0.0, []
+        for name in names:
+            case, output, _ = name.rsplit(".", 2)
+            data = glob.glob(f"/usr/share/libonnx-testdata/data/*/{case}/test_data_set_0")[0]
+            x, expected = tensor(f"{data}/input_0.pb"), tensor(f"{data}/output_{output}.pb")
+            path = os.path.join(folder, name)
+            onnx.checker.check_model(path, full_check=True)
+            session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+            found = session.run(None, {session.get_inputs()[0].name: x.reshape(-1, *session.get_inputs()[0].shape[1:])})[0]
+            if found.size != expected.size:
+                refused.append(f"{case}: {found.size} values, expected {expected.size}")
+                continue
+            off = numpy.abs(found.ravel() - expected.ravel()) / (1 + numpy.abs(expected.ravel()))
+            worst = max(worst, float(off.max()))
+            if not off.max() < TOLERANCE:
+                refused.append(f"{case}: off by {off.max():.1e}")
+    print(f"{len(names)} outputs of the ONNX project's cases, read and written: ONNX Runtime differs by {worst:.1e} at most", flush=True)
+    for line in refused:
+        print("  " + line)
+    return not refused
+
+
+def write_coverage():
+    """The table of `pleach ops` and what --coverage says, into docs/onnx.md between their marks."""
+    text = open(PAGE).read()
+    for mark, table in (("operators", operators()), ("coverage", indented(pleach("ops", "--coverage")))):
+        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+        head, rest = text.split(begin)
+        text = head + begin + table + end + rest.split(end, 1)[1]
+    open(PAGE, "w").write(text)
+
+
+def operators():
+    rows = json.loads(pleach("ops", "--json"))["operators"]
+    return "| ONNX | becomes | what of it |\n|---|---|---|\n" + "".join(
+        f"| {row['onnx']} | {row['becomes']} | {row['limits'] or 'all'} |\n" for row in rows)
+
+
+def indented(text):
+    return "\n" + "".join(("    " + line).rstrip() + "\n" for line in text.rstrip().split("\n")) + "\n"
+
+
 def write_model(name, folder):
     path = os.path.join(folder, name + ".safetensors")
     network, share = ("resnet20", 0.5) if name == "pruned" else (name, 0)
@@ -83,6 +136,9 @@ def write_model(name, folder):
 def main():
     names = sys.argv[1:] or ["cnn5", "resnet20", "resnet56", "vgg16", "densenet40", "pruned"]
     good = True
+    if not sys.argv[1:]:
+        good = check_cases()
+        write_coverage()
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             model = write_model(name, folder)

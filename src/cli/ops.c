@@ -1,8 +1,9 @@
 // `pleach ops`: which operators of ONNX files are read, and what of them is not.
-#include <cli/cli.h>
+#include <cli/ops.h>
 
 #include <io/onnx.h>
 #include <report/table.h>
+#include <run/onnx_cases.h>
 
 static pleach_status print_json(plc_cli *cli)
 {
@@ -48,13 +49,43 @@ done:
     return status;
 }
 
+enum { KEY_COVERAGE = 1, KEY_CASES };
+
+typedef struct ops_args {
+    bool coverage;
+    const char *cases;
+} ops_args;
+
+static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
+{
+    ops_args *args = user;
+
+    (void)cli;
+    args->coverage = true;
+    if (key == KEY_CASES)
+        args->cases = value;
+    return PLEACH_OK;
+}
+
 pleach_status plc_cli_ops(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
-    const plc_cli_args accepted = {.doc = "The operators of ONNX files that are read, what each "
-                                          "becomes, and what of it is not refused."};
+    ops_args args = {0};
+    static const struct argp_option options[] = {
+        {"coverage", KEY_COVERAGE, 0, 0,
+         "Run the ONNX project's own cases on the device, and list what came of them", 0},
+        {"cases", KEY_CASES, "FOLDER", 0,
+         "Where they are (default: " PLC_ONNX_CASES_FOLDER ", of Debian's libonnx-testdata)", 0},
+        {0}};
+    const plc_cli_args accepted = {.options = options,
+                                   .doc = "The operators of ONNX files that are read, what each "
+                                          "becomes, and what of it is not refused.",
+                                   .option = take_option,
+                                   .user = &args};
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
+    if (args.coverage)
+        return plc_cli_ops_coverage(cli, args.cases);
     TRY(cli->json ? print_json(cli) : print_table(cli));
 done:
     return status;

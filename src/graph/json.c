@@ -167,8 +167,8 @@ static pleach_status read_int(pleach_ctx *ctx, const json_t *json, place at, con
 {
     json_int_t n = json_integer_value(json);
 
-    if (!json_is_integer(json) || n < 0 || n > INT_MAX)
-        return fail_at(ctx, at, key, "made of integers from 0 to 2147483647");
+    if (!json_is_integer(json) || n < -INT_MAX || n > INT_MAX)
+        return fail_at(ctx, at, key, "made of integers of at most 2147483647");
     *value = (int)n;
     return PLEACH_OK;
 }

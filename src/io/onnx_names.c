@@ -145,30 +145,47 @@ static const char *dim_text(const Onnx__TensorShapeProto__Dimension *dim, char t
     return text;
 }
 
-// Its description as floats of some dimensions; NULL when it is none.
-static const Onnx__TensorShapeProto *described_dims(const Onnx__ValueInfoProto *input)
+// Elements of a type as the schema calls it, for errors.
+static const char *type_name(int type)
+{
+    static const char *const names[] = {"an unknown type", "float",  "uint8",  "int8",  "uint16",
+                                        "int16",           "int32",  "int64",  "text",  "boolean",
+                                        "float16",         "double", "uint32", "uint64"};
+
+    return names[type > 0 && type < (int)(sizeof names / sizeof *names) ? type : 0];
+}
+
+// Its description as floats of some dimensions.
+static pleach_status find_dims(plc_onnx_reader *r, const Onnx__ValueInfoProto *input,
+                               const Onnx__TensorShapeProto **dims)
 {
     const Onnx__TypeProto__Tensor *tensor =
         input->type && input->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE
             ? input->type->tensor_type
             : NULL;
+    const char *name = plc_onnx_text(input->name);
 
-    return tensor && tensor->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT ? tensor->shape
-                                                                               : NULL;
+    *dims = tensor ? tensor->shape : NULL;
+    if (tensor && tensor->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
+        return plc_fail(r->ctx, PLEACH_EINPUT,
+                        "its input '%s' is of %s; networks of float are read", name,
+                        type_name(tensor->elem_type));
+    if (!*dims || (*dims)->n_dim < (size_t)plc_onnx_first_dim(r) + 1 ||
+        (*dims)->n_dim > PLC_ONNX_MAX_DIMS)
+        return plc_fail(r->ctx, PLEACH_EINPUT,
+                        "its input '%s' is not described as float images [N][C][H][W]", name);
+    return PLEACH_OK;
 }
 
 pleach_status plc_onnx_read_shape(plc_onnx_reader *r, const Onnx__ValueInfoProto *input,
                                   int64_t dims[PLC_ONNX_MAX_DIMS], int *n_dims)
 {
-    const Onnx__TensorShapeProto *described = described_dims(input);
+    pleach_status status = PLEACH_OK;
+    const Onnx__TensorShapeProto *described = NULL;
     const int first = plc_onnx_first_dim(r);
     int64_t count = 1;
 
-    if (!described || described->n_dim < (size_t)(first ? 2 : 1) ||
-        described->n_dim > PLC_ONNX_MAX_DIMS)
-        return plc_fail(r->ctx, PLEACH_EINPUT,
-                        "its input '%s' is not described as float images [N][C][H][W]",
-                        plc_onnx_text(input->name));
+    TRY(find_dims(r, input, &described));
     *n_dims = (int)described->n_dim;
     for (int i = 0; i < *n_dims; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = described->dim[i];
@@ -196,7 +213,8 @@ pleach_status plc_onnx_read_shape(plc_onnx_reader *r, const Onnx__ValueInfoProto
                 "onnxruntime.tools.make_dynamic_shape_fixed",
                 i, plc_onnx_text(input->name), dim_text(dim, text));
     }
-    return PLEACH_OK;
+done:
+    return status;
 }
 
 // The one input that is no parameter (older files list parameters as inputs too).

@@ -237,30 +237,38 @@ done:
     return status;
 }
 
-pleach_status plc_onnx_read_as(pleach_ctx *ctx, const char *path, bool whole, plc_model_file *model)
+pleach_status plc_onnx_read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto, bool whole,
+                                  plc_model_file *model)
 {
     pleach_status status = PLEACH_OK;
-    plc_onnx_reader r = {.ctx = ctx, .whole = whole};
-    Onnx__ModelProto *proto = NULL;
+    plc_onnx_reader r = {.ctx = ctx, .whole = whole, .model = proto, .file = proto->graph};
 
     *model = (plc_model_file){0};
-    TRY(plc_onnx_file_read(ctx, path, &proto));
-    r.model = proto;
-    r.file = proto->graph;
     TRY(check_counts(&r));
     TRY(read_opset(&r));
     TRY(read_nodes(&r));
     TRY(make_model(&r, model));
     TRY(read_metadata(&r, model));
 done:
-    if (status != PLEACH_OK) {
-        if (!strstr(pleach_error(ctx), path))
-            plc_fail_in(ctx, status, "%s", path);
+    if (status != PLEACH_OK)
         plc_model_file_finish(model);
-    }
     pleach_graph_destroy(&r.graph);
     free(r.sources);
     plc_onnx_arena_finish(&r.arena);
+    return status;
+}
+
+pleach_status plc_onnx_read_as(pleach_ctx *ctx, const char *path, bool whole, plc_model_file *model)
+{
+    pleach_status status = PLEACH_OK;
+    Onnx__ModelProto *proto = NULL;
+
+    *model = (plc_model_file){0};
+    TRY(plc_onnx_file_read(ctx, path, &proto));
+    TRY(plc_onnx_read_proto(ctx, proto, whole, model));
+done:
+    if (status != PLEACH_OK && !strstr(pleach_error(ctx), path))
+        plc_fail_in(ctx, status, "%s", path);
     if (proto)
         onnx__model_proto__free_unpacked(proto, NULL);
     return status;

@@ -163,20 +163,39 @@ done:
     return status;
 }
 
+static bool is_all(const plc_onnx_writer *w, int node, int param, float value)
+{
+    const float *values = w->weights + w->layout->offsets[node][param];
+    const size_t count = plc_param_count(&w->graph->nodes[node].params[param]);
+
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < value || values[i] > value)
+            return false;
+    return true;
+}
+
+// A product and a sum; one of them alone where the other changes nothing, as in what was read.
 pleach_status plc_onnx_write_affine(plc_onnx_writer *w, int node)
 {
     pleach_status status = PLEACH_OK;
     const plc_node *n = &w->graph->nodes[node];
-    char *scaled[2], *shifted[2], *name = NULL;
+    const bool shifts = !is_all(w, node, 1, 0), scales = !is_all(w, node, 0, 1) || !shifts;
+    char *scaled[2], *shifted[2], *name = n->name;
     Onnx__NodeProto *made = NULL;
 
     TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &scaled[0]));
-    TRY(add_image_param(w, node, 0, &scaled[1]));
-    TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.scaled", n->name));
-    TRY(plc_onnx_add_node(w, "Mul", name, scaled, 2, &made));
-    shifted[0] = made->output[0];
-    TRY(add_image_param(w, node, 1, &shifted[1]));
-    TRY(plc_onnx_add_node(w, "Add", n->name, shifted, 2, &made));
+    shifted[0] = scaled[0];
+    if (scales) {
+        if (shifts)
+            TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.scaled", n->name));
+        TRY(add_image_param(w, node, 0, &scaled[1]));
+        TRY(plc_onnx_add_node(w, "Mul", name, scaled, 2, &made));
+        shifted[0] = made->output[0];
+    }
+    if (shifts) {
+        TRY(add_image_param(w, node, 1, &shifted[1]));
+        TRY(plc_onnx_add_node(w, "Add", n->name, shifted, 2, &made));
+    }
 done:
     return status;
 }
@@ -235,6 +254,16 @@ static const resize_form *find_form(const plc_attrs *a, const plc_shape *x)
     return NULL;
 }
 
+// The least float by which n_in pixels become n_out whole ones: readers round products down.
+static float scale_to(int n_in, int n_out)
+{
+    float scale = (float)n_out / (float)n_in;
+
+    while ((double)scale * n_in < n_out)
+        scale = nextafterf(scale, INFINITY);
+    return scale;
+}
+
 // Scales, not sizes: the number of images stays open.
 pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
 {
@@ -243,7 +272,7 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
     const plc_attrs *a = &n->attrs;
     const plc_shape *x = &w->graph->nodes[n->inputs[0]].shape;
     const resize_form *form = find_form(a, x);
-    const float scales[] = {1, 1, (float)a->size[1] / (float)x->h, (float)a->size[2] / (float)x->w};
+    const float scales[] = {1, 1, scale_to(x->h, a->size[1]), scale_to(x->w, a->size[2])};
     char *inputs[3] = {NULL};
     Onnx__NodeProto *made = NULL;
 

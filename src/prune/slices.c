@@ -35,6 +35,26 @@ static bool is_depthwise(const pleach_graph *graph, const plc_node *node)
     return node->attrs.groups > 1 && node->attrs.groups == graph->nodes[node->inputs[0]].shape.c;
 }
 
+// Rows and columns of a transposed convolution's weight {C, K, R, S}. Channels of one in groups stay.
+static pleach_status add_transposed(collector *c, const pleach_graph *graph, int node, int offset,
+                                    int kinds)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &graph->nodes[node];
+    const int *dims = n->params[0].dims, kernel = dims[2] * dims[3], row_floats = dims[1] * kernel;
+
+    if (n->attrs.groups > 1)
+        return status;
+    if (kinds & PLC_SLICES_PRODUCERS)
+        for (int k = 0; k < dims[1]; k++)
+            TRY(add(c, node, k, (prune_slice){offset + k * kernel, dims[0], row_floats, kernel}));
+    if (kinds & PLC_SLICES_CONSUMERS)
+        for (int i = 0; i < dims[0]; i++)
+            TRY(add(c, n->inputs[0], i, (prune_slice){offset + i * row_floats, 1, 0, row_floats}));
+done:
+    return status;
+}
+
 // Rows and columns of a weight {K, C/groups, R, S} or {O, I}.
 static pleach_status add_weight(collector *c, const pleach_graph *graph, int node, int offset,
                                 int kinds)
@@ -66,6 +86,8 @@ static pleach_status add_param(collector *c, const pleach_graph *graph,
     const plc_param *param = &graph->nodes[place->node].params[place->param];
     const bool gamma = strcmp(param->name, "gamma") == 0;
 
+    if (plc_graph_is(graph, place->node, "conv_transpose"))
+        return add_transposed(c, graph, place->node, place->offset, kinds);
     if (strcmp(param->name, "weight") == 0)
         return add_weight(c, graph, place->node, place->offset, kinds);
     if (!param->trainable || !((kinds & PLC_SLICES_VECTORS) ||
@@ -75,8 +97,9 @@ static pleach_status add_param(collector *c, const pleach_graph *graph,
     const int runs = affine ? 2 : 1; // beta is the parameter after gamma
     const int stride =
         affine ? c->layout->offsets[place->node][place->param + 1] - place->offset : 0;
+    const int each = place->count / param->dims[0]; // 1 but for parameters of each value
     for (int k = 0; k < param->dims[0]; k++)
-        TRY(add(c, place->node, k, (prune_slice){place->offset + k, runs, stride, 1}));
+        TRY(add(c, place->node, k, (prune_slice){place->offset + k * each, runs, stride, each}));
 done:
     return status;
 }

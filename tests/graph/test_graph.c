@@ -312,7 +312,7 @@ static void bad_json_is_refused_with_its_place(void **state)
          "{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"kernel\":[3,3],\"bias\":1}]}",
          "\"bias\" must be true or false"},
         {HEAD "{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"kernel\":[3,-3]}]}",
-         "integers from 0"},
+         "kernel is -3"},
         {HEAD "{\"name\":\"b\",\"op\":\"batch_norm\",\"inputs\":[\"input\"],\"eps\":1e300}]}",
          "a number that a float holds"},
         {HEAD "{\"name\":\"b\",\"op\":\"batch_norm\",\"inputs\":[\"input\"],\"eps\":\"1\"}]}",

@@ -117,10 +117,14 @@ static void check_read_back(const subject *s, int opset, bool with_logits)
     write_subject(s, opset, NULL);
     assert_ok(plc_model_file_read(ctx, path, &read));
     assert_string_equal(read.graph->name, s->graph->name);
-    compare_params(s, &read);
+    if (plc_graph_count_op(s->graph, "affine") == 0) // that becomes two nodes
+        compare_params(s, &read);
     const double most = with_logits ? difference(s, read.graph, read.weights) : 0;
-    // Exact but for a hard_swish before opset 14: written out, with a float for 1/6.
-    if (!(most <= (plc_graph_count_op(s->graph, "hard_swish") > 0 ? 1e-6 : 0)))
+    // Exact but for a hard_swish before opset 14: written out, with a float for 1/6; and for a resize, whose scales
+    // are written as their reciprocals.
+    const bool rounds =
+        plc_graph_count_op(s->graph, "hard_swish") + plc_graph_count_op(s->graph, "resize") > 0;
+    if (!(most <= (rounds ? 1e-5 : 0)))
         fail_msg("'%s' in opset %d: logits differ by %g", s->graph->name, opset, most);
     plc_model_file_finish(&read);
 }
@@ -164,7 +168,8 @@ static void random_networks_are_read_back_with_the_same_logits(void **state)
         const bool fades = plc_graph_count_op(graph, "fading_relu") > 0;
         subject s = take(graph, seed);
         if (!fades)
-            check_read_back(&s, 7 + (int)seed % 16, true);
+            // Even seeds have operators that older opsets do not.
+            check_read_back(&s, seed % 2 ? 7 + (int)seed % 16 : 13 + (int)seed % 10, true);
         finish(&s);
     }
 }
@@ -554,7 +559,7 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         {"output of nothing", "no node gives its output 'nothing'", output_of_nothing},
         {"output is input", "no node gives its output", output_is_input},
         {"open height", "dimension 2 of its input 'input' is '?'", open_height},
-        {"bytes", "not described as float images", bytes_as_input},
+        {"bytes", "is of uint8", bytes_as_input},
         {"no type", "not described as float images", input_of_no_type},
         {"three dimensions", "expected [K][C][S]", three_dimensions},
         {"huge image", "more than 2147483647 values an image", huge_image},
