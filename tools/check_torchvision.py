@@ -20,6 +20,7 @@ TOLERANCE = 1e-4  # of the largest value
 SHARE = 0.5
 TRAIN_IMAGES, TEST_IMAGES = 40, 10  # pictures of noise
 DOCUMENT = os.path.join("docs", "torchvision.md")
+ROWS = os.path.join("build", "torchvision-rows.json")
 
 
 def double_conv(n_in, n_out):
@@ -276,25 +277,48 @@ def document(rows, device):
         *table(rows), ""] + (["What is not good:", "", *reasons, ""] if reasons else []))
 
 
+def build():
+    """What rows are of: those of another build count no more."""
+    return [os.path.getmtime(PLEACH), os.path.getmtime(pleach.library_path())]
+
+
+def known_rows():
+    try:
+        with open(ROWS, encoding="utf-8") as file:
+            known = json.load(file)
+    except OSError:
+        return []
+    return known["rows"] if known["build"] == build() else []
+
+
+def keep(rows, device, out):
+    """After each row: an interrupted check leaves what is known."""
+    with open(ROWS, "w", encoding="utf-8") as file:
+        json.dump({"build": build(), "rows": rows}, file)
+    if out:
+        with open(out, "w", encoding="utf-8") as file:
+            file.write(document(rows, device))
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", help=f"file of the table (default {DOCUMENT} when all networks are checked)")
+    parser.add_argument("--out", default=DOCUMENT, help=f"file of the table (default {DOCUMENT})")
+    parser.add_argument("--go-on", action="store_true", help="keep what an earlier check of the same build has found")
     parser.add_argument("networks", nargs="*")
     args = parser.parse_args()
     unknown = [name for name in args.networks if name not in NETWORKS]
     if unknown:
         sys.exit(f"{unknown[0]}: not known; there are {', '.join(NETWORKS)}")
     device = pleach.Device(os.environ.get("PLEACH_DEVICE", ""), tune="off")
-    names, rows = args.networks or list(NETWORKS), []
-    out = args.out or (None if args.networks else DOCUMENT)
+    order, rows = list(NETWORKS), known_rows() if args.go_on else []
     for exporter in EXPORTERS:
-        for name in names:
+        for name in args.networks or order:
+            if any((row["network"], row["exporter"]) == (name, exporter) for row in rows):
+                continue
             row = check(name, exporter, device)
             print(" ".join(cells(row)), row["why"], flush=True)
-            rows = sorted([*rows, row], key=lambda r: names.index(r["network"]))
-            if out:  # again after each: an interrupted check leaves what is known
-                with open(out, "w", encoding="utf-8") as file:
-                    file.write(document(rows, device))
+            rows = sorted([*rows, row], key=lambda r: (order.index(r["network"]), r["exporter"]))
+            keep(rows, device, args.out)
     print("\n".join(table(rows)))
     if not all(row["good"] for row in rows):
         sys.exit(1)
