@@ -48,6 +48,10 @@ void pleach_ctx_destroy(pleach_ctx **ctx);
 // Without a callback the library is silent. `user` is borrowed.
 void pleach_ctx_set_log(pleach_ctx *ctx, pleach_log_fn *log, void *user);
 
+// Whether ONNX files may have parameters in another file of the same folder, as PyTorch's exporter leaves them
+// (`model.onnx.data`). Not unless it is allowed here.
+void pleach_ctx_allow_external_data(pleach_ctx *ctx, int allow);
+
 // Text of the last error of this context: what, which, how many, what to do next. Never NULL.
 const char *pleach_error(const pleach_ctx *ctx);
 

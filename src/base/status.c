@@ -2,6 +2,7 @@
 #include <base/status.h>
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,18 @@ struct pleach_ctx {
     const char *error_fixed; // said instead when there was no memory for the text
     pleach_log_fn *log;
     void *log_user;
+    bool external_data;
 };
+
+void pleach_ctx_allow_external_data(pleach_ctx *ctx, int allow)
+{
+    ctx->external_data = allow != 0;
+}
+
+bool plc_external_data_is_allowed(const pleach_ctx *ctx)
+{
+    return ctx->external_data;
+}
 
 int pleach_status_exit_code(pleach_status status)
 {

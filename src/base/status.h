@@ -2,6 +2,7 @@
 #ifndef PLC_BASE_STATUS_H
 #define PLC_BASE_STATUS_H
 
+#include <stdbool.h>
 #include <pleach/status.h>
 
 // Records the text and returns `status`, so that `return plc_fail(...)` reads as what it is.
@@ -14,6 +15,8 @@ pleach_status plc_fail_in(pleach_ctx *ctx, pleach_status status, const char *for
 
 void plc_log(pleach_ctx *ctx, pleach_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+bool plc_external_data_is_allowed(const pleach_ctx *ctx); // see pleach_ctx_allow_external_data
 
 // Both need `pleach_status status` and a label `done` that frees what was taken.
 #define TRY(call)                                                                                  \

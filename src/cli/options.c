@@ -18,6 +18,7 @@ enum {
     KEY_BINARY,
     KEY_MANIFEST,
     KEY_ALLOW_BROKEN,
+    KEY_EXTERNAL_DATA,
     KEY_SEED,
     KEY_JSON,
     KEY_PROGRESS,
@@ -46,6 +47,8 @@ static const struct argp_option global_options[] = {
      "what --binary holds (default: pleach.json in its folder)", 10},
     {"allow-broken", KEY_ALLOW_BROKEN, NULL, 0,
      "go on with a device that fails the self-test (see `pleach devices`)", 10},
+    {"external-data", KEY_EXTERNAL_DATA, NULL, 0,
+     "ONNX files may have parameters in another file of their folder", 10},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 0)", 10},
     {"json", KEY_JSON, NULL, 0, "one JSON document on standard output", 10},
     {"progress", KEY_PROGRESS, "auto|bar|plain|none", 0, "how progress is shown on standard error",
@@ -201,6 +204,9 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         break;
     case KEY_MANIFEST:
         cli->manifest = value;
+        break;
+    case KEY_EXTERNAL_DATA:
+        pleach_ctx_allow_external_data(cli->ctx, 1);
         break;
     case KEY_ALLOW_BROKEN:
         cli->allow_broken = true;

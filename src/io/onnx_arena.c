@@ -23,7 +23,13 @@ pleach_status plc_onnx_take_bytes(pleach_ctx *ctx, plc_onnx_arena *arena, size_t
     *out = NULL;
     if (size && count > (SIZE_MAX - sizeof *block) / size)
         FAIL(ctx, PLEACH_ENOMEM, "%zu items of %zu bytes are more than memory holds", count, size);
+    if (arena->limit && count * size > arena->limit - arena->taken)
+        FAIL(ctx, PLEACH_EINPUT,
+             "its values and what is made of them take more than %zu MiB, too much for a file of "
+             "its size",
+             arena->limit >> 20);
     TRY(plc_alloc(ctx, 1, sizeof *block + count * size, &block));
+    arena->taken += count * size;
     block->next = arena->blocks;
     arena->blocks = block;
     *out = block->data;

@@ -8,9 +8,11 @@
 // Works when zero.
 typedef struct plc_onnx_arena {
     struct plc_onnx_block *blocks; // owned
+    size_t limit, taken;           // bytes; limit 0: none
 } plc_onnx_arena;
 
-// count * size zeroed bytes that live until plc_onnx_arena_finish. Fails as plc_alloc does.
+// count * size zeroed bytes that live until plc_onnx_arena_finish. Fails as plc_alloc does, and
+// with PLEACH_EINPUT where the arena has a limit and it would be passed.
 #define plc_onnx_take(ctx, arena, count, size, out)                                                \
     plc_onnx_take_bytes(ctx, arena, count, size, (void **)(out))
 pleach_status plc_onnx_take_bytes(pleach_ctx *ctx, plc_onnx_arena *arena, size_t count, size_t size,

@@ -127,6 +127,12 @@ static pleach_status read_tensor(pleach_ctx *ctx, const char *path, Onnx__Tensor
     place p;
 
     TRY(find_place(ctx, tensor, &p));
+    if (!plc_external_data_is_allowed(ctx))
+        FAIL(
+            ctx, PLEACH_EINPUT,
+            "parameter '%s' lies in another file, '%s'; --external-data allows to read it from the "
+            "model's folder",
+            name_of(tensor), p.location);
     TRY(open_beside(ctx, path, &p, &fd, &size));
     if (!p.has_length && p.offset <= size)
         p.length = size - p.offset;

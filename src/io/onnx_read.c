@@ -10,6 +10,10 @@
 #include <base/memory.h>
 #include <io/onnx_file.h>
 
+// Bytes that a file may take, at least, and for each of its own bytes: a constant that is repeated, or used many times,
+// must not let a small file take all there is.
+static const size_t MEMORY_MIN = (size_t)64 << 20, MEMORY_FACTOR = 16;
+
 // Constants, Identity and the like are nodes too, so there may be more than our graph has.
 enum { MAX_FILE_NODES = 8 * PLC_MAX_NODES, MAX_ERROR = 512 };
 
@@ -198,6 +202,9 @@ static pleach_status make_model(plc_onnx_reader *r, plc_model_file *model)
     pleach_status status = PLEACH_OK;
 
     TRY(plc_params_layout_create(r->ctx, r->graph, &model->layout));
+    if ((size_t)model->layout->n_floats > r->arena.limit / sizeof(float))
+        FAIL(r->ctx, PLEACH_EINPUT, "%d parameters in layers, far more than the file holds",
+             model->layout->n_floats);
     TRY(plc_alloc(r->ctx, (size_t)model->layout->n_floats, sizeof *model->weights,
                   &model->weights));
     if (r->n_sources != (size_t)model->layout->n_places)
@@ -244,6 +251,7 @@ pleach_status plc_onnx_read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto
     plc_onnx_reader r = {.ctx = ctx, .whole = whole, .model = proto, .file = proto->graph};
 
     *model = (plc_model_file){0};
+    r.arena.limit = MEMORY_MIN + MEMORY_FACTOR * onnx__model_proto__get_packed_size(proto);
     TRY(check_counts(&r));
     TRY(read_opset(&r));
     TRY(read_nodes(&r));

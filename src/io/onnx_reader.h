@@ -213,7 +213,9 @@ plc_onnx_read_fn plc_onnx_relu, plc_onnx_clip, plc_onnx_leaky_relu, plc_onnx_pre
 // onnx_read_arithmetic.c
 plc_onnx_read_fn plc_onnx_arithmetic, plc_onnx_sum, plc_onnx_negate;
 // onnx_read_parts.c
-plc_onnx_read_fn plc_onnx_concat, plc_onnx_split, plc_onnx_slice, plc_onnx_gather;
+plc_onnx_read_fn plc_onnx_split, plc_onnx_slice, plc_onnx_gather;
+// onnx_read_joins.c
+plc_onnx_read_fn plc_onnx_concat;
 // onnx_read_views.c
 plc_onnx_read_fn plc_onnx_flatten, plc_onnx_reshape, plc_onnx_squeeze, plc_onnx_unsqueeze,
     plc_onnx_transpose, plc_onnx_expand, plc_onnx_depth_to_space, plc_onnx_space_to_depth;

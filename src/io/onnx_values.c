@@ -184,6 +184,12 @@ static float half_at(const Onnx__TensorProto *tensor, const void *data, size_t i
     return plc_half_to_float(bits);
 }
 
+static pleach_status take_floats(plc_onnx_reader *r, size_t count, float **floats)
+{
+    return plc_onnx_take(r->ctx, &r->arena, count, sizeof **floats, floats);
+}
+
+// Memory is taken once the data is known to be there.
 static pleach_status read_floats(plc_onnx_reader *r, const Onnx__TensorProto *tensor,
                                  plc_onnx_value *value)
 {
@@ -191,17 +197,18 @@ static pleach_status read_floats(plc_onnx_reader *r, const Onnx__TensorProto *te
     const void *data = NULL;
     float *floats = NULL;
 
-    TRY(plc_onnx_take(r->ctx, &r->arena, value->count, sizeof *floats, &floats));
     switch (tensor->data_type) {
     case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
         TRY(find_data(r, tensor, value->count, sizeof(float), tensor->float_data,
                       tensor->n_float_data, &data));
+        TRY(take_floats(r, value->count, &floats));
         if (value->count)
             memcpy(floats, data, value->count * sizeof *floats);
         break;
     case ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE:
         TRY(find_data(r, tensor, value->count, sizeof(double), tensor->double_data,
                       tensor->n_double_data, &data));
+        TRY(take_floats(r, value->count, &floats));
         for (size_t i = 0; i < value->count; i++) {
             double number = 0;
 
@@ -212,6 +219,7 @@ static pleach_status read_floats(plc_onnx_reader *r, const Onnx__TensorProto *te
     default:
         TRY(find_data(r, tensor, value->count, sizeof(uint16_t), tensor->int32_data,
                       tensor->n_int32_data, &data));
+        TRY(take_floats(r, value->count, &floats));
         for (size_t i = 0; i < value->count; i++)
             floats[i] = half_at(tensor, data, i);
     }
@@ -231,10 +239,10 @@ static pleach_status read_ints(plc_onnx_reader *r, const Onnx__TensorProto *tens
     const void *data = NULL;
     int64_t *ints = NULL;
 
-    TRY(plc_onnx_take(r->ctx, &r->arena, value->count, sizeof *ints, &ints));
     TRY(find_data(r, tensor, value->count, bytes,
                   wide ? (const void *)tensor->int64_data : (const void *)tensor->int32_data,
                   wide ? tensor->n_int64_data : tensor->n_int32_data, &data));
+    TRY(plc_onnx_take(r->ctx, &r->arena, value->count, sizeof *ints, &ints));
     for (size_t i = 0; i < value->count; i++) {
         const char *from = (const char *)data + i * step;
         int32_t narrow = 0;

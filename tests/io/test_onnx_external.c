@@ -21,7 +21,10 @@ static int set_up(void **state)
         return -1;
     snprintf(onnx, sizeof onnx, "%s/model.onnx", folder);
     snprintf(data, sizeof data, "%s/model.onnx.data", folder);
-    return make_fixture(state);
+    if (make_fixture(state))
+        return -1;
+    pleach_ctx_allow_external_data(ctx, 1);
+    return 0;
 }
 
 static int tear_down(void **state)
@@ -208,12 +211,27 @@ static void bytes_are_given_once(void **state)
     plc_model_file_finish(&whole);
 }
 
+static void they_are_refused_unless_they_are_allowed(void **state)
+{
+    plc_model_file whole = {0}, read = {0};
+    Onnx__ModelProto *model = make_files(&whole);
+
+    (void)state;
+    pleach_ctx_allow_external_data(ctx, 0);
+    assert_int_equal(plc_model_file_read(ctx, onnx, &read), PLEACH_EINPUT);
+    assert_non_null(strstr(pleach_error(ctx), "--external-data"));
+    pleach_ctx_allow_external_data(ctx, 1);
+    onnx__model_proto__free_unpacked(model, NULL);
+    plc_model_file_finish(&whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_read_as_if_they_stood_in_the_file),
         cmocka_unit_test(what_cannot_be_trusted_is_refused),
         cmocka_unit_test(bytes_are_given_once),
+        cmocka_unit_test(they_are_refused_unless_they_are_allowed),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -81,6 +81,7 @@ OTHERS = {
     "pleach_status_text": (c_char_p, [c_int]),
     "pleach_ctx_set_log": (None, [HANDLE, LOG_FN, c_void_p]),
     "pleach_ctx_destroy": (None, [OUT]),
+    "pleach_ctx_allow_external_data": (None, [HANDLE, c_int]),
     "pleach_device_list_destroy": (None, [POINTER(POINTER(DeviceList))]),
     "pleach_device_close": (None, [OUT]),
     "pleach_device_get_info": (POINTER(DeviceInfo), [HANDLE]),

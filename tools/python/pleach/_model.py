@@ -67,9 +67,12 @@ class Model(Handle):
         ctx.check(lib.pleach_model_write(ctx.value, self.value, os.fsencode(path), ctypes.byref(opts)))
 
 
-def read(path):
-    """The model in a file: ONNX where its name ends in .onnx, else one that pleach has written."""
+def read(path, external_data=False):
+    """The model in a file: ONNX where its name ends in .onnx, else one that pleach has written.
+
+    With external_data parameters may lie in another file of the same folder."""
     model, ctx = Model(), context()
+    lib.pleach_ctx_allow_external_data(ctx.value, int(external_data))
     ctx.check(lib.pleach_model_read(ctx.value, os.fsencode(path), model.out))
     return model
 
