@@ -78,7 +78,7 @@ NETWORKS = {
     "densenet121": (of_torchvision("densenet121"), 64),
     "vgg16_bn": (vgg16_bn, 64),
 }
-EXPORTERS = {"TorchScript": {"dynamo": False}, "dynamo": {"dynamo": True}}
+EXPORTERS = {"TorchScript": {"dynamo": False}, "dynamo": {"dynamo": True, "external_data": False}}
 
 
 class Failed(Exception):

@@ -53,8 +53,8 @@ static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept,
         .to = a->new->layout->offsets[edit->node][edit->param],
         .n0 = param->dims[0],
         .n1 = param->n_dims > 1 ? param->dims[1] : 1,
-        .tail = (int)plc_param_count(param) / param->dims[0] /
-                (param->n_dims > 1 ? param->dims[1] : 1),
+        .tail =
+            (int)plc_param_count(param) / param->dims[0] / (param->n_dims > 1 ? param->dims[1] : 1),
         .depth = source->n_dims > 1 ? source->dims[1] : 1,
         .kept0 = kept[0],
         .kept1 = kept[1],
