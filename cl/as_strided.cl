@@ -5,17 +5,20 @@
 
 #pragma OPENCL FP_CONTRACT OFF
 
-// Where in x (x) and y (y) step number `at` of loops [first, first + n) is.
+// Where in x (x) and y (y) step number `at` of loops [first, first + n) is. Written so that every index into the loops
+// is a constant once it is unrolled: an array that is not indexed so would lie in memory.
 static inline int2 place_of(const as_strided_params *p, int first, int n, int at)
 {
     int2 place = (int2)(0, 0);
 
-    for (int i = first + n - 1; i >= first; i--) {
-        const int step = at % p->loops[i].size;
+    #pragma unroll
+    for (int i = AS_STRIDED_MAX_DIMS - 1; i >= 0; i--)
+        if (i >= first && i < first + n) {
+            const int step = at % p->loops[i].size;
 
-        place += (int2)(step * p->loops[i].x_stride, step * p->loops[i].y_stride);
-        at /= p->loops[i].size;
-    }
+            place += (int2)(step * p->loops[i].x_stride, step * p->loops[i].y_stride);
+            at /= p->loops[i].size;
+        }
     return place;
 }
 

@@ -6,14 +6,33 @@
 
 #pragma OPENCL FP_CONTRACT OFF
 
-#define MAX_TAPS 4
 #define NEAR 1e-3f // places so near to a pixel are on it: scales such as 1/3 are rounded
 
-// What an output position reads: n pixels from `first` on, before the border is minded, and their weights.
+// What an output position reads: n pixels from `first` on, before the border is minded, at distances of `part` behind
+// the first (linear) or the second (cubic).
 typedef struct {
     int n, first;
-    float weights[MAX_TAPS];
+    float part;
 } taps_t;
+
+static inline taps_t taps_of(resize_axis axis, int i, int mode)
+{
+    const float place = (float)i * axis.scale + axis.shift, before = floor(place);
+    const float part = place - before;
+    taps_t taps = {1, (int)before, part};
+
+    if (mode == RESIZE_FLOOR) {
+        taps.first += part > 1.0f - NEAR;
+    } else if (mode == RESIZE_CEIL) {
+        taps.first += part > NEAR;
+    } else if (mode == RESIZE_LINEAR) {
+        taps.n = 2;
+    } else {
+        taps.n = 4;
+        taps.first -= 1;
+    }
+    return taps;
+}
 
 // Weight of a pixel at distance d: Keys' cubic convolution.
 static inline float cubic(float d, float a)
@@ -24,38 +43,22 @@ static inline float cubic(float d, float a)
     return d < 2.0f ? ((a * d - 5.0f * a) * d + 8.0f * a) * d - 4.0f * a : 0.0f;
 }
 
-static inline taps_t taps_of(resize_axis axis, int i, int mode, float a)
+// Of pixel number t of those that are read.
+static inline float weight_of(taps_t taps, int t, int mode, float a)
 {
-    taps_t taps = {1, 0, {1.0f, 0.0f, 0.0f, 0.0f}};
-    const float place = (float)i * axis.scale + axis.shift, before = floor(place);
-    const float part = place - before;
-
-    taps.first = (int)before;
-    if (mode == RESIZE_FLOOR) {
-        taps.first += part > 1.0f - NEAR;
-    } else if (mode == RESIZE_CEIL) {
-        taps.first += part > NEAR;
-    } else if (mode == RESIZE_LINEAR) {
-        taps.n = 2;
-        taps.weights[0] = 1.0f - part;
-        taps.weights[1] = part;
-    } else {
-        taps.n = 4;
-        taps.first -= 1;
-        for (int t = 0; t < 4; t++)
-            taps.weights[t] = cubic(part + 1.0f - (float)t, a);
-    }
-    return taps;
+    if (mode == RESIZE_LINEAR)
+        return t == 0 ? 1.0f - taps.part : taps.part;
+    return mode == RESIZE_CUBIC ? cubic(taps.part + 1.0f - (float)t, a) : 1.0f;
 }
 
 // The weight with which output position i reads input position `at`.
 static inline float weight_at(resize_axis axis, int i, int mode, float a, int at)
 {
-    const taps_t taps = taps_of(axis, i, mode, a);
+    const taps_t taps = taps_of(axis, i, mode);
     float weight = 0.0f;
 
     for (int t = 0; t < taps.n; t++)
-        weight += clamp(taps.first + t, 0, axis.in - 1) == at ? taps.weights[t] : 0.0f;
+        weight += clamp(taps.first + t, 0, axis.in - 1) == at ? weight_of(taps, t, mode, a) : 0.0f;
     return weight;
 }
 
@@ -73,19 +76,20 @@ GROUP __kernel void resize_forward(__global const stored_t *x, __global stored_t
             y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.rows.out * p.columns.out));
 
         for (int row = begin; row < end; row++) {
-            const taps_t rows = taps_of(p.rows, row, p.mode, p.a);
+            const taps_t rows = taps_of(p.rows, row, p.mode);
 
             for (int column = 0; column < p.columns.out; column++) {
-                const taps_t columns = taps_of(p.columns, column, p.mode, p.a);
+                const taps_t columns = taps_of(p.columns, column, p.mode);
                 real_t sum = (real_t)(0.0f);
 
                 for (int r = 0; r < rows.n; r++) {
                     const int h = clamp(rows.first + r, 0, p.rows.in - 1);
+                    const float weight = weight_of(rows, r, p.mode, p.a);
 
                     for (int s = 0; s < columns.n; s++) {
                         const int w = clamp(columns.first + s, 0, p.columns.in - 1);
                         sum += load(from + (h * p.columns.in + w) * STEP) *
-                               (rows.weights[r] * columns.weights[s]);
+                               (weight * weight_of(columns, s, p.mode, p.a));
                     }
                 }
                 store(to + (row * p.columns.out + column) * STEP, sum);
