@@ -132,6 +132,16 @@ static void every_command_has_help_on_stdout(void **state)
     assert_non_null(strstr(out, "pleach 0."));
 }
 
+static void coverage_without_cases_says_where_they_come_from(void **state)
+{
+    (void)state;
+    assert_int_equal(call("ops --coverage --tune off --cases /no/such/folder"), 3);
+    assert_non_null(strstr(err, "/no/such/folder"));
+    assert_non_null(strstr(err, "libonnx-testdata"));
+    assert_int_equal(call("ops"), 0);
+    assert_non_null(strstr(out, "ConvTranspose"));
+}
+
 static void inspect_counts_resnet20_without_a_device(void **state)
 {
     json_t *root = NULL;
@@ -208,6 +218,7 @@ int main(void)
         cmocka_unit_test(an_unknown_device_is_answered_with_those_there_are_and_code_4),
         cmocka_unit_test(halfs_are_refused_where_the_device_has_none_with_code_4),
         cmocka_unit_test(every_command_has_help_on_stdout),
+        cmocka_unit_test(coverage_without_cases_says_where_they_come_from),
         cmocka_unit_test(inspect_counts_resnet20_without_a_device),
         cmocka_unit_test(devices_are_listed_as_json_and_one_is_chosen),
         cmocka_unit_test(devices_are_tested_when_asked_and_the_result_is_remembered),
