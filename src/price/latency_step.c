@@ -39,6 +39,16 @@ static void describe_attrs(const plc_node *node, plc_step_kind *kind)
                a->pad[0], a->pad[1]);
     if (node->op->attrs & PLC_ATTR_DILATION)
         append(kind, " d%dx%d", a->dilation[0], a->dilation[1]);
+    if (node->op->attrs & PLC_ATTR_PAD_MORE && (a->pad_more[0] || a->pad_more[1]))
+        append(kind, " more %dx%d", a->pad_more[0], a->pad_more[1]);
+    if (node->op->attrs & PLC_ATTR_PAD_AFTER)
+        append(kind, " after %dx%d", a->pad_after[0], a->pad_after[1]);
+    if (node->op->attrs & PLC_ATTR_MODE)
+        append(kind, " mode %d", a->mode);
+    if (node->op->attrs & PLC_ATTR_AXIS)
+        append(kind, " axis %d", a->axis);
+    if (node->op->attrs & PLC_ATTR_SCALE)
+        append(kind, " to %dx%d", a->size[1], a->size[2]);
 }
 
 static void set_channels(const plc_node *node, plc_step_kind *kind)
@@ -104,6 +114,18 @@ static plc_attrs attrs_with(const plc_node *node, const plc_step_kind *kind, int
         attrs.out_channels = kind->factor ? in * kind->factor : out * kind->groups;
     if (kind->factor && attrs.groups > 1)
         attrs.groups = in;
+    if (node->op->attrs &
+        PLC_ATTR_VIEW) { // as many values moved; in which order does not depend on the channels
+        const int plane = kind->source.h * kind->source.w;
+
+        attrs.offset = 0;
+        memcpy(attrs.size, (int[]){in, kind->source.h, kind->source.w}, sizeof attrs.size);
+        memset(attrs.view, 0, sizeof attrs.view);
+        attrs.view[0] = (plc_view_dim){in * plane, 1};
+    } else if (node->op->attrs & PLC_ATTR_OFFSET) { // any part of the channels
+        attrs.offset = 0;
+        attrs.out_channels = out < in ? out : in;
+    }
     return attrs;
 }
 
