@@ -75,8 +75,7 @@ pleach_status plc_buffer_upload(pleach_device *device, const char *name, const v
     pleach_status status = PLEACH_OK;
 
     TRY(plc_buffer_create(device, name, bytes, out));
-    if (bytes > 0)
-        TRY(plc_buffer_write(device, *out, 0, bytes, data));
+    TRY(plc_buffer_write(device, *out, 0, bytes, data));
 done:
     return status;
 }
@@ -149,6 +148,8 @@ done:
 pleach_status plc_buffer_write(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                                size_t bytes, const void *data)
 {
+    if (bytes == 0) // of a network without parameters; drivers refuse it
+        return PLEACH_OK;
     if (plc_quirks_of(device->info).whole_writes)
         return write_whole(device, buffer, offset_bytes, bytes, data);
     return check(device,
@@ -171,6 +172,8 @@ pleach_status plc_buffer_write_async(pleach_device *device, plc_buffer *buffer, 
 pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, void *data)
 {
+    if (bytes == 0)
+        return PLEACH_OK;
     return check(device,
                  device->cl->clEnqueueReadBuffer(device->queue, buffer->mem, CL_TRUE, offset_bytes,
                                                  bytes, data, 0, NULL, NULL),
