@@ -67,6 +67,20 @@ static inline real_t slope(const int kind, real_t v, float a, float b)
     }
 }
 
+// run(kind, ...) with a constant kind, so that each function gets a loop of its own.
+#define BY_KIND(kind, run, ...)                                                     \
+    switch (kind) {                                                                 \
+    case ACTIVATION_LEAKY_RELU: run(ACTIVATION_LEAKY_RELU, __VA_ARGS__); break;     \
+    case ACTIVATION_SIGMOID: run(ACTIVATION_SIGMOID, __VA_ARGS__); break;           \
+    case ACTIVATION_HARD_SIGMOID: run(ACTIVATION_HARD_SIGMOID, __VA_ARGS__); break; \
+    case ACTIVATION_HARD_SWISH: run(ACTIVATION_HARD_SWISH, __VA_ARGS__); break;     \
+    case ACTIVATION_TANH: run(ACTIVATION_TANH, __VA_ARGS__); break;                 \
+    case ACTIVATION_ELU: run(ACTIVATION_ELU, __VA_ARGS__); break;                   \
+    case ACTIVATION_SOFTPLUS: run(ACTIVATION_SOFTPLUS, __VA_ARGS__); break;         \
+    case ACTIVATION_SOFTSIGN: run(ACTIVATION_SOFTSIGN, __VA_ARGS__); break;         \
+    default: run(ACTIVATION_CLIP, __VA_ARGS__); break;                              \
+    }
+
 static inline void forward_run(const int kind, __global const stored_t *x, __global stored_t *y,
                                int n, float a, float b)
 {
@@ -82,17 +96,7 @@ GROUP __kernel void activation_forward(__global const stored_t *x, __global stor
 
     x += TILE(p, p.x_planes, p.x_first);
     y += TILE(p, p.y_planes, p.y_first);
-    switch (p.kind) {
-    case ACTIVATION_LEAKY_RELU: forward_run(ACTIVATION_LEAKY_RELU, x, y, n, p.a, p.b); break;
-    case ACTIVATION_SIGMOID: forward_run(ACTIVATION_SIGMOID, x, y, n, p.a, p.b); break;
-    case ACTIVATION_HARD_SIGMOID: forward_run(ACTIVATION_HARD_SIGMOID, x, y, n, p.a, p.b); break;
-    case ACTIVATION_HARD_SWISH: forward_run(ACTIVATION_HARD_SWISH, x, y, n, p.a, p.b); break;
-    case ACTIVATION_TANH: forward_run(ACTIVATION_TANH, x, y, n, p.a, p.b); break;
-    case ACTIVATION_ELU: forward_run(ACTIVATION_ELU, x, y, n, p.a, p.b); break;
-    case ACTIVATION_SOFTPLUS: forward_run(ACTIVATION_SOFTPLUS, x, y, n, p.a, p.b); break;
-    case ACTIVATION_SOFTSIGN: forward_run(ACTIVATION_SOFTSIGN, x, y, n, p.a, p.b); break;
-    default: forward_run(ACTIVATION_CLIP, x, y, n, p.a, p.b); break;
-    }
+    BY_KIND(p.kind, forward_run, x, y, n, p.a, p.b);
 }
 
 static inline void backward_run(const int kind, __global const stored_t *dy,
@@ -118,33 +122,5 @@ GROUP __kernel void activation_backward(__global const stored_t *dy, __global co
     dy += TILE(p, p.y_planes, p.y_first);
     x += TILE(p, p.x_planes, p.x_first);
     dx += TILE(p, p.dx_planes, p.dx_first);
-    switch (p.kind) {
-    case ACTIVATION_LEAKY_RELU:
-        backward_run(ACTIVATION_LEAKY_RELU, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_SIGMOID:
-        backward_run(ACTIVATION_SIGMOID, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_HARD_SIGMOID:
-        backward_run(ACTIVATION_HARD_SIGMOID, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_HARD_SWISH:
-        backward_run(ACTIVATION_HARD_SWISH, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_TANH:
-        backward_run(ACTIVATION_TANH, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_ELU:
-        backward_run(ACTIVATION_ELU, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_SOFTPLUS:
-        backward_run(ACTIVATION_SOFTPLUS, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    case ACTIVATION_SOFTSIGN:
-        backward_run(ACTIVATION_SOFTSIGN, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    default:
-        backward_run(ACTIVATION_CLIP, dy, x, dx, n, mask, add, p.a, p.b);
-        break;
-    }
+    BY_KIND(p.kind, backward_run, dy, x, dx, n, mask, add, p.a, p.b);
 }

@@ -273,6 +273,15 @@ bool plc_graph_is(const pleach_graph *graph, int node, const char *op)
     return strcmp(graph->nodes[node].op->name, op) == 0;
 }
 
+int plc_view_n_dims(const plc_attrs *attrs)
+{
+    int n = 0;
+
+    while (n < PLC_MAX_VIEW_DIMS && attrs->view[n].size)
+        n++;
+    return n;
+}
+
 int plc_graph_count_op(const pleach_graph *graph, const char *op)
 {
     int n = 0;

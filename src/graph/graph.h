@@ -100,6 +100,7 @@ pleach_status plc_graph_check(pleach_ctx *ctx, pleach_graph *graph);
 pleach_status plc_graph_copy(pleach_ctx *ctx, const pleach_graph *graph, pleach_graph **copy);
 int plc_graph_find(const pleach_graph *graph, const char *name); // PLC_NO_NODE if there is none
 bool plc_graph_is(const pleach_graph *graph, int node, const char *op); // "conv", "batch_norm" ...
+int plc_view_n_dims(const plc_attrs *attrs);                            // loops of attrs->view
 int plc_graph_count_op(const pleach_graph *graph, const char *op);
 int plc_graph_count_consumers(const pleach_graph *graph, int node);
 

@@ -93,20 +93,11 @@ pleach_status plc_onnx_prelu(plc_onnx_reader *r, const Onnx__NodeProto *n)
     TRY(plc_onnx_broadcast(r, n, x, slope, dims, &n_dims));
     if (n_dims != x->n_dims || memcmp(dims, x->dims, (size_t)n_dims * sizeof *dims) != 0)
         TRY(plc_onnx_fail(r, n, "its slopes have more values than its input"));
-    const int channel_dim = slope->n_dims - (x->n_dims - 1);
-    const bool per_channel =
-        x->n_dims > 1 && (!r->whole || x->dims[0] == 1) &&
-        (slope->count == 1 || (channel_dim >= 0 && slope->count == (size_t)x->dims[1] &&
-                               slope->dims[channel_dim] == x->dims[1]));
-    if (per_channel) {
+    const bool has_channels = x->n_dims > 1 && (!r->whole || x->dims[0] == 1);
+    if (has_channels && plc_onnx_is_per_channel(r, x, x->dims[1], slope)) {
+        count = (size_t)x->dims[1];
         TRY(plc_onnx_channels(r, n, x, &node));
-        TRY(plc_onnx_repeat_floats(r, n,
-                                   &(plc_onnx_value){.count = slope->count,
-                                                     .floats = slope->floats,
-                                                     .n_dims = 1,
-                                                     .dims = {(int64_t)slope->count}},
-                                   (const int64_t[]){PLC_ONNX_BATCH, x->dims[1]} + r->whole,
-                                   2 - r->whole, &slopes, &count));
+        TRY(plc_onnx_channel_values(r, slope, count, &slopes));
     } else {
         TRY(plc_onnx_group(r, n, x, x->n_dims - plc_onnx_first_dim(r), 0, &node));
         TRY(plc_onnx_repeat_floats(r, n, slope, dims, n_dims, &slopes, &count));

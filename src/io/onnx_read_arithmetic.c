@@ -71,11 +71,9 @@ done:
     return status;
 }
 
-// One value, or one for each channel of the node, at the dimension of channels.
-static bool is_per_channel(const plc_onnx_reader *r, const plc_onnx_value *x, int node,
-                           const plc_onnx_value *constant)
+bool plc_onnx_is_per_channel(const plc_onnx_reader *r, const plc_onnx_value *x, int64_t channels,
+                             const plc_onnx_value *constant)
 {
-    const int channels = r->graph->nodes[node].shape.c;
     const int channel_dim = constant->n_dims - (x->n_dims - 1);
 
     if (constant->count == 1)
@@ -83,6 +81,20 @@ static bool is_per_channel(const plc_onnx_reader *r, const plc_onnx_value *x, in
     return x->n_dims > 1 && (!r->whole || x->dims[0] == 1) && x->dims[1] == channels &&
            channel_dim >= 0 && constant->count == (size_t)channels &&
            constant->dims[channel_dim] == channels;
+}
+
+pleach_status plc_onnx_channel_values(plc_onnx_reader *r, const plc_onnx_value *constant,
+                                      size_t channels, const float **values)
+{
+    pleach_status status = PLEACH_OK;
+    float *made = NULL;
+
+    TRY(plc_onnx_take(r->ctx, &r->arena, channels, sizeof *made, &made));
+    for (size_t c = 0; c < channels; c++)
+        made[c] = constant->floats[constant->count == 1 ? 0 : c];
+    *values = made;
+done:
+    return status;
 }
 
 static pleach_status add_values(plc_onnx_reader *r, const Onnx__NodeProto *n, float *scale,
@@ -120,15 +132,10 @@ static pleach_status with_constant(plc_onnx_reader *r, const Onnx__NodeProto *n,
     TRY(line_up(r, n, x, &constant));
     TRY(plc_onnx_broadcast(r, n, x, &constant, dims, &n_dims));
     TRY(plc_onnx_expand_to(r, n, x, dims, n_dims, &node));
-    if (node == x->node && is_per_channel(r, x, node, &constant)) {
-        const int64_t channels[] = {r->graph->nodes[node].shape.c};
-        const plc_onnx_value list = {.count = constant.count,
-                                     .floats = constant.floats,
-                                     .n_dims = 1,
-                                     .dims = {(int64_t)constant.count}};
-        const int64_t both[] = {PLC_ONNX_BATCH, channels[0]};
-        TRY(plc_onnx_repeat_floats(r, n, &list, r->whole ? channels : both, r->whole ? 1 : 2,
-                                   &values, &count));
+    const int channels = r->graph->nodes[node].shape.c;
+    if (node == x->node && plc_onnx_is_per_channel(r, x, channels, &constant)) {
+        count = (size_t)channels;
+        TRY(plc_onnx_channel_values(r, &constant, count, &values));
         TRY(make_affine(r, n, constant_first, values, count, &scale, &shift));
         TRY(plc_onnx_affine(r, n, "", scale, shift, &node));
     } else {

@@ -232,6 +232,12 @@ pleach_status plc_onnx_arithmetic_ints(plc_onnx_reader *r, const Onnx__NodeProto
 pleach_status plc_onnx_affine(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *suffix,
                               const float *scale, const float *shift, int *node);
 
+// Whether a constant has one value, or one for each of so many channels of x (onnx_read_arithmetic.c); these values.
+bool plc_onnx_is_per_channel(const plc_onnx_reader *r, const plc_onnx_value *x, int64_t channels,
+                             const plc_onnx_value *constant);
+pleach_status plc_onnx_channel_values(plc_onnx_reader *r, const plc_onnx_value *constant,
+                                      size_t channels, const float **values);
+
 // Window attributes of a convolution or pool (onnx_window.c) over images of n_spatial (1 or 2) dimensions: kernel
 // (given by the weights where `kernel` has values), strides, dilations; pads above, left, below, right, of which
 // attrs->pad has the first two. What has one dimension has one row.

@@ -43,15 +43,6 @@ done:
     return status;
 }
 
-static int count_dims(const plc_attrs *a)
-{
-    int n = 0;
-
-    while (n < PLC_MAX_VIEW_DIMS && a->view[n].size)
-        n++;
-    return n;
-}
-
 // Where in the input each value of the output comes from.
 static pleach_status list_sources(plc_onnx_writer *w, const plc_node *n, int64_t **sources,
                                   int *count)
@@ -65,7 +56,7 @@ static pleach_status list_sources(plc_onnx_writer *w, const plc_node *n, int64_t
         int rest = i;
 
         (*sources)[i] = a->offset;
-        for (int d = count_dims(a) - 1; d >= 0; d--) {
+        for (int d = plc_view_n_dims(a) - 1; d >= 0; d--) {
             (*sources)[i] += (int64_t)(rest % a->view[d].size) * a->view[d].stride;
             rest /= a->view[d].size;
         }

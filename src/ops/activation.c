@@ -141,96 +141,24 @@ done:
     return status;
 }
 
-const struct op op_clip = {
-    .name = "clip",
-    .n_inputs = 1,
-    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
-    .shape = clip_shape,
-    .channels = clip_channels,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
+#define ACTIVATION(function, attributes, shape_rule, channel_rule)                                 \
+    const struct op op_##function = {                                                              \
+        .name = #function,                                                                         \
+        .n_inputs = 1,                                                                             \
+        .attrs = (attributes),                                                                     \
+        .shape = (shape_rule),                                                                     \
+        .channels = (channel_rule),                                                                \
+        .cost = plc_op_cost_of_pass,                                                               \
+        .forward = forward,                                                                        \
+        .backward = backward,                                                                      \
+    }
 
-const struct op op_leaky_relu = {
-    .name = "leaky_relu",
-    .n_inputs = 1,
-    .attrs = PLC_ATTR_ALPHA,
-    .shape = shape,
-    .channels = plc_op_channels_pass,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_sigmoid = {
-    .name = "sigmoid",
-    .n_inputs = 1,
-    .shape = shape,
-    .channels = sigmoid_channels,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_hard_sigmoid = {
-    .name = "hard_sigmoid",
-    .n_inputs = 1,
-    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
-    .shape = shape,
-    .channels = sigmoid_channels,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_hard_swish = {
-    .name = "hard_swish",
-    .n_inputs = 1,
-    .shape = shape,
-    .channels = plc_op_channels_pass,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_tanh = {
-    .name = "tanh",
-    .n_inputs = 1,
-    .shape = shape,
-    .channels = plc_op_channels_pass,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_elu = {
-    .name = "elu",
-    .n_inputs = 1,
-    .attrs = PLC_ATTR_ALPHA | PLC_ATTR_BETA,
-    .shape = shape,
-    .channels = plc_op_channels_pass,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_softplus = {
-    .name = "softplus",
-    .n_inputs = 1,
-    .shape = shape,
-    .channels = sigmoid_channels,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
-
-const struct op op_softsign = {
-    .name = "softsign",
-    .n_inputs = 1,
-    .shape = shape,
-    .channels = plc_op_channels_pass,
-    .cost = plc_op_cost_of_pass,
-    .forward = forward,
-    .backward = backward,
-};
+ACTIVATION(clip, PLC_ATTR_ALPHA | PLC_ATTR_BETA, clip_shape, clip_channels);
+ACTIVATION(leaky_relu, PLC_ATTR_ALPHA, shape, plc_op_channels_pass);
+ACTIVATION(sigmoid, 0, shape, sigmoid_channels);
+ACTIVATION(hard_sigmoid, PLC_ATTR_ALPHA | PLC_ATTR_BETA, shape, sigmoid_channels);
+ACTIVATION(hard_swish, 0, shape, plc_op_channels_pass);
+ACTIVATION(tanh, 0, shape, plc_op_channels_pass);
+ACTIVATION(elu, PLC_ATTR_ALPHA | PLC_ATTR_BETA, shape, plc_op_channels_pass);
+ACTIVATION(softplus, 0, shape, sigmoid_channels);
+ACTIVATION(softsign, 0, shape, plc_op_channels_pass);

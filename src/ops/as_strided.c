@@ -5,15 +5,6 @@
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
-static int count_dims(const plc_attrs *a)
-{
-    int n = 0;
-
-    while (n < PLC_MAX_VIEW_DIMS && a->view[n].size)
-        n++;
-    return n;
-}
-
 static long long magnitude(int stride)
 {
     return stride < 0 ? -(long long)stride : stride;
@@ -45,7 +36,7 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
     const plc_attrs *a = &node->attrs;
     const long long n_in = (long long)x->c * x->h * x->w;
-    const int n_dims = count_dims(a);
+    const int n_dims = plc_view_n_dims(a);
     long long least = a->offset, most = a->offset, count = 1;
 
     TRY(plc_op_set_shape(ctx, node, a->size[0], a->size[1], a->size[2]));
@@ -77,7 +68,7 @@ done:
 static int add_loops(const plc_attrs *a, bool repeats, as_strided_params *p, int n, int *product)
 {
     int y_strides[PLC_MAX_VIEW_DIMS], y_stride = 1;
-    const int n_dims = count_dims(a);
+    const int n_dims = plc_view_n_dims(a);
 
     for (int i = n_dims - 1; i >= 0; i--) {
         y_strides[i] = y_stride;
