@@ -14,6 +14,7 @@
 #include <rewrite/drop.h>
 #include <rewrite/fold.h>
 #include <rewrite/merge.h>
+#include <rewrite/unfold.h>
 #include <train/optimizer.h>
 
 static pleach_status visit_optimizers(pleach_session *session)
@@ -223,6 +224,39 @@ done:
     return status;
 }
 
+// With and without gradients that end at masks (--recover).
+static pleach_status visit_trainings(pleach_device *device, const pleach_graph *graph, int batch)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(visit_training(device, graph, batch, false));
+    TRY(visit_training(device, graph, batch, true));
+done:
+    return status;
+}
+
+// As --unfold trains it: convolutions are watched first, then have batch norms.
+static pleach_status visit_unfolded(pleach_device *device, const pleach_graph *graph, int batch)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *session = NULL;
+    pleach_graph *watching = NULL, *unfolded = NULL;
+    plc_edits *edits = NULL;
+
+    TRY(pleach_session_create(device->ctx, graph, device, batch, NULL, &session));
+    TRY(plc_unfold_watch(device->ctx, graph, 1.0f, &watching, &edits));
+    TRY(visit_rewritten(&session, &watching, &edits, false));
+    TRY(plc_unfold_describe(device->ctx, graph, session->graph, &unfolded, &edits));
+    TRY(visit_rewritten(&session, &unfolded, &edits, false));
+    TRY(visit_trainings(device, session->graph, batch));
+done:
+    pleach_session_destroy(&session);
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&watching);
+    pleach_graph_destroy(&unfolded);
+    return status;
+}
+
 pleach_status plc_programs_visit(pleach_device *device, const pleach_graph *graph, int batch,
                                  bool training)
 {
@@ -234,8 +268,9 @@ pleach_status plc_programs_visit(pleach_device *device, const pleach_graph *grap
     TRY(pleach_session_create(device->ctx, graph, device, batch, &opts, &session));
     pleach_session_destroy(&session);
     if (training) {
-        TRY(visit_training(device, graph, batch, false));
-        TRY(visit_training(device, graph, batch, true));
+        TRY(visit_trainings(device, graph, batch));
+        if (plc_unfold_count(graph) > 0)
+            TRY(visit_unfolded(device, graph, batch));
     }
 done:
     pleach_session_destroy(&session);

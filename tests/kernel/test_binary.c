@@ -12,6 +12,7 @@
 #include <kernel/board_source.h>
 #include <kernel/kernels.h>
 #include <kernel/paper_cl.h>
+#include <rewrite/fold.h>
 #include <run/programs.h>
 #include <train/optimizer.h>
 #include <faulty_cl.h>
@@ -56,14 +57,15 @@ static pleach_status open_board(const char *binary, const char *manifest, bool c
 }
 
 // What `pleach fpga export` writes, as text and manifest.
-static void export_network(bool train, plc_text *text, plc_manifest *manifest)
+static void export_network(const pleach_graph *network, bool train, plc_text *text,
+                           plc_manifest *manifest)
 {
     const pleach_device_opts opts = {.lanes = LANES, .cache_dir = ""};
     pleach_device *paper = NULL;
 
     assert_ok(plc_kernels_open(ctx, &plc_paper_cl, "0:0", &opts, &paper));
     paper->fixed_tile = tile;
-    assert_ok(plc_programs_visit(paper, graph, IMAGES, train));
+    assert_ok(plc_programs_visit(paper, network, IMAGES, train));
     *manifest = (plc_manifest){.training = train};
     assert_ok(plc_board_source(paper, text, manifest));
     manifest->version = strdup("0.0.0");
@@ -78,7 +80,7 @@ static void build_network(bool train, const char *name, char *path)
     pleach_device *device = NULL;
     char manifest_path[MAX_PATH];
 
-    export_network(train, &text, &manifest);
+    export_network(graph, train, &text, &manifest);
     snprintf(path, MAX_PATH, "%s/%s.bin", folder, name);
     snprintf(manifest_path, sizeof manifest_path, "%s/%s.json", folder, name);
     assert_ok(open_board(NULL, NULL, true, &device));
@@ -453,7 +455,7 @@ static void what_is_exported_builds_alone(void **state)
         cl_int error = CL_SUCCESS;
 
         assert_ok(pleach_graph_create(ctx, names[i], 3, 32, 32, CLASSES, &graph));
-        export_network(true, &text, &manifest);
+        export_network(graph, true, &text, &manifest);
         const char *source = text.data;
         cl_program program =
             device->cl->clCreateProgramWithSource(device->context, 1, &source, NULL, &error);
@@ -470,6 +472,40 @@ static void what_is_exported_builds_alone(void **state)
     pleach_device_close(&device);
 }
 
+static bool has_kernel(const plc_manifest *manifest, const char *name)
+{
+    for (int i = 0; i < manifest->n_programs; i++) {
+        const plc_manifest_program *program = &manifest->programs[i];
+        for (int j = 0; j < program->n_kernels; j++)
+            if (strcmp(program->kernels[j].name, name) == 0)
+                return true;
+    }
+    return false;
+}
+
+static void networks_without_batch_norms_can_be_unfolded(void **state)
+{
+    plc_text text = {0};
+    plc_manifest manifest;
+    pleach_graph *folded = NULL;
+    plc_edits *edits = NULL;
+
+    (void)state;
+    assert_ok(plc_fold_describe(ctx, graph, &folded, &edits, NULL));
+    export_network(folded, true, &text, &manifest);
+    assert_true(has_kernel(&manifest, "unfold_norm"));
+    assert_true(has_kernel(&manifest, "bn_backward_apply"));
+    plc_manifest_finish(&manifest);
+    plc_text_finish(&text);
+    text = (plc_text){0};
+    export_network(graph, true, &text, &manifest);
+    assert_false(has_kernel(&manifest, "unfold_norm"));
+    plc_manifest_finish(&manifest);
+    plc_text_finish(&text);
+    plc_edits_destroy(&edits);
+    pleach_graph_destroy(&folded);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +520,7 @@ int main(void)
         cmocka_unit_test(other_layouts_are_refused),
         cmocka_unit_test(every_failing_call_is_told_and_cleaned_up),
         cmocka_unit_test(what_is_exported_builds_alone),
+        cmocka_unit_test(networks_without_batch_norms_can_be_unfolded),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
