@@ -163,6 +163,13 @@ int plc_conv_parts(int n, int largest)
     return (n + largest - 1) / largest;
 }
 
+enum { WIDE_VECTOR_FLOATS = 16 };
+
+bool plc_conv_few_registers(const plc_lower *lower)
+{
+    return lower->device->info->vector_width_float < WIDE_VECTOR_FLOATS;
+}
+
 int plc_conv_within(int n, int low, int high)
 {
     return n < low ? low : n > high ? high : n;

@@ -84,7 +84,7 @@ pleach_status plc_conv_choose(plc_lower *lower, int node, conv_params p, bool *w
         .buffer_floats = {[X] = tensor_floats(&t, p.C, p.H, p.W),
                           [WEIGHTS] = (size_t)(p.K * p.C * p.R * p.S),
                           [Y] = tensor_floats(&t, p.K, p.P, p.Q),
-                          [WORKSPACE] = plc_winograd_filter_floats(&p)},
+                          [WORKSPACE] = plc_winograd_filter_floats(lower, &p)},
         .n_buffers = N_BUFFERS,
         .result = Y,
         .result_is_tensor = true,

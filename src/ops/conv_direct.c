@@ -5,7 +5,7 @@
 #include <ops/tensor_launch.h>
 
 // Output channels and pixels of a tile. In vectors 8 x 2 was the fastest of five on 3 to 256 channels, 1x1
-// and 3x3; on GPUs 4 x 4 gives 35 % of multiply-adds in the main loop where 8 x 2 gives 27 %, because
+// and 3x3, with AVX-512, and 4 x 2 of four with AVX2; on GPUs 4 x 4 gives 35 % of multiply-adds in the main loop where 8 x 2 gives 27 %, because
 // weights take scalar registers.
 typedef struct conv_tile {
     int n_out, n_pixels;
@@ -17,7 +17,9 @@ static conv_tile tile_of(const plc_lower *lower)
 
     if (fixed.n_out > 0)
         return (conv_tile){fixed.n_out, fixed.n_pixels};
-    return lower->device->vector_lanes ? (conv_tile){8, 2} : (conv_tile){4, 4};
+    if (!lower->device->vector_lanes)
+        return (conv_tile){4, 4};
+    return plc_conv_few_registers(lower) ? (conv_tile){4, 2} : (conv_tile){8, 2};
 }
 
 // Kernels of these widths get their own variant; it is up to a tenth faster than the one for any

@@ -33,6 +33,9 @@ double plc_conv_weight_bytes(const conv_params *p);
 int plc_conv_parts(int n, int largest);
 int plc_conv_within(int n, int low, int high);
 
+// Whether vectors lie in 16 registers instead of 32, as below AVX-512: larger tiles would spill their sums.
+bool plc_conv_few_registers(const plc_lower *lower);
+
 // The direct kernels: any convolution. `bytes`: what the launch reads and writes at least.
 pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv_buffers *buffers,
                                  double bytes);
@@ -50,7 +53,8 @@ pleach_status plc_conv_reduce_append(plc_lower *lower, const conv_params *p);
 // device, kernel, planes and that the layer does not read the images.
 bool plc_winograd_suits(const plc_lower *lower, int node);
 bool plc_winograd_preferred(const plc_lower *lower, const conv_params *p);
-size_t plc_winograd_filter_floats(const conv_params *p); // workspace of the transformed filters
+// Workspace of the transformed filters.
+size_t plc_winograd_filter_floats(const plc_lower *lower, const conv_params *p);
 
 // Whether Winograd's algorithm computes the layer, in all directions: as the tuner knows, else by rule.
 pleach_status plc_conv_choose(plc_lower *lower, int node, conv_params p, bool *winograd);
