@@ -55,8 +55,8 @@ extern "C" {
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
     X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
     X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
-    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a third)")        \
-    X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a third)")            \
+    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
+    X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
     X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
     X(FLOAT, distill, "distill", 0.0, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
     X(FLOAT, temperature, "temperature", 2.0, "T", "C", "softness at which they are imitated")      \

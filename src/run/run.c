@@ -10,8 +10,8 @@
 #include <io/model_file.h>
 #include <price/macs.h>
 
-// Default shares of the epochs: a third dense, a third pruning, a twelfth fading, the rest tuning. The earlier the
-// small network exists, the cheaper its epochs are, but the less the scores know by which it was chosen.
+// Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
+// earlier the small network exists, the longer it learns and the cheaper its epochs are.
 static bool fuses(const pleach_run_opts *opts)
 {
     return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
@@ -22,8 +22,8 @@ static pleach_status plan_phases(plc_run *run)
     const pleach_run_opts *o = &run->opts;
     const int n = o->epochs;
     const bool from_file = plc_model_is_file(o->model);
-    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 3 ? n / 3 : 1;
-    const int prune = o->prune_epochs ? o->prune_epochs : n >= 3 ? n / 3 : 1;
+    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
+    const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
     const int fade = o->fade_epochs ? o->fade_epochs
                      : !fuses(o)    ? 0
                      : n >= 12      ? n / 12
