@@ -96,10 +96,16 @@ static int compare_ranked(const void *a, const void *b)
     return x->class_id < y->class_id ? -1 : x->class_id > y->class_id;
 }
 
+static int settled_of(const search *s, int g)
+{
+    return s->opts->settled ? s->opts->settled[g] : 0;
+}
+
 // Appends the group's classes with their scores divided by the mean, and by `costs` unless NULL.
 static pleach_status take_group(search *s, int g, const float *scores, const double *costs)
 {
     const plc_group *group = plc_channels_group(s->channels, g);
+    const int n_at_first = group->n_classes + settled_of(s, g);
     double mean = 0;
 
     for (int i = 0; i < group->n_classes; i++) {
@@ -110,7 +116,7 @@ static pleach_status take_group(search *s, int g, const float *scores, const dou
                 "score of channel %d of group '%s' is %g; training diverged: use the last good "
                 "checkpoint with a lower learning rate",
                 i, s->graph->nodes[group->first_node].name, score);
-        mean += score / group->n_classes;
+        mean += score / n_at_first;
     }
     for (int i = 0; i < group->n_classes; i++) {
         int c = group->classes[i];
@@ -161,13 +167,14 @@ done:
     return status;
 }
 
-// Fewest classes that a group of n must keep.
-static int floor_of(const search *s, int n)
+// Fewest classes that group g, of n now, must keep.
+static int floor_of(const search *s, int g, int n)
 {
     int least = s->opts->min_channels > 0 ? s->opts->min_channels : 1;
     double max_ratio = s->opts->max_ratio > 0 ? s->opts->max_ratio : 1;
+    const int n_at_first = n + settled_of(s, g);
     // The tolerance keeps a share such as 0.7 of 10 from losing one to rounding.
-    int by_ratio = n - (int)floor(max_ratio * n + 1e-9);
+    int by_ratio = n_at_first - (int)floor(max_ratio * n_at_first + 1e-9);
 
     if (least < by_ratio)
         least = by_ratio;
@@ -186,7 +193,7 @@ static int kept_count(const search *s, int g, int n, int kept)
 {
     if (kept == 0 && may_empty(s, g))
         return 0;
-    const int unit = s->opts->round_to > 0 ? s->opts->round_to : 1, least = floor_of(s, n);
+    const int unit = s->opts->round_to > 0 ? s->opts->round_to : 1, least = floor_of(s, g, n);
     const int count = kept > least ? kept : least;
     const long long rounded = ((long long)count + unit - 1) / unit * unit;
 
@@ -227,11 +234,11 @@ static bool has_kind(const plc_select_opts *opts, plc_budget_kind kind)
     return false;
 }
 
-// The mask and its cost at pl = n_below / n.
+// The mask and its cost where n_below of the classes that are left lie below pl.
 static pleach_status try_threshold(search *s, int n_below)
 {
     pleach_status status = PLEACH_OK;
-    double upper = n_below + s->opts->band * s->n; // as a rank: q >= pu
+    double upper = n_below + s->opts->band * (s->n + s->opts->n_settled); // as a rank: q >= pu
 
     memset(s->trial, 1, (size_t)plc_channels_n_classes(s->channels));
     for (int r = 0; r < s->n; r++) {
@@ -298,7 +305,8 @@ static pleach_status find_threshold(search *s, const double *dense, plc_selectio
     }
     TRY(try_threshold(s, low));
     selection->reached = meets(s, dense);
-    selection->pl = s->n ? (double)low / s->n : 0;
+    const int n_at_first = s->n + s->opts->n_settled;
+    selection->pl = n_at_first ? (double)(low + s->opts->n_settled) / n_at_first : 0;
 done:
     return status;
 }

@@ -52,6 +52,18 @@ static saved_numbers collect_numbers(const plc_run *run)
     };
 }
 
+static json_t *settled_to_json(const plc_run *run)
+{
+    json_t *counts = json_array();
+
+    for (int g = 0; run->settled && g < plc_channels_n_groups(run->channels); g++)
+        if (json_array_append_new(counts, json_integer(run->settled[g])) != 0) {
+            json_decref(counts);
+            return NULL;
+        }
+    return counts;
+}
+
 static pleach_status state_to_text(plc_run *run, char **text)
 {
     const saved_numbers numbers = collect_numbers(run);
@@ -59,6 +71,7 @@ static pleach_status state_to_text(plc_run *run, char **text)
     int failed = json_object_set_new(state, "mask", plc_run_class_digits(run, run->mask));
 
     failed |= json_object_set_new(state, "pruned_for", plc_run_class_digits(run, run->pruned_for));
+    failed |= json_object_set_new(state, "settled", settled_to_json(run));
     if (run->dropping)
         failed |= json_object_set_new(state, "dropping", json_string(run->dropping));
 #define X(name) failed |= json_object_set_new(state, #name, json_real(numbers.name));
@@ -240,12 +253,34 @@ static pleach_status restore_digits(plc_run *run, const json_t *state, const cha
     return PLEACH_OK;
 }
 
+static pleach_status restore_settled(plc_run *run, const json_t *state)
+{
+    const json_t *counts = json_object_get(state, "settled");
+    const size_t n = (size_t)plc_channels_n_groups(run->channels);
+
+    if (json_array_size(counts) != n)
+        return plc_fail(run->ctx, PLEACH_EINPUT,
+                        "checkpoint state: 'settled' of %zu groups, the network has %zu",
+                        json_array_size(counts), n);
+    for (size_t g = 0; g < n; g++) {
+        const json_int_t count = json_integer_value(json_array_get(counts, g));
+        if (count < 0 || count > run->n_settled)
+            return plc_fail(run->ctx, PLEACH_EINPUT,
+                            "checkpoint state: 'settled' has %" JSON_INTEGER_FORMAT
+                            " for group %zu; %d are settled in all",
+                            count, g, run->n_settled);
+        run->settled[g] = (int)count;
+    }
+    return PLEACH_OK;
+}
+
 static pleach_status restore_mask(plc_run *run, const json_t *state)
 {
     pleach_status status = PLEACH_OK;
 
     TRY(restore_digits(run, state, "mask", '1', run->mask));
     TRY(restore_digits(run, state, "pruned_for", '0' + PLC_RUN_MAX_SETTLE, run->pruned_for));
+    TRY(restore_settled(run, state));
     if (strcmp(run->opts.recover, "soft") != 0)
         TRY(plc_run_set_masks(run));
 done:

@@ -68,9 +68,10 @@ done:
     return status;
 }
 
-// What pruning knows of each class, on its way from one network's classes to the next one's.
+// What pruning knows of each class and group, on its way from one network's to the next one's.
 typedef struct class_state {
     unsigned char *mask, *pruned_for; // owned
+    int *settled;                     // owned, per group
     float *means;                     // owned; NULL: the score has none
 } class_state;
 
@@ -78,6 +79,7 @@ static void finish_state(class_state *state)
 {
     free(state->mask);
     free(state->pruned_for);
+    free(state->settled);
     free(state->means);
 }
 
@@ -89,20 +91,26 @@ static pleach_status make_state(plc_run *run, const plc_channels *channels, bool
 
     TRY(plc_alloc(run->ctx, n, 1, &state->mask));
     TRY(plc_alloc(run->ctx, n, 1, &state->pruned_for));
+    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_groups(channels), sizeof *state->settled,
+                  &state->settled));
     if (means)
         TRY(plc_alloc(run->ctx, n, sizeof *state->means, &state->means));
 done:
     return status;
 }
 
-// Takes the run's state; means wait for the device.
-static pleach_status take_state(plc_run *run, class_state *state)
+// Takes the run's state, with the classes that are not `kept` settled; means wait for the device.
+static pleach_status take_state(plc_run *run, const unsigned char *kept, class_state *state)
 {
     pleach_status status = PLEACH_OK;
 
     TRY(make_state(run, run->channels, plc_scorer_observes(run->scorer), state));
     memcpy(state->mask, run->mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(state->pruned_for, run->pruned_for, (size_t)plc_channels_n_classes(run->channels));
+    for (int g = 0; g < plc_channels_n_groups(run->channels); g++)
+        state->settled[g] = run->settled[g];
+    for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
+        state->settled[plc_channels_group_of(run->channels, k)] += !kept[k];
     if (state->means)
         TRY(plc_scorer_read_means(run->scorer, state->means));
 done:
@@ -128,6 +136,11 @@ static void move_state(const pleach_graph *from, const plc_channels *old_classes
                 new->means[j] = old->means[k];
         }
     }
+    for (int g = 0; g < plc_channels_n_groups(new_classes); g++) {
+        const char *name = to->nodes[plc_channels_group(new_classes, g)->first_node].name;
+        const int k = plc_channels_class(old_classes, plc_graph_find(from, name), 0);
+        new->settled[g] = old->settled[plc_channels_group_of(old_classes, k)];
+    }
 }
 
 static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
@@ -142,6 +155,8 @@ static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
     move_state(before, old_classes, old, kept, run->session->graph, run->channels, &new);
     memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
+    memcpy(run->settled, new.settled,
+           (size_t)plc_channels_n_groups(run->channels) * sizeof *run->settled);
     if (strcmp(run->opts.recover, "soft") != 0)
         TRY(plc_run_set_masks(run));
     if (new.means)
@@ -182,7 +197,7 @@ pleach_status plc_run_settle(plc_run *run)
     const int n_settled = find_settled(run, kept);
     if (n_settled == 0)
         goto done;
-    TRY(take_state(run, &old));
+    TRY(take_state(run, kept, &old));
     TRY(plc_graph_copy(run->ctx, run->session->graph, &before));
     TRY(plc_run_compact(run, kept));
     old_classes = run->channels;

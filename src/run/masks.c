@@ -26,6 +26,8 @@ pleach_status plc_run_start_pruning(plc_run *run)
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
         memset(run->mask, 1, n);
         TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
+        TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_groups(run->channels), sizeof *run->settled,
+                      &run->settled));
     }
     plc_scorer_set_probe(run->scorer, &run->dataset->train, run->mask);
 done:
@@ -43,6 +45,8 @@ void plc_run_finish_pruning(plc_run *run)
     free(run->mask);
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
+    free(run->settled);
+    run->settled = NULL;
 }
 
 static bool is_empty(const plc_run *run, const plc_group *group)
@@ -162,6 +166,8 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
         .min_channels = run->opts.min_channels,
         .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
+        .settled = run->settled,
+        .n_settled = run->n_settled,
     };
 
     TRY(parse_keep(run, graph, &opts, &names, &list));

@@ -45,7 +45,8 @@ typedef struct plc_run {
     unsigned char *mask; // owned, per class while pruning, else NULL: all kept
     unsigned char *
         pruned_for; // owned with it: updates in a row that the class was pruned, to PLC_RUN_MAX_SETTLE
-    int n_settled;        // classes that --settle has compacted away
+    int *settled;         // owned with them: per group, classes that --settle has compacted away
+    int n_settled;        // those of all groups, also of groups that went whole
     unsigned n_updates;   // mask updates so far
     char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
     double train_seconds; // of this network so far

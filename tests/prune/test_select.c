@@ -237,6 +237,67 @@ static void groups_keep_what_the_options_say(void **state)
     finish(&s);
 }
 
+// `s` without the classes that are 0 in `mask`, and how many each of its groups has lost.
+static subject compact(const subject *s, const unsigned char *mask, int *settled)
+{
+    pleach_graph *graph = NULL;
+    plc_edits *edits = NULL;
+
+    assert_ok(plc_compact_describe(ctx, s->graph, s->channels, mask, &graph, &edits));
+    plc_edits_destroy(&edits);
+    subject small = take(graph);
+    for (int node = 0; node < graph->n_nodes; node++) {
+        const int at = plc_graph_find(s->graph, graph->nodes[node].name);
+        for (int c = 0, channel = 0; c < s->graph->nodes[at].shape.c; c++) {
+            const int k = plc_channels_class(s->channels, at, c);
+            if (mask[k])
+                small.scores[plc_channels_class(small.channels, node, channel++)] = s->scores[k];
+        }
+    }
+    for (int g = 0; g < plc_channels_n_groups(small.channels); g++) {
+        const char *first = graph->nodes[plc_channels_group(small.channels, g)->first_node].name;
+        const int k = plc_channels_class(s->channels, plc_graph_find(s->graph, first), 0);
+        const int old = plc_channels_group_of(s->channels, k);
+        settled[g] = plc_channels_group(s->channels, old)->n_classes - count_kept(s, mask, old);
+    }
+    return small;
+}
+
+static void what_has_left_for_good_changes_no_rank(void **state)
+{
+    static const plc_select_opts all[] = {
+        {.band = 0.03}, {.band = 0.1}, {.max_ratio = 0.75}, {.min_channels = 3}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        subject s = take_model("resnet20");
+        int settled[64] = {0};
+        const double dense = (double)plc_graph_cost(s.graph).macs;
+        plc_selection first = choose(&s, NULL, 0.6, all[i]);
+        subject small = compact(&s, first.mask, settled);
+        plc_select_opts opts = all[i];
+        assert_true(plc_channels_n_groups(small.channels) <= 64);
+        opts.settled = settled;
+        opts.n_settled = first.n_prunable - first.n_kept;
+        for (int k = 0; k < s.n_classes; k++) // pruned for good
+            if (!first.mask[k])
+                s.scores[k] = 0;
+        plc_selection whole = choose(&s, first.mask, 0.4, all[i]);
+        plc_selection left =
+            choose_within(&small, NULL, (plc_budget){.target = 0.4, .dense = dense}, opts);
+        assert_true(whole.reached && left.reached);
+        assert_true(whole.n_kept < first.n_kept);
+        assert_int_equal(whole.n_kept, left.n_kept);
+        assert_true(whole.pl == left.pl);
+        assert_true(whole.macs == left.macs && whole.params == left.params);
+        plc_selection_finish(&first);
+        plc_selection_finish(&whole);
+        plc_selection_finish(&left);
+        finish(&small);
+        finish(&s);
+    }
+}
+
 static void the_last_channel_of_a_group_is_its_strongest(void **state)
 {
     (void)state;
@@ -580,6 +641,7 @@ int main(void)
         cmocka_unit_test(a_target_of_one_keeps_everything),
         cmocka_unit_test(weaker_channels_of_a_group_leave_first),
         cmocka_unit_test(groups_keep_what_the_options_say),
+        cmocka_unit_test(what_has_left_for_good_changes_no_rank),
         cmocka_unit_test(the_last_channel_of_a_group_is_its_strongest),
         cmocka_unit_test(only_groups_that_may_lose_everything),
         cmocka_unit_test(a_wider_band_flips_fewer_channels),
