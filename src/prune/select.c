@@ -106,7 +106,7 @@ static pleach_status take_group(search *s, int g, const float *scores, const dou
 {
     const plc_group *group = plc_channels_group(s->channels, g);
     const int n_at_first = group->n_classes + settled_of(s, g);
-    double mean = 0;
+    double mean = s->opts->settled ? s->opts->settled_scores[g] / n_at_first : 0;
 
     for (int i = 0; i < group->n_classes; i++) {
         double score = (double)scores[group->classes[i]];

@@ -27,8 +27,9 @@ typedef struct plc_select_opts {
     const bool
         *may_empty; // borrowed, per group: those that may lose all their channels (inner groups of
                     // residual branches) unless more than one must stay; NULL: none
-    const int *settled; // borrowed, per group: classes that left it for good; NULL: none
-    int n_settled;      // classes that left for good in all, also with groups that are gone
+    const int *settled;           // borrowed, per group: classes that left it for good; NULL: none
+    const double *settled_scores; // borrowed with it: the sum of their last scores
+    int n_settled; // classes that left for good in all, also with groups that are gone
 } plc_select_opts;
 
 typedef struct plc_selection {
@@ -49,9 +50,9 @@ typedef struct plc_selection {
 // strongest classes back.
 // The search halves the range of pl: where a price grows as channels leave (measured times may), pl meets the
 // budgets but need not be the least that does.
-// Classes that left for good count as the weakest of all, with a score of zero in their group's mean: so neither
-// ranks nor the band change because a network was compacted, and a group that has lost classes is not taken for
-// weaker than it was. max_ratio is a share of what the group had with them.
+// Classes that left for good count as the weakest of all, and in their group's mean with their last scores: so
+// neither ranks nor the band change because a network was compacted. max_ratio is a share of what the group had
+// with them.
 // Equal scores rank by class number, so the same input gives the same mask.
 // `scores` [n_classes] are zero or more, larger is more important; those of frozen classes are not
 // read. `mask` [n_classes] is the present one, NULL when everything is kept. The caller finishes

@@ -2,6 +2,7 @@
 #include <run/run.h>
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/file.h>
@@ -52,16 +53,18 @@ static saved_numbers collect_numbers(const plc_run *run)
     };
 }
 
+// [[classes, sum of their scores], ...] per group.
 static json_t *settled_to_json(const plc_run *run)
 {
-    json_t *counts = json_array();
+    json_t *groups = json_array();
 
     for (int g = 0; run->settled && g < plc_channels_n_groups(run->channels); g++)
-        if (json_array_append_new(counts, json_integer(run->settled[g])) != 0) {
-            json_decref(counts);
+        if (json_array_append_new(
+                groups, json_pack("[i,f]", run->settled[g], run->settled_scores[g])) != 0) {
+            json_decref(groups);
             return NULL;
         }
-    return counts;
+    return groups;
 }
 
 static pleach_status state_to_text(plc_run *run, char **text)
@@ -255,21 +258,24 @@ static pleach_status restore_digits(plc_run *run, const json_t *state, const cha
 
 static pleach_status restore_settled(plc_run *run, const json_t *state)
 {
-    const json_t *counts = json_object_get(state, "settled");
+    const json_t *groups = json_object_get(state, "settled");
     const size_t n = (size_t)plc_channels_n_groups(run->channels);
 
-    if (json_array_size(counts) != n)
+    if (json_array_size(groups) != n)
         return plc_fail(run->ctx, PLEACH_EINPUT,
                         "checkpoint state: 'settled' of %zu groups, the network has %zu",
-                        json_array_size(counts), n);
+                        json_array_size(groups), n);
     for (size_t g = 0; g < n; g++) {
-        const json_int_t count = json_integer_value(json_array_get(counts, g));
-        if (count < 0 || count > run->n_settled)
+        const json_t *group = json_array_get(groups, g);
+        const json_int_t count = json_integer_value(json_array_get(group, 0));
+        const double scores = json_number_value(json_array_get(group, 1));
+        if (count < 0 || count > run->n_settled || !(scores >= 0) || isinf(scores))
             return plc_fail(run->ctx, PLEACH_EINPUT,
                             "checkpoint state: 'settled' has %" JSON_INTEGER_FORMAT
-                            " for group %zu; %d are settled in all",
-                            count, g, run->n_settled);
+                            " classes with a score of %g for group %zu; %d are settled in all",
+                            count, scores, g, run->n_settled);
         run->settled[g] = (int)count;
+        run->settled_scores[g] = scores;
     }
     return PLEACH_OK;
 }

@@ -72,6 +72,7 @@ done:
 typedef struct class_state {
     unsigned char *mask, *pruned_for; // owned
     int *settled;                     // owned, per group
+    double *settled_scores;           // owned, the same
     float *means;                     // owned; NULL: the score has none
 } class_state;
 
@@ -80,6 +81,7 @@ static void finish_state(class_state *state)
     free(state->mask);
     free(state->pruned_for);
     free(state->settled);
+    free(state->settled_scores);
     free(state->means);
 }
 
@@ -88,11 +90,12 @@ static pleach_status make_state(plc_run *run, const plc_channels *channels, bool
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)plc_channels_n_classes(channels);
+    const size_t n_groups = (size_t)plc_channels_n_groups(channels);
 
     TRY(plc_alloc(run->ctx, n, 1, &state->mask));
     TRY(plc_alloc(run->ctx, n, 1, &state->pruned_for));
-    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_groups(channels), sizeof *state->settled,
-                  &state->settled));
+    TRY(plc_alloc(run->ctx, n_groups, sizeof *state->settled, &state->settled));
+    TRY(plc_alloc(run->ctx, n_groups, sizeof *state->settled_scores, &state->settled_scores));
     if (means)
         TRY(plc_alloc(run->ctx, n, sizeof *state->means, &state->means));
 done:
@@ -100,17 +103,24 @@ done:
 }
 
 // Takes the run's state, with the classes that are not `kept` settled; means wait for the device.
-static pleach_status take_state(plc_run *run, const unsigned char *kept, class_state *state)
+static pleach_status take_state(plc_run *run, const float *scores, const unsigned char *kept,
+                                class_state *state)
 {
     pleach_status status = PLEACH_OK;
 
     TRY(make_state(run, run->channels, plc_scorer_observes(run->scorer), state));
     memcpy(state->mask, run->mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(state->pruned_for, run->pruned_for, (size_t)plc_channels_n_classes(run->channels));
-    for (int g = 0; g < plc_channels_n_groups(run->channels); g++)
+    for (int g = 0; g < plc_channels_n_groups(run->channels); g++) {
         state->settled[g] = run->settled[g];
+        state->settled_scores[g] = run->settled_scores[g];
+    }
     for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
-        state->settled[plc_channels_group_of(run->channels, k)] += !kept[k];
+        if (!kept[k]) {
+            const int g = plc_channels_group_of(run->channels, k);
+            state->settled[g]++;
+            state->settled_scores[g] += (double)scores[k];
+        }
     if (state->means)
         TRY(plc_scorer_read_means(run->scorer, state->means));
 done:
@@ -139,7 +149,9 @@ static void move_state(const pleach_graph *from, const plc_channels *old_classes
     for (int g = 0; g < plc_channels_n_groups(new_classes); g++) {
         const char *name = to->nodes[plc_channels_group(new_classes, g)->first_node].name;
         const int k = plc_channels_class(old_classes, plc_graph_find(from, name), 0);
-        new->settled[g] = old->settled[plc_channels_group_of(old_classes, k)];
+        const int old_group = plc_channels_group_of(old_classes, k);
+        new->settled[g] = old->settled[old_group];
+        new->settled_scores[g] = old->settled_scores[old_group];
     }
 }
 
@@ -155,8 +167,10 @@ static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
     move_state(before, old_classes, old, kept, run->session->graph, run->channels, &new);
     memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
-    memcpy(run->settled, new.settled,
-           (size_t)plc_channels_n_groups(run->channels) * sizeof *run->settled);
+    for (int g = 0; g < plc_channels_n_groups(run->channels); g++) {
+        run->settled[g] = new.settled[g];
+        run->settled_scores[g] = new.settled_scores[g];
+    }
     if (strcmp(run->opts.recover, "soft") != 0)
         TRY(plc_run_set_masks(run));
     if (new.means)
@@ -178,7 +192,7 @@ static int find_settled(const plc_run *run, unsigned char *kept)
     return n_settled;
 }
 
-pleach_status plc_run_settle(plc_run *run)
+pleach_status plc_run_settle(plc_run *run, const float *scores)
 {
     pleach_status status = PLEACH_OK;
     const int n = plc_channels_n_classes(run->channels);
@@ -197,7 +211,7 @@ pleach_status plc_run_settle(plc_run *run)
     const int n_settled = find_settled(run, kept);
     if (n_settled == 0)
         goto done;
-    TRY(take_state(run, kept, &old));
+    TRY(take_state(run, scores, kept, &old));
     TRY(plc_graph_copy(run->ctx, run->session->graph, &before));
     TRY(plc_run_compact(run, kept));
     old_classes = run->channels;

@@ -23,11 +23,12 @@ pleach_status plc_run_start_pruning(plc_run *run)
                              &run->block_of_group));
     if (run->mask == NULL) {
         const size_t n = (size_t)plc_channels_n_classes(run->channels);
+        const size_t n_groups = (size_t)plc_channels_n_groups(run->channels);
         TRY(plc_alloc(run->ctx, n, 1, &run->mask));
         memset(run->mask, 1, n);
         TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
-        TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_groups(run->channels), sizeof *run->settled,
-                      &run->settled));
+        TRY(plc_alloc(run->ctx, n_groups, sizeof *run->settled, &run->settled));
+        TRY(plc_alloc(run->ctx, n_groups, sizeof *run->settled_scores, &run->settled_scores));
     }
     plc_scorer_set_probe(run->scorer, &run->dataset->train, run->mask);
 done:
@@ -46,7 +47,9 @@ void plc_run_finish_pruning(plc_run *run)
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
     free(run->settled);
+    free(run->settled_scores);
     run->settled = NULL;
+    run->settled_scores = NULL;
 }
 
 static bool is_empty(const plc_run *run, const plc_group *group)
@@ -167,6 +170,7 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
         .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
         .settled = run->settled,
+        .settled_scores = run->settled_scores,
         .n_settled = run->n_settled,
     };
 
@@ -282,7 +286,7 @@ static pleach_status update_masks(plc_run *run, double progress)
     plc_run_spend(run, &run->report.method_cost.mask_ms, plc_clock_seconds() - scored);
     run->n_updates++;
     TRY(report_update(run, &selection));
-    TRY(plc_run_settle(run));
+    TRY(plc_run_settle(run, scores));
 done:
     plc_selection_finish(&selection);
     free(scores);

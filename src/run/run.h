@@ -45,11 +45,12 @@ typedef struct plc_run {
     unsigned char *mask; // owned, per class while pruning, else NULL: all kept
     unsigned char *
         pruned_for; // owned with it: updates in a row that the class was pruned, to PLC_RUN_MAX_SETTLE
-    int *settled;         // owned with them: per group, classes that --settle has compacted away
-    int n_settled;        // those of all groups, also of groups that went whole
-    unsigned n_updates;   // mask updates so far
-    char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
-    double train_seconds; // of this network so far
+    int *settled;           // owned with them: per group, classes that --settle has compacted away
+    double *settled_scores; // owned with it: the sum of the scores that they had then
+    int n_settled;          // those of all groups, also of groups that went whole
+    unsigned n_updates;     // mask updates so far
+    char *dropping;         // owned: names of the adds whose blocks fade, ","-separated; or NULL
+    double train_seconds;   // of this network so far
     long long dense_macs, dense_params;
     double dense_latency_ms, latency_scale; // of --latency, see latency.c; 0: not measured yet
     plc_report report;
@@ -139,8 +140,9 @@ pleach_status plc_run_report_targets(plc_run *run);
 
 // compaction.c: the network without the classes that are not kept. Scorer and pruner go with the old one.
 pleach_status plc_run_compact(plc_run *run, const unsigned char *kept);
-// After a mask update: compacts away what has been pruned for --settle updates; pruning goes on with what is left.
-pleach_status plc_run_settle(plc_run *run);
+// After a mask update by `scores`: compacts away what has been pruned for --settle updates; pruning goes on with what
+// is left.
+pleach_status plc_run_settle(plc_run *run, const float *scores);
 
 // teacher.c: distillation. Made of the dense network at the end of its phase, or of its model file in a run
 // that is resumed; nothing happens without --distill.

@@ -19,7 +19,7 @@
 #include "random_graph.h"
 #include <context.h>
 
-enum { N_SEEDS = 60 };
+enum { N_SEEDS = 60, MAX_GROUPS = 64 };
 
 // A graph, its channels and a score per class.
 typedef struct subject {
@@ -237,8 +237,9 @@ static void groups_keep_what_the_options_say(void **state)
     finish(&s);
 }
 
-// `s` without the classes that are 0 in `mask`, and how many each of its groups has lost.
-static subject compact(const subject *s, const unsigned char *mask, int *settled)
+// `s` without the classes that are 0 in `mask`; how many each of its groups has lost, and their scores.
+static subject compact(const subject *s, const unsigned char *mask, int *settled,
+                       double *settled_scores)
 {
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
@@ -258,7 +259,12 @@ static subject compact(const subject *s, const unsigned char *mask, int *settled
         const char *first = graph->nodes[plc_channels_group(small.channels, g)->first_node].name;
         const int k = plc_channels_class(s->channels, plc_graph_find(s->graph, first), 0);
         const int old = plc_channels_group_of(s->channels, k);
-        settled[g] = plc_channels_group(s->channels, old)->n_classes - count_kept(s, mask, old);
+        const plc_group *group = plc_channels_group(s->channels, old);
+        for (int i = 0; i < group->n_classes; i++)
+            if (!mask[group->classes[i]]) {
+                settled[g]++;
+                settled_scores[g] += (double)s->scores[group->classes[i]];
+            }
     }
     return small;
 }
@@ -271,17 +277,19 @@ static void what_has_left_for_good_changes_no_rank(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         subject s = take_model("resnet20");
-        int settled[64] = {0};
+        int settled[MAX_GROUPS] = {0};
+        double settled_scores[MAX_GROUPS] = {0};
         const double dense = (double)plc_graph_cost(s.graph).macs;
         plc_selection first = choose(&s, NULL, 0.6, all[i]);
-        subject small = compact(&s, first.mask, settled);
-        plc_select_opts opts = all[i];
-        assert_true(plc_channels_n_groups(small.channels) <= 64);
-        opts.settled = settled;
-        opts.n_settled = first.n_prunable - first.n_kept;
-        for (int k = 0; k < s.n_classes; k++) // pruned for good
+        for (int k = 0; k < s.n_classes; k++) // they shall not come back
             if (!first.mask[k])
-                s.scores[k] = 0;
+                s.scores[k] *= 1e-3f;
+        assert_true(plc_channels_n_groups(s.channels) <= MAX_GROUPS);
+        subject small = compact(&s, first.mask, settled, settled_scores);
+        plc_select_opts opts = all[i];
+        opts.settled = settled;
+        opts.settled_scores = settled_scores;
+        opts.n_settled = first.n_prunable - first.n_kept;
         plc_selection whole = choose(&s, first.mask, 0.4, all[i]);
         plc_selection left =
             choose_within(&small, NULL, (plc_budget){.target = 0.4, .dense = dense}, opts);
