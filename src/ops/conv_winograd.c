@@ -7,7 +7,7 @@
 
 // Tiles of the matrix products: 8 channels x 2 Winograd tiles, 4 Winograd tiles in scratch, were the
 // fastest of ten on 16 to 512 channels; in the weight gradient 4 x 4 channels, blocks of 16 x 16. With AVX2
-// half of each tile is 1.4 and 1.6 times as fast.
+// half of each tile is 1.3 to 1.6 times as fast.
 enum { TT = 2, CHUNK = 4, GRAD_OT = 4, GRAD_CHUNK = 8, GRAD_BLOCK = 16 };
 
 static int tile_outputs(const plc_lower *lower)
