@@ -96,17 +96,18 @@ static int compare_ranked(const void *a, const void *b)
     return x->class_id < y->class_id ? -1 : x->class_id > y->class_id;
 }
 
-static int settled_of(const search *s, int g)
+static plc_settled settled_of(const search *s, int g)
 {
-    return s->opts->settled ? s->opts->settled[g] : 0;
+    return s->opts->settled ? s->opts->settled[g] : (plc_settled){0};
 }
 
 // Appends the group's classes with their scores divided by the mean, and by `costs` unless NULL.
 static pleach_status take_group(search *s, int g, const float *scores, const double *costs)
 {
     const plc_group *group = plc_channels_group(s->channels, g);
-    const int n_at_first = group->n_classes + settled_of(s, g);
-    double mean = s->opts->settled ? s->opts->settled_scores[g] / n_at_first : 0;
+    const plc_settled settled = settled_of(s, g);
+    const int n_at_first = group->n_classes + settled.n_classes;
+    double mean = settled.scores / n_at_first;
 
     for (int i = 0; i < group->n_classes; i++) {
         double score = (double)scores[group->classes[i]];
@@ -172,7 +173,7 @@ static int floor_of(const search *s, int g, int n)
 {
     int least = s->opts->min_channels > 0 ? s->opts->min_channels : 1;
     double max_ratio = s->opts->max_ratio > 0 ? s->opts->max_ratio : 1;
-    const int n_at_first = n + settled_of(s, g);
+    const int n_at_first = n + settled_of(s, g).n_classes;
     // The tolerance keeps a share such as 0.7 of 10 from losing one to rounding.
     int by_ratio = n_at_first - (int)floor(max_ratio * n_at_first + 1e-9);
 

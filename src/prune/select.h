@@ -11,6 +11,12 @@ typedef enum plc_rank {
     PLC_RANK_LATENCY, // that, divided by the milliseconds that it costs there
 } plc_rank;
 
+// What a group has lost for good.
+typedef struct plc_settled {
+    int n_classes;
+    double scores; // sum of their last scores
+} plc_settled;
+
 // Works when zero: then everything is kept.
 typedef struct plc_select_opts {
     plc_rank rank;
@@ -27,9 +33,8 @@ typedef struct plc_select_opts {
     const bool
         *may_empty; // borrowed, per group: those that may lose all their channels (inner groups of
                     // residual branches) unless more than one must stay; NULL: none
-    const int *settled;           // borrowed, per group: classes that left it for good; NULL: none
-    const double *settled_scores; // borrowed with it: the sum of their last scores
-    int n_settled; // classes that left for good in all, also with groups that are gone
+    const plc_settled *settled; // borrowed, per group; NULL: nothing
+    int n_settled;              // classes that left for good in all, also with groups that are gone
 } plc_select_opts;
 
 typedef struct plc_selection {

@@ -59,8 +59,8 @@ static json_t *settled_to_json(const plc_run *run)
     json_t *groups = json_array();
 
     for (int g = 0; run->settled && g < plc_channels_n_groups(run->channels); g++)
-        if (json_array_append_new(
-                groups, json_pack("[i,f]", run->settled[g], run->settled_scores[g])) != 0) {
+        if (json_array_append_new(groups, json_pack("[i,f]", run->settled[g].n_classes,
+                                                    run->settled[g].scores)) != 0) {
             json_decref(groups);
             return NULL;
         }
@@ -274,8 +274,7 @@ static pleach_status restore_settled(plc_run *run, const json_t *state)
                             "checkpoint state: 'settled' has %" JSON_INTEGER_FORMAT
                             " classes with a score of %g for group %zu; %d are settled in all",
                             count, scores, g, run->n_settled);
-        run->settled[g] = (int)count;
-        run->settled_scores[g] = scores;
+        run->settled[g] = (plc_settled){(int)count, scores};
     }
     return PLEACH_OK;
 }

@@ -71,8 +71,7 @@ done:
 // What pruning knows of each class and group, on its way from one network's to the next one's.
 typedef struct class_state {
     unsigned char *mask, *pruned_for; // owned
-    int *settled;                     // owned, per group
-    double *settled_scores;           // owned, the same
+    plc_settled *settled;             // owned, per group
     float *means;                     // owned; NULL: the score has none
 } class_state;
 
@@ -81,7 +80,6 @@ static void finish_state(class_state *state)
     free(state->mask);
     free(state->pruned_for);
     free(state->settled);
-    free(state->settled_scores);
     free(state->means);
 }
 
@@ -95,7 +93,6 @@ static pleach_status make_state(plc_run *run, const plc_channels *channels, bool
     TRY(plc_alloc(run->ctx, n, 1, &state->mask));
     TRY(plc_alloc(run->ctx, n, 1, &state->pruned_for));
     TRY(plc_alloc(run->ctx, n_groups, sizeof *state->settled, &state->settled));
-    TRY(plc_alloc(run->ctx, n_groups, sizeof *state->settled_scores, &state->settled_scores));
     if (means)
         TRY(plc_alloc(run->ctx, n, sizeof *state->means, &state->means));
 done:
@@ -111,15 +108,13 @@ static pleach_status take_state(plc_run *run, const float *scores, const unsigne
     TRY(make_state(run, run->channels, plc_scorer_observes(run->scorer), state));
     memcpy(state->mask, run->mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(state->pruned_for, run->pruned_for, (size_t)plc_channels_n_classes(run->channels));
-    for (int g = 0; g < plc_channels_n_groups(run->channels); g++) {
-        state->settled[g] = run->settled[g];
-        state->settled_scores[g] = run->settled_scores[g];
-    }
+    memcpy(state->settled, run->settled,
+           (size_t)plc_channels_n_groups(run->channels) * sizeof *run->settled);
     for (int k = 0; k < plc_channels_n_classes(run->channels); k++)
         if (!kept[k]) {
-            const int g = plc_channels_group_of(run->channels, k);
-            state->settled[g]++;
-            state->settled_scores[g] += (double)scores[k];
+            plc_settled *group = &state->settled[plc_channels_group_of(run->channels, k)];
+            group->n_classes++;
+            group->scores += (double)scores[k];
         }
     if (state->means)
         TRY(plc_scorer_read_means(run->scorer, state->means));
@@ -149,9 +144,7 @@ static void move_state(const pleach_graph *from, const plc_channels *old_classes
     for (int g = 0; g < plc_channels_n_groups(new_classes); g++) {
         const char *name = to->nodes[plc_channels_group(new_classes, g)->first_node].name;
         const int k = plc_channels_class(old_classes, plc_graph_find(from, name), 0);
-        const int old_group = plc_channels_group_of(old_classes, k);
-        new->settled[g] = old->settled[old_group];
-        new->settled_scores[g] = old->settled_scores[old_group];
+        new->settled[g] = old->settled[plc_channels_group_of(old_classes, k)];
     }
 }
 
@@ -167,10 +160,8 @@ static pleach_status restart_pruning(plc_run *run, const pleach_graph *before,
     move_state(before, old_classes, old, kept, run->session->graph, run->channels, &new);
     memcpy(run->mask, new.mask, (size_t)plc_channels_n_classes(run->channels));
     memcpy(run->pruned_for, new.pruned_for, (size_t)plc_channels_n_classes(run->channels));
-    for (int g = 0; g < plc_channels_n_groups(run->channels); g++) {
-        run->settled[g] = new.settled[g];
-        run->settled_scores[g] = new.settled_scores[g];
-    }
+    memcpy(run->settled, new.settled,
+           (size_t)plc_channels_n_groups(run->channels) * sizeof *run->settled);
     if (strcmp(run->opts.recover, "soft") != 0)
         TRY(plc_run_set_masks(run));
     if (new.means)

@@ -28,7 +28,6 @@ pleach_status plc_run_start_pruning(plc_run *run)
         memset(run->mask, 1, n);
         TRY(plc_alloc(run->ctx, n, 1, &run->pruned_for));
         TRY(plc_alloc(run->ctx, n_groups, sizeof *run->settled, &run->settled));
-        TRY(plc_alloc(run->ctx, n_groups, sizeof *run->settled_scores, &run->settled_scores));
     }
     plc_scorer_set_probe(run->scorer, &run->dataset->train, run->mask);
 done:
@@ -47,9 +46,7 @@ void plc_run_finish_pruning(plc_run *run)
     free(run->pruned_for);
     run->mask = run->pruned_for = NULL;
     free(run->settled);
-    free(run->settled_scores);
     run->settled = NULL;
-    run->settled_scores = NULL;
 }
 
 static bool is_empty(const plc_run *run, const plc_group *group)
@@ -170,7 +167,6 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
         .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
         .settled = run->settled,
-        .settled_scores = run->settled_scores,
         .n_settled = run->n_settled,
     };
 

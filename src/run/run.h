@@ -45,12 +45,11 @@ typedef struct plc_run {
     unsigned char *mask; // owned, per class while pruning, else NULL: all kept
     unsigned char *
         pruned_for; // owned with it: updates in a row that the class was pruned, to PLC_RUN_MAX_SETTLE
-    int *settled;           // owned with them: per group, classes that --settle has compacted away
-    double *settled_scores; // owned with it: the sum of the scores that they had then
-    int n_settled;          // those of all groups, also of groups that went whole
-    unsigned n_updates;     // mask updates so far
-    char *dropping;         // owned: names of the adds whose blocks fade, ","-separated; or NULL
-    double train_seconds;   // of this network so far
+    plc_settled *settled; // owned with them: per group, what --settle has compacted away
+    int n_settled;        // those classes of all groups, also of groups that went whole
+    unsigned n_updates;   // mask updates so far
+    char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
+    double train_seconds; // of this network so far
     long long dense_macs, dense_params;
     double dense_latency_ms, latency_scale; // of --latency, see latency.c; 0: not measured yet
     plc_report report;

@@ -237,9 +237,8 @@ static void groups_keep_what_the_options_say(void **state)
     finish(&s);
 }
 
-// `s` without the classes that are 0 in `mask`; how many each of its groups has lost, and their scores.
-static subject compact(const subject *s, const unsigned char *mask, int *settled,
-                       double *settled_scores)
+// `s` without the classes that are 0 in `mask`, and what each of its groups has lost.
+static subject compact(const subject *s, const unsigned char *mask, plc_settled *settled)
 {
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
@@ -262,8 +261,8 @@ static subject compact(const subject *s, const unsigned char *mask, int *settled
         const plc_group *group = plc_channels_group(s->channels, old);
         for (int i = 0; i < group->n_classes; i++)
             if (!mask[group->classes[i]]) {
-                settled[g]++;
-                settled_scores[g] += (double)s->scores[group->classes[i]];
+                settled[g].n_classes++;
+                settled[g].scores += (double)s->scores[group->classes[i]];
             }
     }
     return small;
@@ -277,18 +276,16 @@ static void what_has_left_for_good_changes_no_rank(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         subject s = take_model("resnet20");
-        int settled[MAX_GROUPS] = {0};
-        double settled_scores[MAX_GROUPS] = {0};
+        plc_settled settled[MAX_GROUPS] = {{0}};
         const double dense = (double)plc_graph_cost(s.graph).macs;
         plc_selection first = choose(&s, NULL, 0.6, all[i]);
         for (int k = 0; k < s.n_classes; k++) // they shall not come back
             if (!first.mask[k])
                 s.scores[k] *= 1e-3f;
         assert_true(plc_channels_n_groups(s.channels) <= MAX_GROUPS);
-        subject small = compact(&s, first.mask, settled, settled_scores);
+        subject small = compact(&s, first.mask, settled);
         plc_select_opts opts = all[i];
         opts.settled = settled;
-        opts.settled_scores = settled_scores;
         opts.n_settled = first.n_prunable - first.n_kept;
         plc_selection whole = choose(&s, first.mask, 0.4, all[i]);
         plc_selection left =
