@@ -23,6 +23,8 @@ struct plc_latency {
     char mapping[PLC_FORMAT_MAX];
     plc_latency_table table;
     int n_measured, n_written;
+    pleach_graph *reference; // owned; NULL: no network has been measured yet
+    double reference_ms;
 };
 
 static pleach_status find_path(pleach_device *device, char **path)
@@ -67,6 +69,7 @@ void plc_latency_close(plc_latency **latency)
 
     if (l == NULL)
         return;
+    pleach_graph_destroy(&l->reference);
     plc_latency_table_finish(&l->table);
     free(l->path);
     free(l);
@@ -261,7 +264,26 @@ done:
     return status;
 }
 
+static pleach_status set_reference(plc_latency *l, const pleach_graph *graph)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_latency_time_graph(l->device, graph, l->batch, &l->reference_ms));
+    TRY(plc_graph_copy(l->device->ctx, graph, &l->reference));
+done:
+    return status;
+}
+
 pleach_status plc_latency_measure(plc_latency *l, const pleach_graph *graph, double *ms)
 {
-    return plc_latency_time_graph(l->device, graph, l->batch, ms);
+    pleach_status status = PLEACH_OK;
+    double ratio = 1;
+
+    if (l->reference == NULL)
+        TRY(set_reference(l, graph));
+    else
+        TRY(plc_latency_time_ratio(l->device, graph, l->reference, l->batch, &ratio));
+    *ms = ratio * l->reference_ms;
+done:
+    return status;
 }

@@ -29,8 +29,9 @@ pleach_status plc_latency_of_graph(plc_latency *latency, const pleach_graph *gra
                                    const plc_channels *channels, const unsigned char *mask,
                                    double *node_ms, double *total_ms);
 
-// Milliseconds of one inference by `graph`, measured: a session of its own, runs with a wait after each,
-// the least of some medians. Blocks for some tenths of a second. Two calls differ by a few percent.
+// Milliseconds of one inference by `graph`, measured: a session of its own, runs with a wait after each. The
+// first network that is measured is the reference: later ones are timed in turns with it, and what is told is their
+// share of its milliseconds, as if the machine had kept the speed that it had then. Blocks for some seconds.
 pleach_status plc_latency_measure(plc_latency *latency, const pleach_graph *graph, double *ms);
 
 // Points measured since the table was opened.

@@ -13,10 +13,11 @@
 static const double trial_seconds = 2e-3;
 enum { N_TRIALS = 5, FEW_COPIES = 4, MOST_COPIES = 1024 };
 
-// Whole inferences: some series of as many as fill this time, but at least so many. Of a series the median
-// counts, of their medians the least: other programs come and go between series.
+// Whole inferences: some series of as many as fill this time, but at least so many. Of a series the median counts, of
+// the series the median too: other programs come and go between them. Two networks are timed in turns, and of
+// each turn the ratio counts: a machine that is slower for some seconds is slower for both.
 static const double series_seconds = 0.06;
-enum { N_SERIES = 5, LEAST_INFERENCES = 5, MOST_INFERENCES = 1000, WARM_UPS = 3 };
+enum { N_SERIES = 31, N_TURNS = 11, LEAST_INFERENCES = 1, MOST_INFERENCES = 1000, WARM_UPS = 3 };
 
 // Copies of a step's launches as one list, joined where the session joins its own.
 typedef struct copies {
@@ -139,26 +140,80 @@ static int inferences_that_fill(double one)
     return n < LEAST_INFERENCES ? LEAST_INFERENCES : n > MOST_INFERENCES ? MOST_INFERENCES : (int)n;
 }
 
+// A network whose inferences are timed in series.
+typedef struct timed {
+    plc_workload workload;
+    double *times; // owned, [n]
+    int n;
+} timed;
+
+static void finish_timed(timed *t)
+{
+    free(t->times);
+    plc_workload_finish(&t->workload);
+}
+
+static pleach_status make_timed(pleach_device *device, const pleach_graph *graph, int batch,
+                                timed *t)
+{
+    pleach_status status = PLEACH_OK;
+    double one = 0;
+
+    TRY(plc_workload_create(device, graph, NULL, batch, false, 0, &t->workload));
+    for (int i = 0; i < WARM_UPS; i++)
+        TRY(time_inference(&t->workload, &one));
+    t->n = inferences_that_fill(one);
+    TRY(plc_alloc(device->ctx, (size_t)t->n, sizeof *t->times, &t->times));
+done:
+    return status;
+}
+
+// The median of one series, in seconds.
+static pleach_status time_series(timed *t, double *median)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < t->n; i++)
+        TRY(time_inference(&t->workload, &t->times[i]));
+    *median = plc_quantile(t->times, (size_t)t->n, 0.5);
+done:
+    return status;
+}
+
 pleach_status plc_latency_time_graph(pleach_device *device, const pleach_graph *graph, int batch,
                                      double *ms)
 {
     pleach_status status = PLEACH_OK;
-    plc_workload workload = {0};
-    double *times = NULL, one = 0;
+    timed network = {0};
+    double medians[N_SERIES];
 
-    *ms = INFINITY;
-    TRY(plc_workload_create(device, graph, NULL, batch, false, 0, &workload));
-    for (int i = 0; i < WARM_UPS; i++)
-        TRY(time_inference(&workload, &one));
-    const int n = inferences_that_fill(one);
-    TRY(plc_alloc(device->ctx, (size_t)n, sizeof *times, &times));
-    for (int series = 0; series < N_SERIES; series++) {
-        for (int i = 0; i < n; i++)
-            TRY(time_inference(&workload, &times[i]));
-        *ms = fmin(*ms, plc_quantile(times, (size_t)n, 0.5) * 1e3);
-    }
+    TRY(make_timed(device, graph, batch, &network));
+    for (int i = 0; i < N_SERIES; i++)
+        TRY(time_series(&network, &medians[i]));
+    *ms = plc_quantile(medians, N_SERIES, 0.5) * 1e3;
 done:
-    free(times);
-    plc_workload_finish(&workload);
+    finish_timed(&network);
+    return status;
+}
+
+pleach_status plc_latency_time_ratio(pleach_device *device, const pleach_graph *graph,
+                                     const pleach_graph *reference, int batch, double *ratio)
+{
+    pleach_status status = PLEACH_OK;
+    timed network = {0}, other = {0};
+    double ratios[N_TURNS];
+
+    TRY(make_timed(device, graph, batch, &network));
+    TRY(make_timed(device, reference, batch, &other));
+    for (int i = 0; i < N_TURNS; i++) {
+        double seconds = 0, beside = 0;
+        TRY(time_series(&network, &seconds));
+        TRY(time_series(&other, &beside));
+        ratios[i] = seconds / beside;
+    }
+    *ratio = plc_quantile(ratios, N_TURNS, 0.5);
+done:
+    finish_timed(&network);
+    finish_timed(&other);
     return status;
 }

@@ -11,10 +11,14 @@
 pleach_status plc_latency_time_step(pleach_device *device, const pleach_graph *graph, int anchor,
                                     int batch, double *step_ms, double *start_ms);
 
-// Milliseconds of an inference of `batch` images by `graph` that waits for its end: the least of some
-// medians of many. Weights do not matter and are the session's own. Blocks for some tenths of a second, or for
-// fifteen inferences.
+// Milliseconds of an inference of `batch` images by `graph` that waits for its end: the median of many series.
+// Weights do not matter and are the session's own. Blocks for two seconds, or for thirty inferences that are longer.
 pleach_status plc_latency_time_graph(pleach_device *device, const pleach_graph *graph, int batch,
                                      double *ms);
+
+// How many times as long as by `reference` such an inference takes: both in turns, the median of the turns. Blocks
+// for a second and a half, or for a dozen inferences of each that are longer.
+pleach_status plc_latency_time_ratio(pleach_device *device, const pleach_graph *graph,
+                                     const pleach_graph *reference, int batch, double *ratio);
 
 #endif
