@@ -1,19 +1,11 @@
 // A row of the report: accuracy on the test images, size, and measured inference.
 #include <run/run.h>
 
-#include <stdlib.h>
-#include <string.h>
 #include <base/clock.h>
 #include <price/macs.h>
+#include <price/workload.h>
 
 enum { WARM_UPS = 2, REPEATS = 9 };
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
 
 // Median seconds of one batch of inference.
 static pleach_status time_inference(pleach_session *session, double *seconds)
@@ -29,8 +21,7 @@ static pleach_status time_inference(pleach_session *session, double *seconds)
         if (i >= 0)
             times[i] = plc_clock_seconds() - begin;
     }
-    qsort(times, REPEATS, sizeof *times, by_value);
-    *seconds = times[REPEATS / 2];
+    *seconds = plc_quantile(times, REPEATS, 0.5);
 done:
     return status;
 }
