@@ -42,7 +42,7 @@ extern "C" {
     X(FLOAT, latency, "latency", 0.0, "MS", "C", "keep what takes MS milliseconds per inference on this device; beside --macs and --params all must hold. As it is measured, the seed alone no longer gives the same bits, a resumed run goes on with what was measured") \
     X(INT, latency_batch, "latency-batch", 1, "N", "C", "images per inference of --latency and --rank latency") \
     X(TEXT, score, "score", "l2", "l1|l2|bn|taylor|fpgm|redundancy|random", "C", "score of a channel")         \
-    X(TEXT, rank, "rank", "score", "score|macs|latency", "C", "rank by score, or by score per computation or millisecond that the channel costs") \
+    X(TEXT, rank, "rank", "score", "score|macs|latency", "C", "rank by score, or by what a group loses of it per computation or millisecond saved") \
     X(TEXT, recover, "recover", "gradient", "gradient|soft|none", "C", "how a pruned channel may return") \
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
     X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch, or less so that there are eight)")  \

@@ -41,6 +41,9 @@ pleach_status plc_bench_take_option(plc_cli *cli, void *user, int key, const cha
     case PLC_BENCH_KEY_ROOFLINE:
         args->roofline = true;
         return PLEACH_OK;
+    case PLC_BENCH_KEY_BESIDE:
+        args->beside = value;
+        return PLEACH_OK;
     default:
         args->model = value;
         return PLEACH_OK;

@@ -17,7 +17,7 @@ pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv);   // bench_tu
 
 // Options of the sub-commands that run a network.
 typedef struct plc_bench_args {
-    const char *model;
+    const char *model, *beside; // beside: NULL, or what `infer` times in turns with the model
     int input[3], n_classes, batch, n_repeats;
     bool profile, roofline;
 } plc_bench_args;
@@ -30,6 +30,7 @@ enum {
     PLC_BENCH_KEY_REPEATS,
     PLC_BENCH_KEY_PROFILE,
     PLC_BENCH_KEY_ROOFLINE,
+    PLC_BENCH_KEY_BESIDE,
 };
 
 #define PLC_BENCH_NETWORK_OPTIONS                                                                   \
@@ -59,6 +60,16 @@ enum {
     {                                                                                               \
         "roofline", PLC_BENCH_KEY_ROOFLINE, NULL, 0,                                                \
             "also measure the device's peaks, and what they leave to gain", 1                       \
+    }
+
+// And of `infer` alone.
+#define PLC_BENCH_INFER_OPTIONS                                                                    \
+    {                                                                                              \
+        "beside", PLC_BENCH_KEY_BESIDE, "NAME|FILE", 0,                                            \
+            "also time single batches in turns with those of this network, and tell the ratio: "   \
+            "it "                                                                                  \
+            "holds where the machine changes its speed",                                           \
+            1                                                                                      \
     }
 
 extern const plc_bench_args plc_bench_defaults;

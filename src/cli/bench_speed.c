@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <string.h>
+#include <base/memory.h>
+#include <cli/model.h>
+#include <price/latency_measure.h>
 #include <price/macs.h>
 
 enum { N_PROFILED = 3 }; // steps; of each row the fastest counts
@@ -65,7 +68,26 @@ done:
     return status;
 }
 
-static pleach_status measure(const plc_bench_args *args, plc_workload *workload,
+static pleach_status set_beside(plc_cli *cli, const plc_bench_args *args,
+                                const plc_workload *workload, plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_session *session = workload->session;
+    plc_model_file other = {0};
+
+    r->beside.ratio = NAN;
+    if (args->beside == NULL)
+        return status;
+    TRY(plc_cli_open_model(cli, args->beside, args->input, args->n_classes, &other));
+    TRY(plc_strdup(cli->ctx, args->beside, &r->beside.model));
+    TRY(plc_latency_time_ratio(session->device, session->graph, other.graph, args->batch, false,
+                               &r->beside.ratio));
+done:
+    plc_model_file_finish(&other);
+    return status;
+}
+
+static pleach_status measure(plc_cli *cli, const plc_bench_args *args, plc_workload *workload,
                              plc_bench_result *r)
 {
     pleach_status status = PLEACH_OK;
@@ -81,6 +103,7 @@ static pleach_status measure(const plc_bench_args *args, plc_workload *workload,
         TRY(plc_peaks_measure(device, &r->peaks));
     TRY(plc_workload_speed(workload, args->n_repeats, &speed));
     set_speed(workload, &speed, r);
+    TRY(set_beside(cli, args, workload, r));
     if (args->roofline) {
         TRY(plc_peaks_measure(device, &r->peaks)); // before and after: the better counts
         r->roofline.ms = 1e3 * plc_step_roofline_seconds(workload, &r->peaks);
@@ -121,6 +144,9 @@ static pleach_status print_text(plc_cli *cli, const plc_bench_result *r)
         r->gflops, memory));
     TRY(plc_text_printf(ctx, &text, "single batches: p50 %.2f ms, p90 %.2f ms of %d\n",
                         r->step_ms.p50, r->step_ms.p90, r->step_ms.steps));
+    if (r->beside.model)
+        TRY(plc_text_printf(ctx, &text, "single batches in turns with %s: %.3f of its time\n",
+                            r->beside.model, r->beside.ratio));
     TRY(print_start(ctx, r, &text));
     TRY(plc_text_printf(ctx, &text, "traffic: %s a step; with everything fused %s\n", counted,
                         least));
@@ -145,14 +171,10 @@ done:
     return status;
 }
 
-static pleach_status run_speed(plc_cli *cli, const char *kind, int argc, char **argv)
+static pleach_status run_speed(plc_cli *cli, const char *kind, const struct argp_option *options,
+                               int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
-    static const struct argp_option options[] = {
-        PLC_BENCH_NETWORK_OPTIONS,
-        PLC_BENCH_SPEED_OPTIONS,
-        {0},
-    };
     plc_bench_args args = plc_bench_defaults;
     const plc_cli_args accepted = {
         .options = options,
@@ -167,7 +189,7 @@ static pleach_status run_speed(plc_cli *cli, const char *kind, int argc, char **
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     TRY(plc_bench_open(cli, &args, kind, args.profile, &device, &workload, &result));
-    TRY(measure(&args, &workload, &result));
+    TRY(measure(cli, &args, &workload, &result));
     TRY(cli->json ? plc_bench_print_json(cli, device, &result) : print_text(cli, &result));
 done:
     plc_bench_result_finish(&result);
@@ -178,10 +200,23 @@ done:
 
 pleach_status plc_bench_train(plc_cli *cli, int argc, char **argv)
 {
-    return run_speed(cli, "train", argc, argv);
+    static const struct argp_option options[] = {
+        PLC_BENCH_NETWORK_OPTIONS,
+        PLC_BENCH_SPEED_OPTIONS,
+        {0},
+    };
+
+    return run_speed(cli, "train", options, argc, argv);
 }
 
 pleach_status plc_bench_infer(plc_cli *cli, int argc, char **argv)
 {
-    return run_speed(cli, "infer", argc, argv);
+    static const struct argp_option options[] = {
+        PLC_BENCH_NETWORK_OPTIONS,
+        PLC_BENCH_SPEED_OPTIONS,
+        PLC_BENCH_INFER_OPTIONS,
+        {0},
+    };
+
+    return run_speed(cli, "infer", options, argc, argv);
 }

@@ -231,7 +231,7 @@ static double start_of(const plc_latency *l)
 
 pleach_status plc_latency_of_graph(plc_latency *l, const pleach_graph *graph,
                                    const plc_channels *channels, const unsigned char *mask,
-                                   double *node_ms, double *total_ms)
+                                   double *total_ms)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph shadow = {0};
@@ -243,8 +243,6 @@ pleach_status plc_latency_of_graph(plc_latency *l, const pleach_graph *graph,
     TRY(plc_alloc(l->device->ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
     TRY(plc_kept_shadow(l->device->ctx, graph, channels, mask, &shadow, stays));
     TRY(plc_steps_create(l->device->ctx, graph, false, &steps));
-    for (int i = 0; node_ms && i < graph->n_nodes; i++)
-        node_ms[i] = 0;
     for (int i = 0; i < steps.n_items; i++) {
         double ms = 0;
         if (!stays[steps.items[i].node] ||
@@ -252,8 +250,6 @@ pleach_status plc_latency_of_graph(plc_latency *l, const pleach_graph *graph,
             continue;
         TRY(price_step(l, &shadow, &steps.items[i], &kind, &ms));
         *total_ms += ms;
-        if (node_ms)
-            node_ms[steps.items[i].node] = ms;
     }
     *total_ms += start_of(l);
 done:
@@ -274,7 +270,8 @@ done:
     return status;
 }
 
-pleach_status plc_latency_measure(plc_latency *l, const pleach_graph *graph, double *ms)
+pleach_status plc_latency_measure(plc_latency *l, const pleach_graph *graph, bool roughly,
+                                  double *ms)
 {
     pleach_status status = PLEACH_OK;
     double ratio = 1;
@@ -282,7 +279,7 @@ pleach_status plc_latency_measure(plc_latency *l, const pleach_graph *graph, dou
     if (l->reference == NULL)
         TRY(set_reference(l, graph));
     else
-        TRY(plc_latency_time_ratio(l->device, graph, l->reference, l->batch, &ratio));
+        TRY(plc_latency_time_ratio(l->device, graph, l->reference, l->batch, roughly, &ratio));
     *ms = ratio * l->reference_ms;
 done:
     return status;

@@ -20,19 +20,20 @@ void plc_latency_close(plc_latency **latency);
 int plc_latency_batch(const plc_latency *latency);
 
 // Milliseconds of one inference by `graph` as if compacted to `mask` (graph/kept.h), without building it;
-// channels and mask NULL: by the whole graph, which may be as small as one block. `node_ms` [n_nodes], the
-// caller's, may be NULL: the time of each step at its anchor, the convolution or whatever else begins it, 0 at
-// all other nodes. Blocks while steps are measured that no one has measured yet, about 20 ms each; later calls
-// take microseconds a node. What was measured is written to the file; where that fails, a warning is all.
+// channels and mask NULL: by the whole graph, which may be as small as one block. Blocks while steps are measured that
+// no one has measured yet, about 20 ms each; later calls take microseconds a node. What was measured is written to the
+// file; where that fails, a warning is all.
 // Fails with PLEACH_EGRAPH when the mask leaves a value no channels, and as sessions fail.
 pleach_status plc_latency_of_graph(plc_latency *latency, const pleach_graph *graph,
                                    const plc_channels *channels, const unsigned char *mask,
-                                   double *node_ms, double *total_ms);
+                                   double *total_ms);
 
 // Milliseconds of one inference by `graph`, measured: a session of its own, runs with a wait after each. The
 // first network that is measured is the reference: later ones are timed in turns with it, and what is told is their
-// share of its milliseconds, as if the machine had kept the speed that it had then. Blocks for some seconds.
-pleach_status plc_latency_measure(plc_latency *latency, const pleach_graph *graph, double *ms);
+// share of its milliseconds, as if the machine had kept the speed that it had then. Blocks for a second or two if
+// `roughly` is enough, else for up to twelve seconds.
+pleach_status plc_latency_measure(plc_latency *latency, const pleach_graph *graph, bool roughly,
+                                  double *ms);
 
 // Points measured since the table was opened.
 int plc_latency_n_measured(const plc_latency *latency);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <base/clock.h>
 #include <base/memory.h>
 #include <ops/channel_network.h>
@@ -15,9 +16,17 @@ enum { N_TRIALS = 5, FEW_COPIES = 4, MOST_COPIES = 1024 };
 
 // Whole inferences: some series of as many as fill this time, but at least so many. Of a series the median counts, of
 // the series the median too: other programs come and go between them. Two networks are timed in turns, and of
-// each turn the ratio counts: a machine that is slower for some seconds is slower for both.
-static const double series_seconds = 0.06;
-enum { N_SERIES = 31, N_TURNS = 11, LEAST_INFERENCES = 1, MOST_INFERENCES = 1000, WARM_UPS = 3 };
+// each turn the ratio counts: a machine that is slower for some seconds is slower for both, though not by the same
+// share. Turns are added until the median of their ratios is known to within this share of it.
+static const double series_seconds = 0.06, known = 0.01;
+enum {
+    N_SERIES = 31,
+    FEW_TURNS = 11,
+    MOST_TURNS = 101,
+    LEAST_INFERENCES = 1,
+    MOST_INFERENCES = 1000,
+    WARM_UPS = 3,
+};
 
 // Copies of a step's launches as one list, joined where the session joins its own.
 typedef struct copies {
@@ -168,11 +177,14 @@ done:
     return status;
 }
 
-// The median of one series, in seconds.
+// The median of one series, in seconds. What ran before it has put other things into the caches: the first
+// inference does not count.
 static pleach_status time_series(timed *t, double *median)
 {
     pleach_status status = PLEACH_OK;
+    double first = 0;
 
+    TRY(time_inference(&t->workload, &first));
     for (int i = 0; i < t->n; i++)
         TRY(time_inference(&t->workload, &t->times[i]));
     *median = plc_quantile(t->times, (size_t)t->n, 0.5);
@@ -196,22 +208,38 @@ done:
     return status;
 }
 
+// Whether the median of n ratios is known well enough: half of its 95 % interval, 1.57 times the distance between
+// the quartiles over the root of n (McGill, Tukey, Larsen 1978, "Variations of box plots"), as a share of it.
+static bool is_known(const double *ratios, int n, double *median)
+{
+    double sorted[MOST_TURNS];
+
+    memcpy(sorted, ratios, (size_t)n * sizeof *sorted);
+    *median = plc_quantile(sorted, (size_t)n, 0.5);
+    const double spread =
+        plc_quantile(sorted, (size_t)n, 0.75) - plc_quantile(sorted, (size_t)n, 0.25);
+    return n >= FEW_TURNS && 1.57 * spread / sqrt(n) <= known * *median;
+}
+
 pleach_status plc_latency_time_ratio(pleach_device *device, const pleach_graph *graph,
-                                     const pleach_graph *reference, int batch, double *ratio)
+                                     const pleach_graph *reference, int batch, bool roughly,
+                                     double *ratio)
 {
     pleach_status status = PLEACH_OK;
     timed network = {0}, other = {0};
-    double ratios[N_TURNS];
+    const int most = roughly ? FEW_TURNS : MOST_TURNS;
+    double ratios[MOST_TURNS];
+    bool enough = false;
 
     TRY(make_timed(device, graph, batch, &network));
     TRY(make_timed(device, reference, batch, &other));
-    for (int i = 0; i < N_TURNS; i++) {
+    for (int i = 0; i < most && !enough; i++) {
         double seconds = 0, beside = 0;
         TRY(time_series(&network, &seconds));
         TRY(time_series(&other, &beside));
         ratios[i] = seconds / beside;
+        enough = is_known(ratios, i + 1, ratio);
     }
-    *ratio = plc_quantile(ratios, N_TURNS, 0.5);
 done:
     finish_timed(&network);
     finish_timed(&other);

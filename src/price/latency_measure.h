@@ -16,9 +16,11 @@ pleach_status plc_latency_time_step(pleach_device *device, const pleach_graph *g
 pleach_status plc_latency_time_graph(pleach_device *device, const pleach_graph *graph, int batch,
                                      double *ms);
 
-// How many times as long as by `reference` such an inference takes: both in turns, the median of the turns. Blocks
-// for a second and a half, or for a dozen inferences of each that are longer.
+// How many times as long as by `reference` such an inference takes: both in turns, the median of the turns. Blocks for
+// a second and a half, and unless `roughly` until that is known to within a percent, twelve seconds at most; for at
+// least two dozen inferences of each.
 pleach_status plc_latency_time_ratio(pleach_device *device, const pleach_graph *graph,
-                                     const pleach_graph *reference, int batch, double *ratio);
+                                     const pleach_graph *reference, int batch, bool roughly,
+                                     double *ratio);
 
 #endif

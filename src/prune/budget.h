@@ -17,21 +17,25 @@ typedef struct plc_budget {
         dense; // MACs, parameters or milliseconds of the dense network; 0: those of the given graph
 } plc_budget;
 
-// Milliseconds of the graph compacted to `mask`, as plc_latency_of_graph (price/latency.h) gives them: in all, and
-// where `node_ms` is not NULL of each step at its anchor.
-typedef pleach_status plc_latency_fn(void *user, const pleach_graph *graph,
-                                     const plc_channels *channels, const unsigned char *mask,
-                                     double *node_ms, double *total_ms);
+// What the graph compacted to `mask` (graph/kept.h) costs: milliseconds, or MACs.
+typedef pleach_status plc_price_fn(void *user, const pleach_graph *graph,
+                                   const plc_channels *channels, const unsigned char *mask,
+                                   double *cost);
 
-// MACs that each class costs in the network of `mask`: its channels' shares of the layers that make
-// them and of those that read them. Into costs [n_classes].
-pleach_status plc_class_macs(pleach_ctx *ctx, const pleach_graph *graph,
-                             const plc_channels *channels, const unsigned char *mask,
-                             double *costs);
+typedef struct plc_pricing {
+    const pleach_graph *graph;    // borrowed, as all of it
+    const plc_channels *channels; // of the graph
+    plc_price_fn *price;
+    void *user; // handed to it
+} plc_pricing;
 
-// The same of milliseconds.
-pleach_status plc_class_latency(pleach_ctx *ctx, const pleach_graph *graph,
-                                const plc_channels *channels, const unsigned char *mask,
-                                plc_latency_fn *latency, void *user, double *costs);
+plc_price_fn plc_price_macs; // `user` is the pleach_ctx
+
+// What a channel of each group costs in each of the layers that make or read it, into costs [n_groups]: the price of
+// the network of `mask` with all of the group, less that with half of what `mask` keeps of it, over the channels
+// between the two and over those layers. 0 where no channel can go or none would save anything. `mask` leaves every group a
+// class.
+pleach_status plc_group_costs(pleach_ctx *ctx, const plc_pricing *pricing,
+                              const unsigned char *mask, double *costs);
 
 #endif

@@ -101,32 +101,56 @@ static plc_settled settled_of(const search *s, int g)
     return s->opts->settled ? s->opts->settled[g] : (plc_settled){0};
 }
 
-// Appends the group's classes with their scores divided by the mean, and by `costs` unless NULL.
-static pleach_status take_group(search *s, int g, const float *scores, const double *costs)
+static pleach_status check_scores(const search *s, const plc_group *group, const float *scores)
 {
-    const plc_group *group = plc_channels_group(s->channels, g);
-    const plc_settled settled = settled_of(s, g);
-    const int n_at_first = group->n_classes + settled.n_classes;
-    double mean = settled.scores / n_at_first;
-
     for (int i = 0; i < group->n_classes; i++) {
-        double score = (double)scores[group->classes[i]];
+        const double score = (double)scores[group->classes[i]];
         if (!(score >= 0) || isinf(score))
             return plc_fail(
                 s->ctx, PLEACH_EDIVERGED,
                 "score of channel %d of group '%s' is %g; training diverged: use the last good "
                 "checkpoint with a lower learning rate",
                 i, s->graph->nodes[group->first_node].name, score);
-        mean += score / n_at_first;
-    }
-    for (int i = 0; i < group->n_classes; i++) {
-        int c = group->classes[i];
-        double score = mean > 0 ? (double)scores[c] / mean : 0;
-        if (costs && costs[c] > 0)
-            score /= costs[c];
-        s->order[s->n++] = (ranked){score, c};
     }
     return PLEACH_OK;
+}
+
+// Appends the group's classes with their scores divided by the mean.
+static void take_group(search *s, int g, const float *scores)
+{
+    const plc_group *group = plc_channels_group(s->channels, g);
+    const plc_settled settled = settled_of(s, g);
+    const int n_at_first = group->n_classes + settled.n_classes;
+    double mean = settled.scores / n_at_first;
+
+    for (int i = 0; i < group->n_classes; i++)
+        mean += (double)scores[group->classes[i]] / n_at_first;
+    for (int i = 0; i < group->n_classes; i++) {
+        const int c = group->classes[i];
+        s->order[s->n++] = (ranked){mean > 0 ? (double)scores[c] / mean : 0, c};
+    }
+}
+
+// The same by cost. What a group does is taken to suffer by the inverse of the share of its scores that is left, so a
+// class is worth how much that grows without it and all that are weaker; over what one costs. A group that has
+// lost much is thus left alone, however dear it is.
+static void take_group_by_cost(search *s, int g, const float *scores, double cost)
+{
+    const plc_group *group = plc_channels_group(s->channels, g);
+    ranked *own = &s->order[s->n];
+    double all = settled_of(s, g).scores, left = 0;
+
+    for (int i = 0; i < group->n_classes; i++) {
+        own[i] = (ranked){(double)scores[group->classes[i]], group->classes[i]};
+        all += own[i].score;
+    }
+    qsort(own, (size_t)group->n_classes, sizeof *own, compare_ranked);
+    for (int i = group->n_classes - 1; i >= 0; i--) {
+        left += own[i].score;
+        const double worth = left > 0 ? own[i].score * all / (left * left) : 0;
+        own[i].score = cost > 0 ? worth / cost : INFINITY;
+    }
+    s->n += group->n_classes;
 }
 
 // Channels of a group that is empty cost nothing now; they rank as if all of them were back.
@@ -146,22 +170,29 @@ static void fill_empty_groups(search *s)
 static pleach_status rank_classes(search *s, const float *scores)
 {
     pleach_status status = PLEACH_OK;
-    size_t n_classes = (size_t)plc_channels_n_classes(s->channels);
+    const plc_select_opts *o = s->opts;
+    const int n_groups = plc_channels_n_groups(s->channels);
+    const bool by_macs = o->rank == PLC_RANK_MACS;
+    const plc_pricing pricing = {s->graph, s->channels, by_macs ? plc_price_macs : o->latency,
+                                 by_macs ? s->ctx : o->latency_user};
     double *costs = NULL;
 
-    if (s->opts->rank != PLC_RANK_SCORE)
-        TRY(plc_alloc(s->ctx, n_classes, sizeof *costs, &costs));
-    if (s->opts->rank != PLC_RANK_SCORE)
+    if (o->rank != PLC_RANK_SCORE) {
+        TRY(plc_alloc(s->ctx, (size_t)n_groups, sizeof *costs, &costs));
         fill_empty_groups(s);
-    if (s->opts->rank == PLC_RANK_MACS)
-        TRY(plc_class_macs(s->ctx, s->graph, s->channels, s->trial, costs));
-    if (s->opts->rank == PLC_RANK_LATENCY)
-        TRY(plc_class_latency(s->ctx, s->graph, s->channels, s->trial, s->opts->latency,
-                              s->opts->latency_user, costs));
-    TRY(plc_alloc(s->ctx, n_classes, sizeof *s->order, &s->order));
-    for (int g = 0; g < plc_channels_n_groups(s->channels); g++)
-        if (!s->group_kept[g])
-            TRY(take_group(s, g, scores, costs));
+        TRY(plc_group_costs(s->ctx, &pricing, s->trial, costs));
+    }
+    TRY(plc_alloc(s->ctx, (size_t)plc_channels_n_classes(s->channels), sizeof *s->order,
+                  &s->order));
+    for (int g = 0; g < n_groups; g++) {
+        if (s->group_kept[g])
+            continue;
+        TRY(check_scores(s, plc_channels_group(s->channels, g), scores));
+        if (costs)
+            take_group_by_cost(s, g, scores, costs[g]);
+        else
+            take_group(s, g, scores);
+    }
     qsort(s->order, (size_t)s->n, sizeof *s->order, compare_ranked);
 done:
     free(costs);
@@ -249,7 +280,7 @@ static pleach_status try_threshold(search *s, int n_below)
     TRY(restore_counts(s));
     TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, NULL, &s->cost));
     if (has_kind(s->opts, PLC_BUDGET_LATENCY))
-        TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial, NULL,
+        TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial,
                              &s->latency_ms));
 done:
     return status;
@@ -282,7 +313,7 @@ static pleach_status find_dense(search *s, double *dense)
     s->cost = plc_graph_cost(s->graph);
     for (int i = 0; i < s->opts->n_budgets; i++) {
         if (budgets[i].dense == 0 && budgets[i].kind == PLC_BUDGET_LATENCY)
-            TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial, NULL,
+            TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial,
                                  &s->latency_ms));
         dense[i] = budgets[i].dense > 0 ? budgets[i].dense : cost_of(s, budgets[i].kind);
     }

@@ -5,10 +5,11 @@
 #include <stdbool.h>
 #include <prune/budget.h>
 
+// How classes are ranked. With s a class's score, S the sum of its group's and L the sum of those that are no weaker:
 typedef enum plc_rank {
-    PLC_RANK_SCORE,   // score divided by its group's mean
-    PLC_RANK_MACS,    // that, divided by the MACs that the channel costs in the network of `mask`
-    PLC_RANK_LATENCY, // that, divided by the milliseconds that it costs there
+    PLC_RANK_SCORE,   // s over the group's mean
+    PLC_RANK_MACS,    // s S / L^2 over the MACs that plc_group_costs gives in the network of `mask`
+    PLC_RANK_LATENCY, // s S / L^2 over milliseconds
 } plc_rank;
 
 // What a group has lost for good.
@@ -22,10 +23,10 @@ typedef struct plc_select_opts {
     plc_rank rank;
     const plc_budget *budgets; // borrowed: all of them must be met
     int n_budgets;
-    plc_latency_fn *latency; // of PLC_BUDGET_LATENCY and PLC_RANK_LATENCY; else it may be NULL
-    void *latency_user;      // borrowed: handed to it
-    double band;             // pu - pl, from 0 to 1
-    int min_channels;        // fewest classes that a group keeps; 0 means 1
+    plc_price_fn *latency; // of PLC_BUDGET_LATENCY and PLC_RANK_LATENCY; else it may be NULL
+    void *latency_user;    // borrowed: handed to it
+    double band;           // pu - pl, from 0 to 1
+    int min_channels;      // fewest classes that a group keeps; 0 means 1
     int round_to;     // groups keep multiples of this many classes where they have them; 0 means 1
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
     const char *const *keep; // borrowed: nodes whose output channels all stay
@@ -55,7 +56,7 @@ typedef struct plc_selection {
 // strongest classes back.
 // The search halves the range of pl: where a price grows as channels leave (measured times may), pl meets the
 // budgets but need not be the least that does.
-// Classes that left for good count as the weakest of all, and in their group's mean with their last scores: so
+// Classes that left for good count as the weakest of all, and in their group's mean or sum with their last scores: so
 // neither ranks nor the band change because a network was compacted. max_ratio is a share of what the group had
 // with them.
 // Equal scores rank by class number, so the same input gives the same mask.

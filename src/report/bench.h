@@ -47,6 +47,10 @@ typedef struct plc_bench_result {
         int steps;
     } step_ms;
     struct {
+        char *model;  // NULL: none
+        double ratio; // time of a single batch over that of this model, both in turns
+    } beside;
+    struct {
         double create_seconds, first_step_seconds; // both from the beginning
         double build_seconds;                      // of create_seconds, in programs
         int programs_compiled, programs_cached;

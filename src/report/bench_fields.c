@@ -75,6 +75,12 @@ static const plc_field step_fields[] = {
     PLC_FIELDS_END,
 };
 
+static const plc_field beside_fields[] = {
+    INNER(beside, TEXT, model),
+    INNER(beside, REAL, ratio),
+    PLC_FIELDS_END,
+};
+
 static const plc_field start_fields[] = {
     INNER(start, REAL, create_seconds), INNER(start, REAL, first_step_seconds),
     INNER(start, REAL, build_seconds),  INNER(start, INT, programs_compiled),
@@ -109,6 +115,7 @@ static const plc_field speed_result_fields[] = {
     PLC_FIELD_OBJECT_OF(images_per_second, speed_fields),
     FIELD(REAL, latency_ms),
     PLC_FIELD_OBJECT_OF(step_ms, step_fields),
+    PLC_FIELD_OBJECT_OF(beside, beside_fields),
     PLC_FIELD_OBJECT_OF(start, start_fields),
     FIELD(COUNT, macs),
     FIELD(REAL, gflops),
@@ -128,6 +135,7 @@ static const plc_field speed_result_fields[] = {
 const plc_field plc_bench_all_fields[] = {
     FIELD(TEXT, kind),
     FIELD(TEXT, model),
+    PLC_FIELD_OBJECT_OF(beside, beside_fields),
     PLC_FIELD_OBJECT_OF(peaks, peaks_fields),
     PLC_FIELD_LIST_OF(plc_bench_result, profile, plc_bench_kernel, op_fields),
     PLC_FIELD_LIST_OF(plc_bench_result, ops, plc_bench_kernel, op_fields),

@@ -141,6 +141,8 @@ static pleach_status add_speed(const filling *f, const plc_bench_result *r)
     TRY(add(f, r->images_per_second.median, "images/s, median"));
     TRY(add(f, r->step_ms.p50, "single batch p50, ms"));
     TRY(add(f, r->step_ms.p90, "single batch p90, ms"));
+    if (r->beside.model)
+        TRY(add(f, r->beside.ratio, "single batch over that of %s", r->beside.model));
     TRY(add(f, r->start.first_step_seconds, "first step after, s"));
     TRY(add(f, r->kernel_ms, "kernels, ms"));
     TRY(add(f, r->roofline.share, "share of the roofline"));

@@ -31,7 +31,7 @@ static pleach_status begin_rewrite(const plc_run *run, double *begin)
 // A plc_fuse_cost_fn of the device's table of latencies.
 static pleach_status price_latency(void *user, const pleach_graph *graph, double *ms)
 {
-    return plc_run_price(user, graph, NULL, NULL, NULL, ms);
+    return plc_run_price(user, graph, NULL, NULL, ms);
 }
 
 // A plan that keeps all blocks of the graph.

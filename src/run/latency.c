@@ -4,6 +4,7 @@
 // scale, measured over predicted, with which the table is read. Both stand in the checkpoint and in the log.
 #include <run/run.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <base/memory.h>
 #include <rewrite/compact.h>
@@ -15,6 +16,10 @@ static const double MEASURE_FROM = 0.5;
 // At the ramp's end the choice is measured and made anew until it is this near the target, or so many times.
 static const double NEAR = 0.02;
 enum { MOST_ROUNDS = 6 };
+
+// Until then the ramp aims this much above: a network that was measured slower than it is would be pruned too far, and
+// what has settled cannot come back.
+static const double SLACK = 0.03;
 
 // So much less than anything costs that a selection takes all it may.
 static const double NEXT_TO_NOTHING = 1e-9;
@@ -31,35 +36,35 @@ static pleach_status open_table(plc_run *run)
 }
 
 pleach_status plc_run_price(void *user, const pleach_graph *graph, const plc_channels *channels,
-                            const unsigned char *mask, double *node_ms, double *total_ms)
+                            const unsigned char *mask, double *ms)
 {
     pleach_status status = PLEACH_OK;
     plc_run *run = user;
-    const double scale = run->latency_scale > 0 ? run->latency_scale : 1;
 
     TRY(open_table(run));
-    TRY(plc_latency_of_graph(run->latency, graph, channels, mask, node_ms, total_ms));
-    *total_ms *= scale;
-    for (int i = 0; node_ms && i < graph->n_nodes; i++)
-        node_ms[i] *= scale;
+    TRY(plc_latency_of_graph(run->latency, graph, channels, mask, ms));
+    *ms *= run->latency_scale > 0 ? run->latency_scale : 1;
 done:
     return status;
 }
 
-pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, double *ms)
+pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, bool roughly,
+                                      double *ms)
 {
     pleach_status status = PLEACH_OK;
 
     TRY(open_table(run));
-    TRY(plc_latency_measure(run->latency, graph, ms));
+    TRY(plc_latency_measure(run->latency, graph, roughly, ms));
 done:
     return status;
 }
 
-// Measures the graph compacted to `mask`; the table is read with its scale from then on.
+// Measures the graph compacted to `mask`; the table is read with its scale from then on. Smaller networks fit
+// into caches where the table cannot know it, so their scale is smaller: the geometric mean with the scale so far keeps the
+// choices from swinging about the target.
 static pleach_status measure_masked(plc_run *run, const pleach_graph *graph,
                                     const plc_channels *channels, const unsigned char *mask,
-                                    double *ms)
+                                    bool roughly, double *ms)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *compacted = NULL;
@@ -67,9 +72,9 @@ static pleach_status measure_masked(plc_run *run, const pleach_graph *graph,
     double predicted = 0;
 
     TRY(plc_compact_describe(run->ctx, graph, channels, mask, &compacted, &edits));
-    TRY(plc_run_measure_latency(run, compacted, ms));
-    TRY(plc_run_price(run, graph, channels, mask, NULL, &predicted));
-    run->latency_scale = (run->latency_scale > 0 ? run->latency_scale : 1) * *ms / predicted;
+    TRY(plc_run_measure_latency(run, compacted, roughly, ms));
+    TRY(plc_run_price(run, graph, channels, mask, &predicted));
+    run->latency_scale *= sqrt(*ms / predicted);
 done:
     plc_edits_destroy(&edits);
     pleach_graph_destroy(&compacted);
@@ -83,9 +88,9 @@ pleach_status plc_run_measure_dense(plc_run *run, const pleach_graph *graph)
 
     if (!plc_run_has_latency(run))
         return status;
-    TRY(plc_run_measure_latency(run, graph, &run->dense_latency_ms));
+    TRY(plc_run_measure_latency(run, graph, true, &run->dense_latency_ms));
     run->latency_scale = 0;
-    TRY(plc_run_price(run, graph, NULL, NULL, NULL, &predicted));
+    TRY(plc_run_price(run, graph, NULL, NULL, &predicted));
     run->latency_scale = run->dense_latency_ms / predicted;
 done:
     return status;
@@ -103,7 +108,7 @@ static pleach_status measure_least(plc_run *run, const pleach_graph *graph, doub
     TRY(plc_channels_create(run->ctx, graph, &channels));
     TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(channels), sizeof *scores, &scores));
     TRY(plc_run_select(run, graph, channels, scores, NULL, &nothing, 1, &selection));
-    TRY(measure_masked(run, graph, channels, selection.mask, ms));
+    TRY(measure_masked(run, graph, channels, selection.mask, true, ms));
 done:
     plc_selection_finish(&selection);
     plc_channels_destroy(&channels);
@@ -147,6 +152,14 @@ static double target_share(const plc_run *run)
     return run->opts.latency / run->dense_latency_ms;
 }
 
+// The share that the ramp leaves at an update.
+static double ramp_share(const plc_run *run, double progress)
+{
+    const double share = plc_run_ramp(target_share(run), progress);
+
+    return progress < 1 ? fmin(share * (1 + SLACK), 1) : share;
+}
+
 static pleach_status log_latency(plc_run *run, double predicted, double measured, double allowed)
 {
     return plc_run_log_event(run, "latency",
@@ -185,7 +198,7 @@ static pleach_status approach(plc_run *run, float *scores, double progress, doub
     for (int round = 0; round < most && !near; round++) {
         TRY(plc_run_choose(run, scores, progress, &trial));
         const double predicted = trial.latency_ms;
-        TRY(measure_masked(run, run->session->graph, run->channels, trial.mask, &ms));
+        TRY(measure_masked(run, run->session->graph, run->channels, trial.mask, progress < 1, &ms));
         TRY(log_latency(run, predicted, ms, allowed));
         near = is_near(predicted, ms, allowed);
         if (round == 0 || near || is_better(ms, *best_ms, allowed)) {
@@ -209,7 +222,7 @@ pleach_status plc_run_choose_by_latency(plc_run *run, float *scores, double prog
 
     if (!plc_run_has_latency(run) || progress < MEASURE_FROM || target_share(run) >= 1)
         return plc_run_choose(run, scores, progress, selection);
-    const double allowed = plc_run_ramp(target_share(run), progress) * run->dense_latency_ms;
+    const double allowed = ramp_share(run, progress) * run->dense_latency_ms;
     TRY(approach(run, scores, progress, allowed, selection, &ms));
     if (progress >= 1 && ms > allowed * (1 + NEAR))
         plc_log(run->ctx, PLEACH_LOG_WARNING,
@@ -231,8 +244,8 @@ int plc_run_budgets(const plc_run *run, double progress, plc_budget budgets[PLC_
         budgets[n++] = (plc_budget){PLC_BUDGET_PARAMS, plc_run_ramp(o->params, progress),
                                     (double)run->dense_params};
     if (o->latency > 0 && target_share(run) < 1)
-        budgets[n++] = (plc_budget){PLC_BUDGET_LATENCY, plc_run_ramp(target_share(run), progress),
-                                    run->dense_latency_ms};
+        budgets[n++] =
+            (plc_budget){PLC_BUDGET_LATENCY, ramp_share(run, progress), run->dense_latency_ms};
     return n;
 }
 

@@ -48,7 +48,7 @@ pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *se
     row->images_per_second = session->batch / seconds;
     if (plc_run_has_latency(run)) {
         row->inference_batch = run->opts.latency_batch;
-        TRY(plc_run_measure_latency(run, session->graph, &row->inference_ms));
+        TRY(plc_run_measure_latency(run, session->graph, false, &row->inference_ms));
     }
     row->train_seconds = run->train_seconds;
     row->epochs = plc_trainer_position(run->trainer)->epoch;

@@ -128,11 +128,12 @@ pleach_status plc_run_measure_dense(plc_run *run, const pleach_graph *graph);
 // plc_run_choose; near the ramp's end the chosen network is measured, at the end until it meets the target.
 pleach_status plc_run_choose_by_latency(plc_run *run, float *scores, double progress,
                                         plc_selection *selection);
-// A plc_latency_fn; `user` is the run.
+// A plc_price_fn of milliseconds; `user` is the run.
 pleach_status plc_run_price(void *user, const pleach_graph *graph, const plc_channels *channels,
-                            const unsigned char *mask, double *node_ms, double *total_ms);
-// Milliseconds of an inference of --latency-batch images.
-pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, double *ms);
+                            const unsigned char *mask, double *ms);
+// Milliseconds of an inference of --latency-batch images (plc_latency_measure).
+pleach_status plc_run_measure_latency(plc_run *run, const pleach_graph *graph, bool roughly,
+                                      double *ms);
 enum { PLC_RUN_MAX_BUDGETS = 3 };
 int plc_run_budgets(const plc_run *run, double progress, plc_budget budgets[PLC_RUN_MAX_BUDGETS]);
 pleach_status plc_run_report_targets(plc_run *run);

@@ -193,6 +193,24 @@ static void train_and_infer_tell_speed_latency_start_and_traffic(void **state)
                 false);
 }
 
+static void another_network_is_timed_in_turns(void **state)
+{
+    json_t *root = NULL;
+
+    (void)state;
+    assert_int_equal(call("bench infer --model cnn5 --beside resnet20 --input 3x16x16 --batch 1 "
+                          "--repeats 1 --json"),
+                     0);
+    root = parsed_output("pleach.bench/1");
+    const json_t *beside = json_object_get(only_result(root, "infer"), "beside");
+    assert_string_equal(json_string_value(json_object_get(beside, "model")), "resnet20");
+    assert_true(number(beside, "ratio") > 0);
+    json_decref(root);
+    assert_int_equal(call("bench infer --model cnn5 --beside resnet21 --input 3x16x16"), 2);
+    assert_non_null(strstr(err, "resnet21"));
+    assert_int_equal(call("bench train --beside resnet20"), 2);
+}
+
 static void the_text_names_what_is_not_available(void **state)
 {
     static const char *const expected[] = {"images/s at best", "p90", "programs compiled",
@@ -342,6 +360,7 @@ int main(void)
         cmocka_unit_test(device_prints_its_peaks),
         cmocka_unit_test(ops_has_one_row_per_kernel_and_shape),
         cmocka_unit_test(train_and_infer_tell_speed_latency_start_and_traffic),
+        cmocka_unit_test(another_network_is_timed_in_turns),
         cmocka_unit_test(the_text_names_what_is_not_available),
         cmocka_unit_test(files_stand_side_by_side),
         cmocka_unit_test(the_page_of_a_comparison_is_self_contained),

@@ -49,7 +49,7 @@ static int set_up(void **state)
     assert_ok(pleach_device_open(ctx, plc_test_device(), &opts, &device));
     assert_ok(pleach_graph_create(ctx, "resnet20", 1, 28, 28, 10, &graph));
     assert_ok(plc_latency_open(device, 1, &latency));
-    assert_ok(plc_latency_measure(latency, graph, &dense_ms));
+    assert_ok(plc_latency_measure(latency, graph, true, &dense_ms));
     plc_latency_close(&latency);
     pleach_graph_destroy(&graph);
     return 0;
