@@ -66,9 +66,8 @@ enum {
 #define PLC_BENCH_INFER_OPTIONS                                                                    \
     {                                                                                              \
         "beside", PLC_BENCH_KEY_BESIDE, "NAME|FILE", 0,                                            \
-            "also time single batches in turns with those of this network, and tell the ratio: "   \
-            "it "                                                                                  \
-            "holds where the machine changes its speed",                                           \
+            "also time single batches in turns with those of this network, built for the images "  \
+            "of the model, and tell the ratio: it holds where the machine changes its speed",      \
             1                                                                                      \
     }
 

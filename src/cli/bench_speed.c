@@ -68,34 +68,16 @@ done:
     return status;
 }
 
-static pleach_status set_beside(plc_cli *cli, const plc_bench_args *args,
-                                const plc_workload *workload, plc_bench_result *r)
-{
-    pleach_status status = PLEACH_OK;
-    const pleach_session *session = workload->session;
-    plc_model_file other = {0};
-
-    r->beside.ratio = NAN;
-    if (args->beside == NULL)
-        return status;
-    TRY(plc_cli_open_model(cli, args->beside, args->input, args->n_classes, &other));
-    TRY(plc_strdup(cli->ctx, args->beside, &r->beside.model));
-    TRY(plc_latency_time_ratio(session->device, session->graph, other.graph, args->batch, false,
-                               &r->beside.ratio));
-done:
-    plc_model_file_finish(&other);
-    return status;
-}
-
-static pleach_status measure(plc_cli *cli, const plc_bench_args *args, plc_workload *workload,
-                             plc_bench_result *r)
+// `beside`: the network that is timed in turns, or NULL.
+static pleach_status measure(const plc_bench_args *args, plc_workload *workload,
+                             const pleach_graph *beside, plc_bench_result *r)
 {
     pleach_status status = PLEACH_OK;
     pleach_device *device = workload->session->device;
     plc_speed speed;
 
     r->repeats = args->n_repeats;
-    r->kernel_ms = r->roofline.ms = r->roofline.share = NAN;
+    r->kernel_ms = r->roofline.ms = r->roofline.share = r->beside.ratio = NAN;
     r->peaks.gflops = r->peaks.launch_us = r->peaks.launch_wait_us = NAN;
     set_start(workload, r);
     TRY(set_traffic(workload, r));
@@ -103,7 +85,6 @@ static pleach_status measure(plc_cli *cli, const plc_bench_args *args, plc_workl
         TRY(plc_peaks_measure(device, &r->peaks));
     TRY(plc_workload_speed(workload, args->n_repeats, &speed));
     set_speed(workload, &speed, r);
-    TRY(set_beside(cli, args, workload, r));
     if (args->roofline) {
         TRY(plc_peaks_measure(device, &r->peaks)); // before and after: the better counts
         r->roofline.ms = 1e3 * plc_step_roofline_seconds(workload, &r->peaks);
@@ -111,6 +92,9 @@ static pleach_status measure(plc_cli *cli, const plc_bench_args *args, plc_workl
     }
     if (args->profile)
         TRY(set_profile(workload, r));
+    if (beside)
+        TRY(plc_latency_time_ratio(device, workload->session->graph, beside, r->batch, false,
+                                   &r->beside.ratio));
 done:
     return status;
 }
@@ -186,12 +170,18 @@ static pleach_status run_speed(plc_cli *cli, const char *kind, const struct argp
     pleach_device *device = NULL;
     plc_workload workload = {0};
     plc_bench_result result = {0};
+    plc_model_file beside = {0};
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     TRY(plc_bench_open(cli, &args, kind, args.profile, &device, &workload, &result));
-    TRY(measure(cli, &args, &workload, &result));
+    if (args.beside) {
+        TRY(plc_cli_open_model(cli, args.beside, result.input, args.n_classes, &beside));
+        TRY(plc_strdup(cli->ctx, args.beside, &result.beside.model));
+    }
+    TRY(measure(&args, &workload, beside.graph, &result));
     TRY(cli->json ? plc_bench_print_json(cli, device, &result) : print_text(cli, &result));
 done:
+    plc_model_file_finish(&beside);
     plc_bench_result_finish(&result);
     plc_workload_finish(&workload);
     pleach_device_close(&device);
