@@ -73,7 +73,7 @@ pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cos
 
 pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
                               const plc_channels *channels, const unsigned char *mask,
-                              plc_cost *table, plc_cost *total)
+                              plc_cost *total)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph shadow = {0};
@@ -82,12 +82,9 @@ pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
     *total = (plc_cost){0};
     TRY(plc_alloc(ctx, (size_t)graph->n_nodes, sizeof *stays, &stays));
     TRY(plc_kept_shadow(ctx, graph, channels, mask, &shadow, stays));
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const plc_cost cost = stays[i] ? plc_node_cost(&shadow, i) : (plc_cost){0};
-        add_cost(total, cost);
-        if (table)
-            table[i] = cost;
-    }
+    for (int i = 0; i < graph->n_nodes; i++)
+        if (stays[i])
+            add_cost(total, plc_node_cost(&shadow, i));
 done:
     free(shadow.nodes);
     free(stays);

@@ -23,11 +23,10 @@ double plc_least_step_bytes(const pleach_graph *graph, int batch, bool trains, i
 pleach_status plc_cost_table(pleach_ctx *ctx, const pleach_graph *graph, plc_cost **table);
 
 // Cost that the network would have if compacted to `mask` (graph/kept.h), exactly, without building
-// it: some microseconds per node. `table` may be NULL; else it receives the cost of each node
-// (graph->n_nodes, the caller's). Fails with PLEACH_EGRAPH when the mask leaves a value no
+// it: some microseconds per node. Fails with PLEACH_EGRAPH when the mask leaves a value no
 // channels, unless it goes whole as graph/kept.h says.
 pleach_status plc_masked_cost(pleach_ctx *ctx, const pleach_graph *graph,
                               const plc_channels *channels, const unsigned char *mask,
-                              plc_cost *table, plc_cost *total);
+                              plc_cost *total);
 
 #endif

@@ -12,7 +12,7 @@ pleach_status plc_price_macs(void *user, const pleach_graph *graph, const plc_ch
     pleach_status status = PLEACH_OK;
     plc_cost cost = {0};
 
-    TRY(plc_masked_cost(user, graph, channels, mask, NULL, &cost));
+    TRY(plc_masked_cost(user, graph, channels, mask, &cost));
     *macs = (double)cost.macs;
 done:
     return status;

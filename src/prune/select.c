@@ -278,7 +278,7 @@ static pleach_status try_threshold(search *s, int n_below)
         s->trial[c] = r < n_below ? 0 : r >= upper ? 1 : s->before[c];
     }
     TRY(restore_counts(s));
-    TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, NULL, &s->cost));
+    TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, &s->cost));
     if (has_kind(s->opts, PLC_BUDGET_LATENCY))
         TRY(s->opts->latency(s->opts->latency_user, s->graph, s->channels, s->trial,
                              &s->latency_ms));

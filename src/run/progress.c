@@ -31,7 +31,7 @@ static void kept_shares(const plc_run *run, double *macs, double *params)
     plc_cost cost = plc_graph_cost(run->session->graph);
 
     if (run->mask && run->channels)
-        plc_masked_cost(run->ctx, run->session->graph, run->channels, run->mask, NULL, &cost);
+        plc_masked_cost(run->ctx, run->session->graph, run->channels, run->mask, &cost);
     *macs = (double)cost.macs / (double)run->dense_macs;
     *params = (double)cost.params / (double)run->dense_params;
 }

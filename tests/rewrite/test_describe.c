@@ -268,7 +268,7 @@ static void an_emptied_branch_goes_whole(void **state)
         assert_int_equal(n_emptied, i < blocks->n_items ? 1 : blocks->n_items);
         assert_ok(plc_compact_describe(ctx, s.graph, s.channels, mask, &s.rewritten, &s.edits));
         assert_int_equal(plc_graph_count_op(s.rewritten, "add"), blocks->n_items - n_emptied);
-        assert_ok(plc_masked_cost(ctx, s.graph, s.channels, mask, NULL, &cost));
+        assert_ok(plc_masked_cost(ctx, s.graph, s.channels, mask, &cost));
         assert_int_equal(cost.macs, pleach_graph_macs(s.rewritten));
         assert_int_equal(cost.params, pleach_graph_params(s.rewritten));
         apply(&s);
