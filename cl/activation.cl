@@ -67,18 +67,25 @@ static inline real_t slope(const int kind, real_t v, float a, float b)
     }
 }
 
-// run(kind, ...) with a constant kind, so that each function gets a loop of its own.
-#define BY_KIND(kind, run, ...)                                                     \
-    switch (kind) {                                                                 \
-    case ACTIVATION_LEAKY_RELU: run(ACTIVATION_LEAKY_RELU, __VA_ARGS__); break;     \
-    case ACTIVATION_SIGMOID: run(ACTIVATION_SIGMOID, __VA_ARGS__); break;           \
-    case ACTIVATION_HARD_SIGMOID: run(ACTIVATION_HARD_SIGMOID, __VA_ARGS__); break; \
-    case ACTIVATION_HARD_SWISH: run(ACTIVATION_HARD_SWISH, __VA_ARGS__); break;     \
-    case ACTIVATION_TANH: run(ACTIVATION_TANH, __VA_ARGS__); break;                 \
-    case ACTIVATION_ELU: run(ACTIVATION_ELU, __VA_ARGS__); break;                   \
-    case ACTIVATION_SOFTPLUS: run(ACTIVATION_SOFTPLUS, __VA_ARGS__); break;         \
-    case ACTIVATION_SOFTSIGN: run(ACTIVATION_SOFTSIGN, __VA_ARGS__); break;         \
-    default: run(ACTIVATION_CLIP, __VA_ARGS__); break;                              \
+// `call` with a constant KIND among its arguments, so that each function gets a loop of its own.
+// (NVIDIA's compiler takes no macro with `...`.)
+#define WITH_KIND(kind, call)      \
+    {                              \
+        const int KIND = (kind);   \
+        call;                      \
+        break;                     \
+    }
+#define BY_KIND(kind, call)                                                 \
+    switch (kind) {                                                         \
+    case ACTIVATION_LEAKY_RELU: WITH_KIND(ACTIVATION_LEAKY_RELU, call);     \
+    case ACTIVATION_SIGMOID: WITH_KIND(ACTIVATION_SIGMOID, call);           \
+    case ACTIVATION_HARD_SIGMOID: WITH_KIND(ACTIVATION_HARD_SIGMOID, call); \
+    case ACTIVATION_HARD_SWISH: WITH_KIND(ACTIVATION_HARD_SWISH, call);     \
+    case ACTIVATION_TANH: WITH_KIND(ACTIVATION_TANH, call);                 \
+    case ACTIVATION_ELU: WITH_KIND(ACTIVATION_ELU, call);                   \
+    case ACTIVATION_SOFTPLUS: WITH_KIND(ACTIVATION_SOFTPLUS, call);         \
+    case ACTIVATION_SOFTSIGN: WITH_KIND(ACTIVATION_SOFTSIGN, call);         \
+    default: WITH_KIND(ACTIVATION_CLIP, call);                              \
     }
 
 static inline void forward_run(const int kind, __global const stored_t *x, __global stored_t *y,
@@ -96,7 +103,7 @@ GROUP __kernel void activation_forward(__global const stored_t *x, __global stor
 
     x += TILE(p, p.x_planes, p.x_first);
     y += TILE(p, p.y_planes, p.y_first);
-    BY_KIND(p.kind, forward_run, x, y, n, p.a, p.b);
+    BY_KIND(p.kind, forward_run(KIND, x, y, n, p.a, p.b));
 }
 
 static inline void backward_run(const int kind, __global const stored_t *dy,
@@ -122,5 +129,5 @@ GROUP __kernel void activation_backward(__global const stored_t *dy, __global co
     dy += TILE(p, p.y_planes, p.y_first);
     x += TILE(p, p.x_planes, p.x_first);
     dx += TILE(p, p.dx_planes, p.dx_first);
-    BY_KIND(p.kind, backward_run, dy, x, dx, n, mask, add, p.a, p.b);
+    BY_KIND(p.kind, backward_run(KIND, dy, x, dx, n, mask, add, p.a, p.b));
 }

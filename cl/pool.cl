@@ -34,15 +34,20 @@ static inline span_t windows_over(int i, int kernel_size, int stride, int pad, i
 // makes a crash.
 #define THIS_GROUP GRID(0), GRID(1), GRID(2)
 
-// Windows of 2x2 and 3x3 pixels get loops of constant length.
-#define BY_WINDOW_SIZE(call, n_rows, n_columns, ...) \
-    do {                                             \
-        if ((n_rows) == 2 && (n_columns) == 2)       \
-            call(2, 2, __VA_ARGS__);                 \
-        else if ((n_rows) == 3 && (n_columns) == 3)  \
-            call(3, 3, __VA_ARGS__);                 \
-        else                                         \
-            call(n_rows, n_columns, __VA_ARGS__);    \
+// Windows of 2x2 and 3x3 pixels get loops of constant length: `call` has WINDOW_ROWS and WINDOW_COLUMNS among its
+// arguments. (NVIDIA's compiler takes no macro with `...`.)
+#define BY_WINDOW_SIZE(n_rows, n_columns, call)                           \
+    do {                                                                  \
+        if ((n_rows) == 2 && (n_columns) == 2) {                          \
+            const int WINDOW_ROWS = 2, WINDOW_COLUMNS = 2;                \
+            call;                                                         \
+        } else if ((n_rows) == 3 && (n_columns) == 3) {                   \
+            const int WINDOW_ROWS = 3, WINDOW_COLUMNS = 3;                \
+            call;                                                         \
+        } else {                                                          \
+            const int WINDOW_ROWS = (n_rows), WINDOW_COLUMNS = (n_columns); \
+            call;                                                         \
+        }                                                                 \
     } while (0)
 
 // Largest value of a window, or its mean. A NaN counts as the largest: a diverging network shows.
@@ -83,9 +88,10 @@ static inline void pool_forward(const bool is_max, int row_tile, int channel_til
                 const span_t columns = window_inputs(j, p->S, p->stride_w, p->pad_w, p->W);
                 const int n_columns = columns.end - columns.begin;
 
-                BY_WINDOW_SIZE(reduce_window, n_rows, n_columns, is_max,
-                               vx + (rows.begin * p->W + columns.begin) * STEP, p->W,
-                               vy + (i * p->Q + j) * STEP);
+                BY_WINDOW_SIZE(n_rows, n_columns,
+                               reduce_window(WINDOW_ROWS, WINDOW_COLUMNS, is_max,
+                                             vx + (rows.begin * p->W + columns.begin) * STEP, p->W,
+                                             vy + (i * p->Q + j) * STEP));
             }
         }
     }
@@ -167,9 +173,10 @@ static inline void backward_rows(const bool is_max, planes_t v, const pool_param
             const real_t dy = keep(mask, load(v.dy + (i * p->Q + j) * STEP));
             const planes_t window = {.x = v.x + at, .dx = v.dx + at};
 
-            BY_WINDOW_SIZE(add_to_window, n_rows, n_columns, is_max, window, p->W,
-                           is_max ? dy : dy / (float)(n_rows * n_columns), begin - rows.begin,
-                           end - rows.begin);
+            const real_t g = is_max ? dy : dy / (float)(n_rows * n_columns);
+            BY_WINDOW_SIZE(n_rows, n_columns,
+                           add_to_window(WINDOW_ROWS, WINDOW_COLUMNS, is_max, window, p->W, g,
+                                         begin - rows.begin, end - rows.begin));
         }
     }
     fill_rows(v.dx, filled, end, p->W);

@@ -14,6 +14,7 @@
 
 #include <base/file.h>
 #include <base/random.h>
+#include <kernel/build_log.h>
 #include <kernel/kernels.h>
 #include <kernel/sources.h>
 #include <platform.h>
@@ -183,9 +184,29 @@ static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
     unsetenv("PLEACH_CL_DIR");
     assert_int_equal(built, -PLEACH_EBUILD);
     assert_non_null(strstr(text, "nothing"));
-    if (strstr(text, "input.cl:"))
-        plc_test_skip("the platform's compiler gives no names of files in its messages");
     assert_non_null(strstr(text, "count.cl:3"));
+}
+
+// As NVIDIA's compiler does, which counts lines of the joined text.
+static void lines_of_the_joined_text_are_told_as_those_of_its_files(void **state)
+{
+    static const char *const source = "#line 1 \"count.cl\"\n#line 1 \"unit.h\"\n#define UNIT 1\n\n"
+                                      "#line 2 \"count.cl\"\n\n__kernel void count(";
+    static const char *const logs[][2] = {
+        {"<kernel>:7:22: error: no\n<kernel>:3:1: note\n", "count.cl:3:22: error: no\nunit.h:1:1: note\n"},
+        {"input.cl:6: and <kernel>:99:1:", "count.cl:2: and <kernel>:99:1:"},
+        {"<kernel>:", "<kernel>:"},
+        {"<kernel>:-1: <kernel>:99999999999999999999:", "<kernel>:-1: <kernel>:99999999999999999999:"},
+        {"pool.cl:3: error", "pool.cl:3: error"},
+        {"", ""}};
+    fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        plc_text text = {0};
+        CHECK(plc_build_log_append(f->ctx, &text, logs[i][0], source));
+        assert_string_equal(text.data ? text.data : "", logs[i][1]);
+        plc_text_finish(&text);
+    }
 }
 
 static void every_embedded_source_expands_to_one_text(void **state)
@@ -221,6 +242,15 @@ static bool has_word(const char *text, const char *word)
 }
 
 // Compilers for FPGAs have channels between kernels; later versions of OpenCL C have pipes.
+// OpenCL C 1.2 (6.9.d) has none, and NVIDIA's compiler refuses them.
+static void no_source_has_a_macro_of_any_number_of_arguments(void **state)
+{
+    (void)state;
+    for (const plc_source *source = plc_sources; source->name; source++)
+        if (strstr(source->text, "__VA_ARGS__"))
+            fail_msg("%s has a variadic macro", source->name);
+}
+
 static void no_source_uses_a_word_that_some_compiler_reserves(void **state)
 {
     static const char *const reserved[] = {"channel", "pipe", "generic"};
@@ -293,7 +323,9 @@ int main(void)
         cmocka_unit_test(binaries_are_cached_and_bad_entries_rebuilt),
         cmocka_unit_test(programs_are_counted_by_where_they_came_from),
         cmocka_unit_test(a_kernel_that_does_not_build_names_its_file_and_line),
+        cmocka_unit_test(lines_of_the_joined_text_are_told_as_those_of_its_files),
         cmocka_unit_test(every_embedded_source_expands_to_one_text),
+        cmocka_unit_test(no_source_has_a_macro_of_any_number_of_arguments),
         cmocka_unit_test(no_source_uses_a_word_that_some_compiler_reserves),
         cmocka_unit_test(devices_are_chosen_by_index_kind_and_name),
         cmocka_unit_test(a_failed_allocation_says_what_and_how_much),
