@@ -176,11 +176,50 @@ CALL(clGetKernelWorkGroupInfo,
 CREATE(cl_mem, clCreateBuffer,
        (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *error),
        (context, flags, size, host, error))
-CREATE(cl_mem, clCreateSubBuffer,
-       (cl_mem mem, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
-        cl_int *error),
-       (mem, flags, type, info, error))
-RELEASE(cl_mem, clReleaseMemObject)
+
+// Sub-buffers that live, in the order in which they were made.
+enum { MAX_PARTS = 4096 };
+static struct part {
+    cl_mem part, whole;
+} parts[MAX_PARTS];
+static int n_parts;
+int plc_n_early_releases;
+
+static cl_mem CL_API_CALL faulty_clCreateSubBuffer(cl_mem mem, cl_mem_flags flags,
+                                                   cl_buffer_create_type type, const void *info,
+                                                   cl_int *error)
+{
+    *error = planted(PLC_CALL_clCreateSubBuffer);
+    if (*error != CL_SUCCESS)
+        return NULL;
+    cl_mem part = clCreateSubBuffer(mem, flags, type, info, error);
+    if (*error != CL_SUCCESS)
+        return part;
+    note_made(part);
+    if (n_parts == MAX_PARTS) {
+        fprintf(stderr, "faulty_cl: more than %d sub-buffers at a time\n", MAX_PARTS);
+        abort();
+    }
+    parts[n_parts++] = (struct part){part, mem};
+    return part;
+}
+
+static cl_int CL_API_CALL faulty_clReleaseMemObject(cl_mem mem)
+{
+    const cl_int error = planted(PLC_CALL_clReleaseMemObject);
+
+    for (int i = 0; i < n_parts; i++)
+        if (parts[i].part == mem) {
+            for (int j = i + 1; j < n_parts; j++)
+                plc_n_early_releases += parts[j].whole == parts[i].whole;
+            memmove(&parts[i], &parts[i + 1], (size_t)(n_parts - i - 1) * sizeof *parts);
+            n_parts--;
+        }
+    note_released(mem);
+    const cl_int released = clReleaseMemObject(mem);
+    return error != CL_SUCCESS ? error : released;
+}
+
 CALL(clEnqueueReadBuffer,
      (cl_command_queue queue, cl_mem mem, cl_bool wait, size_t offset, size_t size, void *data,
       cl_uint n, const cl_event *events, cl_event *event),

@@ -51,6 +51,9 @@ extern int plc_n_calls[PLC_N_CALLS];
 // Objects made through the table and not released: contexts, queues, programs, kernels, buffers, events.
 extern int plc_live_objects;
 
+// Sub-buffers that were released while a later one of the same buffer was there: NVIDIA's driver crashes where both overlap.
+extern int plc_n_early_releases;
+
 // Names of the kernels that were launched, each once, since plc_launched_clear.
 enum { PLC_MAX_LAUNCHED = 128, PLC_KERNEL_NAME_MAX = 64 };
 extern char plc_launched[PLC_MAX_LAUNCHED][PLC_KERNEL_NAME_MAX];

@@ -86,7 +86,11 @@ void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer)
 
     if (b == NULL)
         return;
-    if (b->mem)
+    // The last made goes first: NVIDIA's driver crashes where one goes before a later one that it overlaps.
+    while (b->n_parts > 0)
+        device->cl->clReleaseMemObject(b->parts[--b->n_parts]);
+    free(b->parts);
+    if (b->mem && !b->parent)
         device->cl->clReleaseMemObject(b->mem);
     if (b->counted)
         device->memory_bytes -= b->bytes;
@@ -94,19 +98,24 @@ void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer)
     *buffer = NULL;
 }
 
-pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const plc_buffer *parent,
+pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, plc_buffer *parent,
                                size_t offset_bytes)
 {
+    pleach_status status = PLEACH_OK;
     cl_int error = CL_SUCCESS;
     const cl_buffer_region region = {offset_bytes, buffer->bytes};
 
+    TRY(plc_grow(device->ctx, &parent->parts, &parent->capacity, (size_t)parent->n_parts + 1));
     buffer->parent = parent;
     buffer->offset_bytes = offset_bytes;
     buffer->mem = device->cl->clCreateSubBuffer(parent->mem, CL_MEM_READ_WRITE,
                                                 CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
     if (error != CL_SUCCESS)
         buffer->mem = NULL;
-    return check(device, error, "clCreateSubBuffer", buffer);
+    TRY(check(device, error, "clCreateSubBuffer", buffer));
+    parent->parts[parent->n_parts++] = buffer->mem;
+done:
+    return status;
 }
 
 // The quirk whole_writes: changes [offset, offset + bytes) on the host, in a copy of the whole memory.

@@ -62,6 +62,9 @@ typedef struct plc_buffer {
     bool counted;                    // owns its memory (a sub-buffer does not)
     const struct plc_buffer *parent; // borrowed: whose part it is, NULL for a buffer of its own
     size_t offset_bytes;             // where it begins in its parent
+    cl_mem *parts;                   // owned: the memory of all parts that were placed in it
+    int n_parts;
+    size_t capacity; // of parts
 } plc_buffer;
 
 // Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed, largest allocation, what to reduce.
@@ -75,8 +78,8 @@ pleach_status plc_buffer_upload(pleach_device *device, const char *name, const v
                                 size_t bytes, plc_buffer **buffer);
 void plc_buffer_destroy(pleach_device *device, plc_buffer **buffer);
 
-// Gives a planned buffer its memory inside `parent` at a base-aligned offset.
-pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, const plc_buffer *parent,
+// Gives a planned buffer its memory inside `parent` at a base-aligned offset, for as long as `parent` lives.
+pleach_status plc_buffer_place(pleach_device *device, plc_buffer *buffer, plc_buffer *parent,
                                size_t offset_bytes);
 
 // Blocking copies; plc_buffer_write_async returns at once and the host memory must stay until `*done`

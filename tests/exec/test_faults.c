@@ -280,6 +280,17 @@ static void a_launch_that_the_driver_refuses_names_kernel_and_group(void **state
     works_as_before();
 }
 
+static void the_last_made_part_of_a_buffer_is_released_first(void **state)
+{
+    (void)state;
+    const int n_parts = plc_n_calls[PLC_CALL_clCreateSubBuffer];
+
+    plc_n_early_releases = 0;
+    works_as_before();
+    assert_true(plc_n_calls[PLC_CALL_clCreateSubBuffer] > n_parts + 10);
+    assert_int_equal(plc_n_early_releases, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_device_may_be_lost_at_any_time),
         cmocka_unit_test(memory_may_run_out_at_any_allocation),
         cmocka_unit_test(a_launch_that_the_driver_refuses_names_kernel_and_group),
+        cmocka_unit_test(the_last_made_part_of_a_buffer_is_released_first),
     };
 
     return cmocka_run_group_tests_name("faults", tests, set_up, tear_down);

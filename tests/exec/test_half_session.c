@@ -228,6 +228,8 @@ static void the_tuner_rejects_no_kernel_for_rounding(void **state)
                 fail_msg("%s, %s, %s: %s", answer.operation, answer.shape,
                          answer.entry->candidates[j].name, answer.entry->candidates[j].rejected);
     }
+    if (n_changing == 0 && strcmp(device->info->kind, "cpu") != 0)
+        plc_test_skip("no 3x3 convolution has two ways with a vector of lanes on this device");
     assert_true(n_changing > 0);
     pleach_session_destroy(&session);
     pleach_device_close(&device);
