@@ -255,8 +255,8 @@ static inline void row_of_any(int n_out, int n_row, __global const stored_t *res
 // y    [N/L][y_planes][P][Q][L], view at y_first       add as y, at add_first; it may be y itself
 // scale, shift [groups*K] at scale_offset and shift_offset. With CONV_MASK, scale holds masks
 // (0: the channel is +0).
-// Grid: (groups * ceil(K/OT), ceil(P/rows), n_blocks) work-groups; see lanes.h for global and local
-// size. A work-group computes `rows` rows of OT channels. FLOPs 2*N*P*Q*groups*K*C*R*S; bytes: x is
+// Grid: (groups * ceil(K/OT), ceil(P/rows) * strips, n_blocks) work-groups; see lanes.h for global and
+// local size. A work-group computes `rows` rows, or its strip of them, of OT channels. FLOPs 2*N*P*Q*groups*K*C*R*S; bytes: x is
 // read ceil(K/OT) times (from cache when a block's planes fit), y written once.
 GROUP __kernel void conv_forward(__global const stored_t *restrict x,
                                  __global const float *restrict w, __global stored_t *y,
@@ -278,7 +278,8 @@ GROUP __kernel void conv_forward(__global const stored_t *restrict x,
         .out_plane = p.P * p.Q,
         .out_step = 1,
     };
-    const taps_t across = {p.S, -p.pad_w, p.dilation_w, layer.w_tap};
+    const int2 strip = run_of(p.Q, p.strips, GRID(1) % p.strips);
+    const taps_t across = {p.S, strip.x * p.stride_w - p.pad_w, p.dilation_w, layer.w_tap};
     target_t target = {y + AT(VIEW(nb, p.y_planes, p.y_first, k, p.P * p.Q)),
                        add + AT(VIEW(nb, p.add_planes, p.add_first, k, p.P * p.Q)),
                        w + p.bias_offset + k,
@@ -288,13 +289,13 @@ GROUP __kernel void conv_forward(__global const stored_t *restrict x,
 
     x += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C, p.H * p.W));
     w += p.w_offset + (flip ? (g * p.C * p.K + run.x + 1) * taps - 1 : k * p.C * taps);
-    const int first = GRID(1) * p.rows, end = min(p.P, first + p.rows);
-    target.y += first * p.Q * STEP;
-    target.add += first * p.Q * STEP;
+    const int first = GRID(1) / p.strips * p.rows, end = min(p.P, first + p.rows);
+    target.y += (first * p.Q + strip.x) * STEP;
+    target.add += (first * p.Q + strip.x) * STEP;
     for (int row = first; row < end; row++, target.y += p.Q * STEP, target.add += p.Q * STEP) {
         taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S * layer.w_tap};
         const int dropped = clip(&down, p.H);
-        row_of_any(run.y, p.Q, x, w + dropped * down.w_step, &layer, down, across, target);
+        row_of_any(run.y, strip.y, x, w + dropped * down.w_step, &layer, down, across, target);
     }
 }
 
@@ -329,7 +330,7 @@ static inline taps_t taps_of_phase(int at, int n_taps, int stride, int pad, int 
 // pixel of w[k][c][r][s] dy[k][(h + pad - r*dilation) / stride][..], for any stride; dx += with
 // CONV_ADD. The pixels of a tile are `stride`
 // apart, so that all of them use the same taps and no product with an inserted zero is computed.
-// Grid: (groups * ceil(C/OT), ceil(H/rows), n_blocks) work-groups.
+// Grid: (groups * ceil(C/OT), ceil(H/rows) * strips, n_blocks) work-groups.
 GROUP __kernel void conv_grad_data_strided(__global const stored_t *restrict dy,
                                            __global const float *restrict w, __global stored_t *dx,
                                            const conv_params p)
@@ -352,16 +353,19 @@ GROUP __kernel void conv_grad_data_strided(__global const stored_t *restrict dy,
     dy += AT(VIEW(nb, p.y_planes, p.y_first, g * p.K, p.P * p.Q));
     dx += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C + run.x, p.H * p.W));
     w += p.w_offset + (g * p.K * p.C + run.x) * taps;
-    const int first = GRID(1) * p.rows, end = min(p.H, first + p.rows);
+    const int first = GRID(1) / p.strips * p.rows, end = min(p.H, first + p.rows);
     for (int row = first; row < end; row++) {
         int r, s;
         taps_t down = taps_of_phase(row, p.R, p.stride_h, p.pad_h, p.dilation_h, p.S, &r);
         const int dropped = clip(&down, p.P);
         for (int phase = 0; phase < min(p.stride_w, p.W); phase++) {
-            const taps_t across =
+            taps_t across =
                 taps_of_phase(phase, p.S, p.stride_w, p.pad_w, p.dilation_w, 1, &s);
-            target.add = target.y = dx + (row * p.W + phase) * STEP;
-            row_of_any(run.y, (p.W - phase + p.stride_w - 1) / p.stride_w, dy,
+            const int2 strip = run_of((p.W - phase + p.stride_w - 1) / p.stride_w, p.strips,
+                                      GRID(1) % p.strips);
+            across.first += strip.x;
+            target.add = target.y = dx + (row * p.W + phase + strip.x * p.stride_w) * STEP;
+            row_of_any(run.y, strip.y, dy,
                        w + max(r, 0) * p.S + dropped * down.w_step + max(s, 0), &layer, down,
                        across, target);
         }

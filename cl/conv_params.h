@@ -31,6 +31,7 @@ typedef struct {
     int mean_offset;            // first of groups*K running means, with CONV_SUMS
     int flags;                  // CONV_*
     int rows;                   // rows of a plane per work-group (weight gradient: of y per split)
+    int strips;                 // work-groups that share a row, each with a run of its pixels
     int splits;                 // weight gradient: runs of image blocks, see conv_grad_weight
     int u_offset;               // Winograd: transformed filters
     int tiles, channels;        // Winograd: most tiles and most input channels in scratch

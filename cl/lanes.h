@@ -183,6 +183,14 @@ static inline void store_held(__global float *to, real_t value, int count)
 }
 #endif
 
+// Floats from one parked value to the next: odd where a lane is a work-item, so that work-items which each add
+// the lanes of a value of their own meet different banks of local memory.
+#ifdef LANES_IN_VECTOR
+#define LANE_PITCH LANES
+#else
+#define LANE_PITCH (LANES + 1)
+#endif
+
 // Sums over the lanes. A kernel declares LANE_SCRATCH(scratch, n) at its top; each lane parks up to
 // n values; after LANE_BARRIER() any work-item may read the sum over lanes of value i. All n sums,
 // spread over the work-items:
@@ -193,17 +201,17 @@ static inline void store_held(__global float *to, real_t value, int count)
 #ifdef LANES_IN_VECTOR
 #define LANE_SCRATCH(name, n) real_t name[n]
 #else
-#define LANE_SCRATCH(name, n) __local float name[(n) * LANES]
+#define LANE_SCRATCH(name, n) __local float name[(n) * LANE_PITCH]
 #endif
 
 static inline void park(SCRATCH_SPACE scratch_t *scratch, int i, real_t value)
 {
-    scratch[AT(i)] = value;
+    scratch[i * (LANE_PITCH / HELD) + LANE] = value;
 }
 
 static inline float parked_sum(const SCRATCH_SPACE scratch_t *scratch, int i)
 {
-    const SCRATCH_SPACE float *lanes = (const SCRATCH_SPACE float *)scratch + i * LANES;
+    const SCRATCH_SPACE float *lanes = (const SCRATCH_SPACE float *)scratch + i * LANE_PITCH;
     float sum[LANES / 2];
 
     #pragma unroll

@@ -113,6 +113,7 @@ conv_params plc_conv_make_params(const plc_lower *lower, int node)
         .w_offset = plc_lower_param(lower, node, 0),
         .bias_offset = n->n_params > 1 ? plc_lower_param(lower, node, 1) : 0,
         .rows = 1,
+        .strips = 1,
         .splits = 1,
     };
 }

@@ -81,25 +81,31 @@ static const char *write_weight_options(const plc_lower *lower, const conv_param
     return write_options(lower, p, tile.n_out, more, options);
 }
 
-// Appends a launch whose work-groups compute rows of a tile of a group's n_out channels, n_rows rows in
-// all. row_work: multiply-adds of one row of one channel.
+// Appends a launch whose work-groups compute rows of a tile of a group's n_out channels, n_rows rows of
+// n_columns pixels in all. row_work: multiply-adds of one row of one channel. On a CPU a group has one or several whole
+// rows; a GPU gets a group for each tile of pixels: it needs thousands at a time to hide its memory's latency.
 static pleach_status append_rows(plc_lower *lower, const char *kernel, const char *options,
                                  plc_buffer *const *buffers, int n_buffers, conv_params *p,
-                                 int n_out, int n_rows, double row_work, plc_launch **launch)
+                                 int n_out, int n_rows, int n_columns, double row_work,
+                                 plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
-    const int tile_out = tile_of(lower).n_out;
+    const conv_tile tile = tile_of(lower);
+    const int tile_out = tile.n_out;
     const double tile_row = row_work * (n_out < tile_out ? n_out : tile_out);
 
     if (lower->device->vector_lanes && tile_row < VECTOR_GROUP_WORK)
         p->rows = plc_conv_within((int)(VECTOR_GROUP_WORK / tile_row), 1, n_rows);
+    if (!lower->device->vector_lanes && lower->device->fixed_tile.n_out == 0)
+        p->strips = plc_conv_parts(n_columns, tile.n_pixels);
     TRY(plc_launch_add(lower->list, "conv", kernel, options, launch));
     for (int i = 0; i < n_buffers; i++)
         plc_launch_arg_buffer(*launch, buffers[i]);
     plc_launch_arg_value(*launch, p, sizeof *p);
     plc_launch_groups(lower->device, *launch,
                       (size_t)p->groups * (size_t)plc_conv_parts(n_out, tile_out),
-                      (size_t)plc_conv_parts(n_rows, p->rows), (size_t)p->n_blocks);
+                      (size_t)plc_conv_parts(n_rows, p->rows) * (size_t)p->strips,
+                      (size_t)p->n_blocks);
     (*launch)->flops = plc_conv_flops(p);
 done:
     return status;
@@ -117,7 +123,7 @@ pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv
     TRY(append_rows(lower, "conv_forward", write_options(lower, &p, tile.n_out, pixels, options),
                     PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
                                 buffers->scale, buffers->shift),
-                    &p, p.K, p.P, (double)p.Q * p.C * p.R * p.S, &launch));
+                    &p, p.K, p.P, p.Q, (double)p.Q * p.C * p.R * p.S, &launch));
     launch->bytes = bytes;
 done:
     return status;
@@ -136,7 +142,7 @@ static pleach_status append_strided(plc_lower *lower, conv_params p, plc_buffer 
     snprintf(options, sizeof options, "-DOT=%d -DPT=%d -DGRAD_DATA_STRIDED%s", tile.n_out,
              tile.n_pixels, one_tile(lower));
     TRY(append_rows(lower, "conv_grad_data_strided", options, PLC_BUFFERS(dy, lower->weights, dx),
-                    &p, p.C, p.H, row_work, &launch));
+                    &p, p.C, p.H, plc_conv_parts(p.W, p.stride_w), row_work, &launch));
     launch->bytes = bytes;
 done:
     return status;

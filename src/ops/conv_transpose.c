@@ -103,6 +103,7 @@ static conv_params make_params(const plc_lower *lower, int node, plc_tensor big,
         .n_blocks = lower->n_blocks,
         .w_offset = plc_lower_param(lower, node, 0),
         .rows = 1,
+        .strips = 1,
         .splits = 1,
     };
 
