@@ -3,10 +3,11 @@
 // One program holds one kernel, chosen by a macro, so that a variant compiles quickly:
 //   (none)             conv_forward, the data gradient of stride 1 too
 //   GRAD_DATA_STRIDED  conv_grad_data_strided  any stride
-// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT, ONE_TILE (tile.h); KERNEL_S, STRIDE.
+// Compiled in: LANES, LANES_IN_VECTOR (lanes.h); the tile OT x PT, ONE_TILE (tile.h); KERNEL_S, STRIDE, TAP_STEP.
 // KERNEL_S = STRIDE = 0 is the variant for anything, 0 to 10 % slower. Otherwise they must equal S
-// and stride_w, and dilation_w must be 1; conv_grad_data_strided knows only 0. Everything else is
-// an argument, so that no layer is compiled anew after channels were removed: channels and pixels
+// and stride_w, and dilation_w must be 1; conv_grad_data_strided knows only 0. TAP_STEP, with KERNEL_S: 1, or -1 where
+// filters are flipped; kernels of KERNEL_S rows are then unrolled as a whole, so that a GPU's work-item has all their
+// loads under way at once. Everything else is an argument, so that no layer is compiled anew after channels were removed: channels and pixels
 // are cut into tiles whose sizes differ by at most one (5 = 3 + 2).
 //
 // Bits: an output is a chain of fma() that starts at +0 and runs over c, r, s (or s, c, r where
@@ -68,35 +69,49 @@ typedef struct {
     int out_step;         // distance in the output between neighbouring pixels of a tile
 } layer_t;
 
-// A pixel of the row x, or +0 in the padding. Without a branch, which would cost more than the
-// selection: measured, separate bodies for tiles inside the plane are no faster and double the
-// compile time.
-static inline real_t column_of(__global const stored_t *restrict x, int column, int width)
+#ifdef TAP_STEP
+#define W_TAP TAP_STEP
+#else
+#define W_TAP layer->w_tap
+#endif
+
+// A pixel of the row x, or +0 in the padding. In vectors without a branch, which would cost more than
+// the selection: measured, separate bodies for tiles inside the plane are no faster and double the
+// compile time. A work-item's branch becomes a predicate of the load, and addresses need no clamp.
+static inline real_t column_of(__global const stored_t *restrict x, int column, int width,
+                               bool row_inside)
 {
+#ifdef LANES_IN_VECTOR
     const real_t v = load(x + clamp(column, 0, width - 1) * STEP);
     return (uint)column < (uint)width ? v : (real_t)(0.0f);
+#else
+    real_t v = 0.0f;
+    if (row_inside && (uint)column < (uint)width)
+        v = load(x + column * STEP);
+    return v;
+#endif
 }
 
 // acc[n_out][n_pixels] += KERNEL_S taps of one kernel row, or one tap. n_out and n_pixels are
 // constants wherever this is called, except with ONE_TILE. The first tap of the first pixel is column `across.first` of
-// the row x.
+// the row x. A row that is not inside the plane is +0; only work-items ask for such.
 INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
                     __global const stored_t *restrict x, __global const float *restrict w,
-                    const layer_t *layer, taps_t across)
+                    const layer_t *layer, taps_t across, bool row_inside)
 {
 #ifdef FIXED_TAPS
 // Column by column, so that each is loaded once and used by all taps.
 #pragma unroll
     for (int j = 0; j < (TILE_END(n_pixels, PT) - 1) * STRIDE + KERNEL_S; j++) {
         const int column = across.first + j;
-        const real_t v = column_of(x, column, layer->width);
+        const real_t v = column_of(x, column, layer->width, row_inside);
 #pragma unroll
         for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
             const int s = j - i * STRIDE;
             if (s >= 0 && s < KERNEL_S)
 #pragma unroll
                 for (int o = 0; o < TILE_END(n_out, OT); o++)
-                    acc[o][i] = fma((real_t)(w[TILE_AT(o, n_out) * layer->w_out + s * layer->w_tap]),
+                    acc[o][i] = fma((real_t)(w[TILE_AT(o, n_out) * layer->w_out + s * W_TAP]),
                                     v, acc[o][i]);
         }
     }
@@ -104,7 +119,7 @@ INLINE void add_row(const int n_out, const int n_pixels, real_t acc[OT][PT],
 // One tap: tile() walks along the row outside its loop over channels.
 #pragma unroll
     for (int i = 0; i < TILE_END(n_pixels, PT); i++) {
-        const real_t v = column_of(x, across.first + i * layer->pixel_step, layer->width);
+        const real_t v = column_of(x, across.first + i * layer->pixel_step, layer->width, row_inside);
 #pragma unroll
         for (int o = 0; o < TILE_END(n_out, OT); o++)
             acc[o][i] = fma((real_t)(w[TILE_AT(o, n_out) * layer->w_out]), v, acc[o][i]);
@@ -126,14 +141,23 @@ INLINE void tile(const int n_out, const int n_pixels, __global const stored_t *r
             acc[o][i] = (real_t)(0.0f);
 
     x += down.first * layer->width * STEP;
+    const int row_step = down.step * layer->width * STEP, plane = layer->height * layer->width * STEP;
+#ifdef TAP_STEP
+    if (down.n == KERNEL_S)
+        for (int c = 0; c < layer->n_channels; c++, x += plane, w += layer->w_channel)
+#pragma unroll
+            for (int r = 0; r < KERNEL_S; r++)
+                add_row(n_out, n_pixels, acc, x + r * row_step, w + r * KERNEL_S * TAP_STEP, layer,
+                        across, (uint)(down.first + r * down.step) < (uint)layer->height);
+    else
+#endif
 #ifndef FIXED_TAPS
     for (int s = 0; s < across.n; s++, across.first += across.step, w += across.w_step)
 #endif
         for (int c = 0; c < layer->n_channels; c++)
             for (int r = 0; r < down.n; r++)
-                add_row(n_out, n_pixels, acc,
-                        x + (c * layer->height + r * down.step) * layer->width * STEP,
-                        w + c * layer->w_channel + r * down.w_step, layer, across);
+                add_row(n_out, n_pixels, acc, x + c * plane + r * row_step,
+                        w + c * layer->w_channel + r * down.w_step, layer, across, true);
 
 // Once per tile: a board need not have the epilogue OT x PT times.
 #ifdef ONE_TILE
@@ -294,7 +318,11 @@ GROUP __kernel void conv_forward(__global const stored_t *restrict x,
     target.add += (first * p.Q + strip.x) * STEP;
     for (int row = first; row < end; row++, target.y += p.Q * STEP, target.add += p.Q * STEP) {
         taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S * layer.w_tap};
+#ifdef TAP_STEP
+        const int dropped = p.R == KERNEL_S ? 0 : clip(&down, p.H);
+#else
         const int dropped = clip(&down, p.H);
+#endif
         row_of_any(run.y, strip.y, x, w + dropped * down.w_step, &layer, down, across, target);
     }
 }

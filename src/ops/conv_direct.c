@@ -117,10 +117,13 @@ pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
     const conv_tile tile = tile_of(lower);
-    char options[OPTIONS_MAX], pixels[TILE_OPTION_MAX];
+    char options[OPTIONS_MAX], more[TILE_OPTION_MAX];
 
-    snprintf(pixels, sizeof pixels, " -DPT=%d", tile.n_pixels);
-    TRY(append_rows(lower, "conv_forward", write_options(lower, &p, tile.n_out, pixels, options),
+    snprintf(more, sizeof more, " -DPT=%d%s", tile.n_pixels,
+             lower->device->vector_lanes || !has_fixed_variant(lower, &p) ? ""
+             : p.flags & CONV_FLIP                                        ? " -DTAP_STEP=-1"
+                                                                          : " -DTAP_STEP=1");
+    TRY(append_rows(lower, "conv_forward", write_options(lower, &p, tile.n_out, more, options),
                     PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
                                 buffers->scale, buffers->shift),
                     &p, p.K, p.P, p.Q, (double)p.Q * p.C * p.R * p.S, &launch));
