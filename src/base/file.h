@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <base/status.h>
 
+// The end of an error about a file that is shorter than it says.
+#define PLC_CUT_FILE "; the file is cut off: copy or download it again"
+
 // A file being written: it takes its name only when it is complete. Works when zero.
 typedef struct plc_file {
     FILE *stream;    // owned; callers may fprintf to it, commit checks ferror

@@ -77,9 +77,9 @@ static pleach_status read_bytes(pleach_ctx *ctx, idx_file *file, void *data, siz
         file->offset += (size_t)got;
         if (got == 0)
             return plc_fail(ctx, PLEACH_EINPUT,
-                            "%s: ends at byte %zu%s, %zu bytes of %s are missing", file->path,
-                            file->offset, gzdirect(file->stream) ? "" : " (decompressed)",
-                            size - done, what);
+                            "%s: ends at byte %zu%s, %zu bytes of %s are missing" PLC_CUT_FILE,
+                            file->path, file->offset,
+                            gzdirect(file->stream) ? "" : " (decompressed)", size - done, what);
     }
     return PLEACH_OK;
 }
@@ -147,7 +147,7 @@ static pleach_status check_claim(pleach_ctx *ctx, const idx_file *file, const ui
     return plc_fail(
         ctx, PLEACH_EINPUT,
         "%s: byte 4: %u images of %u x %u cannot lie in %lld bytes, most bytes of images "
-        "are missing",
+        "are missing" PLC_CUT_FILE,
         file->path, dims[0], dims[1], dims[2], (long long)info.st_size);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <base/hash.h>
+#include <base/file.h>
 #include <base/memory.h>
 #include <data/folder.h>
 #include <data/spec.h>
@@ -162,7 +163,7 @@ pleach_status plc_pack_parse(pleach_ctx *ctx, const char *name, const uint8_t *b
     *pack = (plc_pack){.bytes = bytes, .size = size};
     TRY(take_header(ctx, name, pack));
     if (load(bytes + PLC_PACK_AT_FILE_BYTES, 8) != size)
-        FAIL(ctx, PLEACH_EINPUT, "%s: has %zu bytes, its header says %llu; was it cut?", name, size,
+        FAIL(ctx, PLEACH_EINPUT, "%s: has %zu bytes, its header says %llu" PLC_CUT_FILE, name, size,
              (unsigned long long)load(bytes + PLC_PACK_AT_FILE_BYTES, 8));
     // At most 3 * 2^20 * 2e7 < 2^46.
     const uint64_t image_bytes = (uint64_t)pack->channels * (uint64_t)pack->side *

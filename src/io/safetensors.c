@@ -186,7 +186,7 @@ static pleach_status check_cover(pleach_ctx *ctx, const entry *entries, size_t n
         if (entries[i].end > data_bytes)
             return plc_fail(ctx, PLEACH_EINPUT,
                             "tensor '%s': its data ends at %" PRIu64 ", the file has %" PRIu64
-                            " bytes of data",
+                            " bytes of data" PLC_CUT_FILE,
                             name, entries[i].end, data_bytes);
         if (entries[i].begin != reached)
             return plc_fail(ctx, PLEACH_EINPUT,

@@ -87,7 +87,7 @@ static void pack_headers_that_lie_are_refused(void **state)
         {72, 8, 128, "label of image"}, // there are letters
         {80, 8, UINT64_MAX - 4095, "images lie at"},
         {80, 8, 8192, "images lie at 8192"},
-        {88, 8, 1, "its header says 1; was it cut?"},
+        {88, 8, 1, "its header says 1; the file is cut off"},
     };
     char *bytes = NULL;
     size_t size = 0;

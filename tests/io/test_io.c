@@ -208,7 +208,7 @@ static void broken_headers_are_refused_with_a_reason(void **state)
         {"{\"a\":" T("\"F32\"", "[1]", "{}") "}", 4, "two byte offsets"},
         {"{\"a\":" T("\"F32\"", "[1]", "[4,0]") "}", 4, "before it begins"},
         {"{\"a\":" T("\"F32\"", "[1]", "[0,4]") "}", 0, "the file has 0 bytes of data"},
-        {"{\"a\":" T("\"F32\"", "[1]", "[0,4]") "}", 3, "the file has 3 bytes of data"},
+        {"{\"a\":" T("\"F32\"", "[1]", "[0,4]") "}", 3, "the file has 3 bytes of data; the file is cut off"},
         {"{\"a\":" T("\"F32\"", "[1]", "[0,4]") "}", 5, "there are 5 bytes"},
         {"{\"a\":" T("\"F32\"", "[1]", "[4,8]") "}", 8, "hole"},
         {"{\"a\":" T("\"F32\"", "[1]", "[0,4]") ",\"b\":" T("\"F32\"", "[1]", "[8,12]") "}", 12,
