@@ -26,6 +26,10 @@ static conv_tile tile_of(const plc_lower *lower)
 // width.
 enum { FIXED_WIDTH_MIN = 2, FIXED_WIDTH_MAX = 7, FIXED_STRIDE_MAX = 2 };
 
+// Widest kernels that work-items unroll whole (TAP_STEP): a row of a wider one has loads enough, and whole it takes
+// compilers many seconds.
+enum { WHOLE_WIDTH_MAX = 3 };
+
 // Multiply-adds that repay starting a work-group on a CPU; a GPU wants many small groups.
 enum { VECTOR_GROUP_WORK = 1 << 16 };
 
@@ -111,6 +115,13 @@ done:
     return status;
 }
 
+static const char *tap_step_option(const plc_lower *lower, const conv_params *p)
+{
+    if (lower->device->vector_lanes || !has_fixed_variant(lower, p) || p->S > WHOLE_WIDTH_MAX)
+        return "";
+    return p->flags & CONV_FLIP ? " -DTAP_STEP=-1" : " -DTAP_STEP=1";
+}
+
 pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv_buffers *buffers,
                                  double bytes)
 {
@@ -119,10 +130,7 @@ pleach_status plc_direct_forward(plc_lower *lower, conv_params p, const plc_conv
     const conv_tile tile = tile_of(lower);
     char options[OPTIONS_MAX], more[TILE_OPTION_MAX];
 
-    snprintf(more, sizeof more, " -DPT=%d%s", tile.n_pixels,
-             lower->device->vector_lanes || !has_fixed_variant(lower, &p) ? ""
-             : p.flags & CONV_FLIP                                        ? " -DTAP_STEP=-1"
-                                                                          : " -DTAP_STEP=1");
+    snprintf(more, sizeof more, " -DPT=%d%s", tile.n_pixels, tap_step_option(lower, &p));
     TRY(append_rows(lower, "conv_forward", write_options(lower, &p, tile.n_out, more, options),
                     PLC_BUFFERS(buffers->x, lower->weights, buffers->y, buffers->add,
                                 buffers->scale, buffers->shift),
