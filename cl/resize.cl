@@ -1,5 +1,5 @@
 // resize.cl: images of another size, on batch lanes: nearest pixels, linear or cubic interpolation of rows and columns.
-// Beyond the border the border's pixels go on.
+// Beyond the border the border's pixels go on, or (RESIZE_CUBIC_INSIDE) there is nothing.
 // Work: a group per (tile of rows, tile of channels, block) of what is written.
 #include "lanes.h"
 #include "resize_params.h"
@@ -43,12 +43,26 @@ static inline float cubic(float d, float a)
     return d < 2.0f ? ((a * d - 5.0f * a) * d + 8.0f * a) * d - 4.0f * a : 0.0f;
 }
 
+// Cubic, and nothing outside the image.
+static inline float cubic_inside(taps_t taps, int t, resize_axis axis, float a)
+{
+    const int at = taps.first + t;
+    return at < 0 || at >= axis.in ? 0.0f : cubic(taps.part + 1.0f - (float)t, a);
+}
+
 // Of pixel number t of those that are read.
-static inline float weight_of(taps_t taps, int t, int mode, float a)
+static inline float weight_of(taps_t taps, int t, resize_axis axis, int mode, float a)
 {
     if (mode == RESIZE_LINEAR)
         return t == 0 ? 1.0f - taps.part : taps.part;
-    return mode == RESIZE_CUBIC ? cubic(taps.part + 1.0f - (float)t, a) : 1.0f;
+    if (mode == RESIZE_CUBIC)
+        return cubic(taps.part + 1.0f - (float)t, a);
+    if (mode != RESIZE_CUBIC_INSIDE)
+        return 1.0f;
+    float sum = 0.0f;
+    for (int u = 0; u < taps.n; u++)
+        sum += cubic_inside(taps, u, axis, a);
+    return cubic_inside(taps, t, axis, a) / sum;
 }
 
 // The weight with which output position i reads input position `at`.
@@ -58,7 +72,7 @@ static inline float weight_at(resize_axis axis, int i, int mode, float a, int at
     float weight = 0.0f;
 
     for (int t = 0; t < taps.n; t++)
-        weight += clamp(taps.first + t, 0, axis.in - 1) == at ? weight_of(taps, t, mode, a) : 0.0f;
+        weight += clamp(taps.first + t, 0, axis.in - 1) == at ? weight_of(taps, t, axis, mode, a) : 0.0f;
     return weight;
 }
 
@@ -84,12 +98,12 @@ GROUP __kernel void resize_forward(__global const stored_t *x, __global stored_t
 
                 for (int r = 0; r < rows.n; r++) {
                     const int h = clamp(rows.first + r, 0, p.rows.in - 1);
-                    const float weight = weight_of(rows, r, p.mode, p.a);
+                    const float weight = weight_of(rows, r, p.rows, p.mode, p.a);
 
                     for (int s = 0; s < columns.n; s++) {
                         const int w = clamp(columns.first + s, 0, p.columns.in - 1);
                         sum += load(from + (h * p.columns.in + w) * STEP) *
-                               (weight * weight_of(columns, s, p.mode, p.a));
+                               (weight * weight_of(columns, s, p.columns, p.mode, p.a));
                     }
                 }
                 store(to + (row * p.columns.out + column) * STEP, sum);

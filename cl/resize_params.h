@@ -6,6 +6,7 @@
 #define RESIZE_CEIL 1  // the pixel behind it
 #define RESIZE_LINEAR 2
 #define RESIZE_CUBIC 3
+#define RESIZE_CUBIC_INSIDE 4 // of the pixels of the image alone: their weights are divided by their sum
 
 // Output position i of an axis lies over input position scale i + shift.
 typedef struct {
@@ -23,7 +24,7 @@ typedef struct {
     int y_planes, y_first; // backward: dy
     int tile_rows, tile_channels; // what a work-group covers
     int mode;                     // RESIZE_*
-    float a;                      // of RESIZE_CUBIC (Keys, 1981)
+    float a;                      // of cubic interpolation (Keys, 1981)
     int accumulate;               // backward
 } resize_params;
 

@@ -48,7 +48,13 @@ typedef struct plc_attrs {
 
 // Of plc_attrs.mode.
 enum { PLC_PAD_VALUE, PLC_PAD_EDGE, PLC_PAD_REFLECT };
-enum { PLC_RESIZE_FLOOR, PLC_RESIZE_CEIL, PLC_RESIZE_LINEAR, PLC_RESIZE_CUBIC };
+enum {
+    PLC_RESIZE_FLOOR,
+    PLC_RESIZE_CEIL,
+    PLC_RESIZE_LINEAR,
+    PLC_RESIZE_CUBIC,
+    PLC_RESIZE_CUBIC_INSIDE // of the image's pixels alone
+};
 
 // What an index along an axis of a parameter stands for, so that a compaction knows what leaves it.
 typedef enum plc_axis {

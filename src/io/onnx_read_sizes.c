@@ -254,16 +254,13 @@ static pleach_status refuse_unread(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
     char policy[24];
-    int64_t antialias = 0, exclude = 0;
+    int64_t antialias = 0;
 
     TRY(plc_onnx_int(r, n, "antialias", 0, &antialias));
-    TRY(plc_onnx_int(r, n, "exclude_outside", 0, &exclude));
     TRY(plc_onnx_string(r, n, "keep_aspect_ratio_policy", "stretch", policy, sizeof policy));
-    if (antialias || exclude || strcmp(policy, "stretch") != 0)
+    if (antialias || strcmp(policy, "stretch") != 0)
         TRY(plc_onnx_fail(r, n, "%s is not read",
-                          antialias ? "antialias"
-                          : exclude ? "exclude_outside"
-                                    : "keep_aspect_ratio_policy"));
+                          antialias ? "antialias" : "keep_aspect_ratio_policy"));
 done:
     return status;
 }
@@ -277,6 +274,7 @@ pleach_status plc_onnx_resize(plc_onnx_reader *r, const Onnx__NodeProto *n)
     char mode[16], where[32], nearest[24];
     plc_attrs attrs = {0};
     resized dims[2];
+    int64_t exclude = 0;
 
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     if (x->n_dims - plc_onnx_first_dim(r) < 2)
@@ -295,6 +293,10 @@ pleach_status plc_onnx_resize(plc_onnx_reader *r, const Onnx__NodeProto *n)
     TRY(plc_onnx_float(r, n, "cubic_coeff_a", -0.75f, &attrs.alpha));
     TRY(set_places(r, n, where, dims, &attrs));
     TRY(set_mode(r, n, mode, nearest, &attrs));
+    // With the others a border that goes on and one that does not count come to the same.
+    TRY(plc_onnx_int(r, n, "exclude_outside", 0, &exclude));
+    if (exclude && attrs.mode == PLC_RESIZE_CUBIC)
+        attrs.mode = PLC_RESIZE_CUBIC_INSIDE;
     TRY(add_resize(r, n, x, dims, &attrs));
 done:
     return status;

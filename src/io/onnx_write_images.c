@@ -277,11 +277,12 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
     TRY(plc_onnx_add_node(w, "Resize", n->name, inputs, 3, &made));
     TRY(plc_onnx_attr_string(w, made, "mode",
                              a->mode == PLC_RESIZE_LINEAR  ? "linear"
-                             : a->mode == PLC_RESIZE_CUBIC ? "cubic"
+                             : a->mode > PLC_RESIZE_LINEAR ? "cubic"
                                                            : "nearest"));
     TRY(plc_onnx_attr_string(w, made, "coordinate_transformation_mode", form->where));
     TRY(plc_onnx_attr_string(w, made, "nearest_mode", form->nearest));
     TRY(plc_onnx_attr_float(w, made, "cubic_coeff_a", a->alpha));
+    TRY(plc_onnx_attr_int(w, made, "exclude_outside", a->mode == PLC_RESIZE_CUBIC_INSIDE));
 done:
     return status;
 }

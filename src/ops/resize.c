@@ -8,15 +8,25 @@
 // Places beyond have no use, and stay within an int when they are rounded.
 static const float PLACE_MAX = 1e6f;
 
+// Whether all places lie on the image's pixels, each as wide as 1: then some weight of RESIZE_CUBIC_INSIDE is not 0.
+static bool lies_on(const plc_attrs *a, int axis, int n_pixels)
+{
+    const float first = a->shift[axis];
+    const float last = first + a->scale[axis] * (float)(a->size[1 + axis] - 1);
+
+    return first > -0.501f && last < (float)n_pixels - 0.499f;
+}
+
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
     const plc_attrs *a = &node->attrs;
-    bool good = a->mode >= PLC_RESIZE_FLOOR && a->mode <= PLC_RESIZE_CUBIC && isfinite(a->alpha);
+    bool good = a->mode >= PLC_RESIZE_FLOOR && a->mode <= PLC_RESIZE_CUBIC_INSIDE && isfinite(a->alpha);
 
     for (int i = 0; i < 2; i++) // written so that a NaN fails too
         good = good && a->scale[i] >= 0 && fabsf(a->shift[i]) < PLACE_MAX &&
-               (float)a->size[1 + i] * a->scale[i] < PLACE_MAX;
+               (float)a->size[1 + i] * a->scale[i] < PLACE_MAX &&
+               (a->mode != PLC_RESIZE_CUBIC_INSIDE || lies_on(a, i, i == 0 ? x->h : x->w));
     if (!good)
         return plc_fail(ctx, PLEACH_EGRAPH, "resize '%s': mode %d, rows %g p %+g, columns %g q %+g",
                         node->name, a->mode, (double)a->scale[0], (double)a->shift[0],

@@ -76,7 +76,7 @@ static plc_attrs resize_attrs(const draw *d)
     const int h = pick(d, 20, 1, 9), w = pick(d, 21, 1, 9);
     const float rows = (float)d->shape.h / (float)h, columns = (float)d->shape.w / (float)w;
 
-    return (plc_attrs){.mode = pick(d, 22, PLC_RESIZE_FLOOR, PLC_RESIZE_CUBIC),
+    return (plc_attrs){.mode = pick(d, 22, PLC_RESIZE_FLOOR, PLC_RESIZE_CUBIC_INSIDE),
                        .size = {0, h, w},
                        .scale = {rows, columns},
                        .shift = {0.5f * rows - 0.5f, 0.5f * columns - 0.5f},
@@ -272,6 +272,8 @@ static void attributes_out_of_bounds_are_refused(void **state)
     expect_refused(ctx, "pad", (plc_attrs){.mode = 3});
     expect_refused(ctx, "resize", (plc_attrs){.size = {0, 1 << 30, 1}, .scale = {1, 1}});
     expect_refused(ctx, "resize", (plc_attrs){.size = {0, 2, 2}, .scale = {-1, 1}});
+    expect_refused(ctx, "resize", (plc_attrs){.size = {0, 2, 2}, .scale = {1, 1}, .shift = {-1, 0},
+                                              .mode = PLC_RESIZE_CUBIC_INSIDE});
     expect_refused(ctx, "max_pool",
                    (plc_attrs){.kernel = {2, 2}, .stride = {2, 2}, .pad_more = {4, 0}});
     // read beyond the end, before the beginning, too much, twice

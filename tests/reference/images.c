@@ -102,11 +102,21 @@ static void resize(const plc_node *n, const plc_shape *in, const double *x, doub
             (double)a->scale[0] * (i / n->shape.w % n->shape.h) + (double)a->shift[0];
         const double column = (double)a->scale[1] * (i % n->shape.w) + (double)a->shift[1];
 
+        double sum = 0;
+
         y[i] = 0;
         for (int h = (int)floor(row) - 3; h <= (int)floor(row) + 3; h++)
-            for (int w = (int)floor(column) - 3; w <= (int)floor(column) + 3; w++)
-                y[i] += weight_of(a, row - h) * weight_of(a, column - w) *
-                        plane[clamp(h, 0, in->h - 1) * in->w + clamp(w, 0, in->w - 1)];
+            for (int w = (int)floor(column) - 3; w <= (int)floor(column) + 3; w++) {
+                const int at_h = clamp(h, 0, in->h - 1), at_w = clamp(w, 0, in->w - 1);
+                const double weight = weight_of(a, row - h) * weight_of(a, column - w);
+
+                if (a->mode == PLC_RESIZE_CUBIC_INSIDE && (at_h != h || at_w != w))
+                    continue;
+                y[i] += weight * plane[at_h * in->w + at_w];
+                sum += weight;
+            }
+        if (a->mode == PLC_RESIZE_CUBIC_INSIDE)
+            y[i] /= sum;
     }
 }
 
