@@ -4,6 +4,7 @@
 
 #include "channel_lanes.h"
 #include "pool_params.h"
+#include "pool_window.h"
 
 // The largest value of each window, or its mean.
 INLINE void pool_group(const bool is_max, int2 at, __global const float *x, __global float *y,
@@ -15,13 +16,15 @@ INLINE void pool_group(const bool is_max, int2 at, __global const float *x, __gl
     for (int i = begin; i < end; i++) {
         const int n = i / (p->P * p->Q), in_image = i - n * p->P * p->Q;
         const int row = in_image / p->Q, column = in_image - row * p->Q;
-        const int top = row * p->stride_h - p->pad_h, left = column * p->stride_w - p->pad_w;
-        const int h0 = max(top, 0), h1 = min(top + p->R, p->H);
-        const int w0 = max(left, 0), w1 = min(left + p->S, p->W);
+        const pool_span rows =
+            pool_window(row, p->R, p->stride_h, p->pad_h, p->dilation_h, p->H);
+        const pool_span columns =
+            pool_window(column, p->S, p->stride_w, p->pad_w, p->dilation_w, p->W);
         real_t sum = is_max ? -INFINITY : 0.0f;
 
-        for (int h = h0; h < h1; h++)
-            for (int w = w0; w < w1; w++) {
+        for (int r = 0; r < rows.count; r++)
+            for (int s = 0; s < columns.count; s++) {
+                const int h = rows.begin + r * p->dilation_h, w = columns.begin + s * p->dilation_w;
                 const real_t v =
                     load_channels(x + ((n * p->H + h) * p->W + w) * p->x_planes + p->x_first + c);
                 if (is_max) // a NaN counts as the largest: a diverging network shows
@@ -30,7 +33,7 @@ INLINE void pool_group(const bool is_max, int2 at, __global const float *x, __gl
                     sum += v;
             }
         if (!is_max)
-            sum = sum / (float)((h1 - h0) * (w1 - w0));
+            sum = sum / (float)(rows.count * columns.count);
         store_channels(y + i * p->y_planes + p->y_first + c, sum, p->C - c);
     }
 }

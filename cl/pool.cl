@@ -8,26 +8,24 @@
 // Work: a group per (tile of rows, tile of channels, block); global_avg_pool the same with one row.
 #include "lanes.h"
 #include "pool_params.h"
+#include "pool_window.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
-// Positions [begin, end) along one axis.
-typedef struct {
-    int begin, end;
-} span_t;
+// The rows, or columns, of window o that lie in the image.
+#define WINDOW_ROWS_OF(o, p) pool_window(o, (p)->R, (p)->stride_h, (p)->pad_h, (p)->dilation_h, (p)->H)
+#define WINDOW_COLUMNS_OF(o, p) pool_window(o, (p)->S, (p)->stride_w, (p)->pad_w, (p)->dilation_w, (p)->W)
 
-// Input positions under window o, and windows over input position i.
-static inline span_t window_inputs(int o, int kernel_size, int stride, int pad, int size)
+// First window that reaches row i or beyond, and the one behind the last that begins there or before.
+static inline int first_window_at(int i, const pool_params *p)
 {
-    const int begin = o * stride - pad;
-    return (span_t){max(begin, 0), min(begin + kernel_size, size)};
+    const int first = i + p->pad_h - (p->R - 1) * p->dilation_h;
+    return first <= 0 ? 0 : (first + p->stride_h - 1) / p->stride_h;
 }
 
-static inline span_t windows_over(int i, int kernel_size, int stride, int pad, int n_windows)
+static inline int end_of_windows_at(int i, const pool_params *p)
 {
-    const int first = i + pad - kernel_size + 1;
-    return (span_t){first <= 0 ? 0 : (first + stride - 1) / stride,
-                    min((i + pad) / stride + 1, n_windows)};
+    return min((i + p->pad_h) / p->stride_h + 1, p->P);
 }
 
 // Tile of rows, tile of channels, block. Three numbers: of an int3 that functions hand on, Intel's CPU compiler
@@ -50,16 +48,17 @@ static inline span_t windows_over(int i, int kernel_size, int stride, int pad, i
         }                                                                 \
     } while (0)
 
-// Largest value of a window, or its mean. A NaN counts as the largest: a diverging network shows.
+// Largest value of a window, or its mean; its rows and columns are `apart` pixels apart in x. A NaN counts as the
+// largest: a diverging network shows.
 static inline void reduce_window(const int n_rows, const int n_columns, const bool is_max,
-                                 __global const stored_t *restrict x, int width,
+                                 __global const stored_t *restrict x, int2 apart,
                                  __global stored_t *restrict y)
 {
     real_t sum = is_max ? -INFINITY : 0.0f;
 
     for (int r = 0; r < n_rows; r++)
         for (int s = 0; s < n_columns; s++) {
-            const real_t v = load(x + (r * width + s) * STEP);
+            const real_t v = load(x + (r * apart.x + s * apart.y) * STEP);
             if (is_max)
                 sum = select(v, sum, v <= sum || sum != sum);
             else
@@ -74,6 +73,7 @@ static inline void pool_forward(const bool is_max, int row_tile, int channel_til
 {
     const int end_p = min((row_tile + 1) * p->tile_rows, p->P);
     const int end_c = min((channel_tile + 1) * p->tile_channels, p->C);
+    const int2 apart = (int2)(p->dilation_h * p->W, p->dilation_w);
 
     for (int c = channel_tile * p->tile_channels; c < end_c; c++) {
         __global const stored_t *restrict vx =
@@ -81,16 +81,14 @@ static inline void pool_forward(const bool is_max, int row_tile, int channel_til
         __global stored_t *restrict vy = y + AT(VIEW(nb, p->y_planes, p->y_first, c, p->P * p->Q));
 
         for (int i = row_tile * p->tile_rows; i < end_p; i++) {
-            const span_t rows = window_inputs(i, p->R, p->stride_h, p->pad_h, p->H);
-            const int n_rows = rows.end - rows.begin;
+            const pool_span rows = WINDOW_ROWS_OF(i, p);
 
             for (int j = 0; j < p->Q; j++) {
-                const span_t columns = window_inputs(j, p->S, p->stride_w, p->pad_w, p->W);
-                const int n_columns = columns.end - columns.begin;
+                const pool_span columns = WINDOW_COLUMNS_OF(j, p);
 
-                BY_WINDOW_SIZE(n_rows, n_columns,
+                BY_WINDOW_SIZE(rows.count, columns.count,
                                reduce_window(WINDOW_ROWS, WINDOW_COLUMNS, is_max,
-                                             vx + (rows.begin * p->W + columns.begin) * STEP, p->W,
+                                             vx + (rows.begin * p->W + columns.begin) * STEP, apart,
                                              vy + (i * p->Q + j) * STEP));
             }
         }
@@ -122,10 +120,11 @@ static inline void add_to(__global stored_t *sum, real_t value)
     store(sum, load(sum) + value);
 }
 
-// Adds to rows [row_begin, row_end) of a window of dx what the window gives: g to the first maximum
-// of x, or to all.
+// Adds to rows [row_begin, row_end) of a window of dx, counted in rows of the image from the window's first, what the
+// window gives: g to the first maximum of x, or to all.
 static inline void add_to_window(const int n_rows, const int n_columns, const bool is_max,
-                                 planes_t window, int width, real_t g, int row_begin, int row_end)
+                                 planes_t window, int2 apart, real_t g, int row_step,
+                                 int row_begin, int row_end)
 {
     real_t best = is_max ? load(window.x) : (real_t)(0.0f);
     mask_t where = 0;
@@ -133,14 +132,14 @@ static inline void add_to_window(const int n_rows, const int n_columns, const bo
     if (is_max)
         for (int r = 0; r < n_rows; r++)
             for (int s = 0; s < n_columns; s++) {
-                const real_t v = load(window.x + (r * width + s) * STEP);
+                const real_t v = load(window.x + (r * apart.x + s * apart.y) * STEP);
                 where = select(where, (mask_t)(r * n_columns + s), v > best);
                 best = select(best, v, v > best);
             }
     for (int r = 0; r < n_rows; r++)
-        if (r >= row_begin && r < row_end)
+        if (r * row_step >= row_begin && r * row_step < row_end)
             for (int s = 0; s < n_columns; s++)
-                add_to(window.dx + (r * width + s) * STEP,
+                add_to(window.dx + (r * apart.x + s * apart.y) * STEP,
                        is_max ? select((real_t)(0.0f), g, where == (mask_t)(r * n_columns + s))
                               : g);
 }
@@ -155,28 +154,27 @@ static inline void fill_rows(__global stored_t *dx, int begin, int end, int widt
 static inline void backward_rows(const bool is_max, planes_t v, const pool_params *p, mask_t mask,
                                  int begin, int end)
 {
-    const int first_window = windows_over(begin, p->R, p->stride_h, p->pad_h, p->P).begin;
-    const int end_window = windows_over(end - 1, p->R, p->stride_h, p->pad_h, p->P).end;
+    const int end_window = end_of_windows_at(end - 1, p);
+    const int2 apart = (int2)(p->dilation_h * p->W, p->dilation_w);
     int filled = p->flags & POOL_ACCUMULATE ? end : begin;
 
-    for (int i = first_window; i < end_window; i++) {
-        const span_t rows = window_inputs(i, p->R, p->stride_h, p->pad_h, p->H);
-        const int n_rows = rows.end - rows.begin;
+    for (int i = first_window_at(begin, p); i < end_window; i++) {
+        const pool_span rows = WINDOW_ROWS_OF(i, p);
+        const int end_of_rows = min(rows.begin + (rows.count - 1) * p->dilation_h + 1, end);
 
         // Just before they are added to, so that they are still in the cache.
-        fill_rows(v.dx, filled, min(rows.end, end), p->W);
-        filled = max(filled, min(rows.end, end));
+        fill_rows(v.dx, filled, end_of_rows, p->W);
+        filled = max(filled, end_of_rows);
         for (int j = 0; j < p->Q; j++) {
-            const span_t columns = window_inputs(j, p->S, p->stride_w, p->pad_w, p->W);
-            const int n_columns = columns.end - columns.begin;
+            const pool_span columns = WINDOW_COLUMNS_OF(j, p);
             const int at = (rows.begin * p->W + columns.begin) * STEP;
             const real_t dy = keep(mask, load(v.dy + (i * p->Q + j) * STEP));
             const planes_t window = {.x = v.x + at, .dx = v.dx + at};
 
-            const real_t g = is_max ? dy : dy / (float)(n_rows * n_columns);
-            BY_WINDOW_SIZE(n_rows, n_columns,
-                           add_to_window(WINDOW_ROWS, WINDOW_COLUMNS, is_max, window, p->W, g,
-                                         begin - rows.begin, end - rows.begin));
+            const real_t g = is_max ? dy : dy / (float)(rows.count * columns.count);
+            BY_WINDOW_SIZE(rows.count, columns.count,
+                           add_to_window(WINDOW_ROWS, WINDOW_COLUMNS, is_max, window, apart, g,
+                                         p->dilation_h, begin - rows.begin, end - rows.begin));
         }
     }
     fill_rows(v.dx, filled, end, p->W);

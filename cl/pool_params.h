@@ -8,7 +8,7 @@
 // image block, the tensor begins at channel `first`. In backward y is dy.
 typedef struct {
     int C, H, W, P, Q;
-    int R, S, stride_h, stride_w, pad_h, pad_w;
+    int R, S, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
     int n_images;
     int x_planes, x_first;
     int y_planes, y_first;

@@ -88,7 +88,8 @@ static void pool(const evaluation *e, int node, bool max, const double *x, doubl
         double sum = 0, best = -INFINITY;
         for (int r = 0; r < a->kernel[0]; r++)
             for (int s = 0; s < a->kernel[1]; s++) {
-                int h = p * a->stride[0] - a->pad[0] + r, w = q * a->stride[1] - a->pad[1] + s;
+                int h = p * a->stride[0] - a->pad[0] + r * a->dilation[0];
+                int w = q * a->stride[1] - a->pad[1] + s * a->dilation[1];
                 if (h < 0 || h >= in->h || w < 0 || w >= in->w)
                     continue;
                 double value = x[(c * in->h + h) * in->w + w];

@@ -11,7 +11,7 @@
 static const plc_onnx_rule rules[] = {
     {{"Add", "add, bias, conv, affine", ""},
      2, 2, "axis broadcast", plc_onnx_arithmetic, false},
-    {{"AveragePool", "avg_pool", "one or two dimensions; no dilation"},
+    {{"AveragePool", "avg_pool", "one or two dimensions"},
      1, 1, WINDOW "ceil_mode count_include_pad", plc_onnx_avg_pool, false},
     {{"BatchNormalization", "batch_norm", "for inference"},
      5, 5, "epsilon is_test momentum spatial training_mode", plc_onnx_batch_norm, false},
@@ -59,7 +59,7 @@ static const plc_onnx_rule rules[] = {
      1, 1, "axis", plc_onnx_softmax, false},
     {{"MatMul", "linear, conv", "times constant matrices; an Add behind it becomes the bias"},
      2, 2, "", plc_onnx_matmul, false},
-    {{"MaxPool", "max_pool", "one or two dimensions; no dilation, no indices"},
+    {{"MaxPool", "max_pool", "one or two dimensions; no indices"},
      1, 1, WINDOW "ceil_mode storage_order", plc_onnx_max_pool, false},
     {{"Mul", "mul, conv, affine", ""},
      2, 2, "axis broadcast", plc_onnx_arithmetic, false},

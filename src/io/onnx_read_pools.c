@@ -9,13 +9,13 @@
 static void add_ceil(const int sizes[2], const plc_attrs *a, int pads[4])
 {
     for (int i = 0; i < 2; i++) {
+        const long long extent = (long long)a->dilation[i] * (a->kernel[i] - 1) + 1;
         const long long over =
-            ((long long)sizes[i] + pads[i] + pads[2 + i] - a->kernel[i]) % a->stride[i];
+            ((long long)sizes[i] + pads[i] + pads[2 + i] - extent) % a->stride[i];
         const long long more = over > 0 ? a->stride[i] - over : 0;
-        const long long last =
-            (sizes[i] + pads[i] + pads[2 + i] + more - a->kernel[i]) - (long long)pads[i];
+        const long long last_begin = (long long)sizes[i] + pads[2 + i] + more - extent;
 
-        if (last < sizes[i] && more <= INT_MAX - pads[2 + i])
+        if (last_begin < sizes[i] && more <= INT_MAX - pads[2 + i])
             pads[2 + i] += (int)more;
     }
 }
@@ -35,9 +35,6 @@ static pleach_status pool(plc_onnx_reader *r, const Onnx__NodeProto *n, const ch
     TRY(plc_onnx_images(r, n, x, &node));
     const plc_shape shape = r->graph->nodes[node].shape;
     TRY(plc_onnx_window(r, n, &shape, x->n_dims - 2, &attrs, pads));
-    if (attrs.dilation[0] != 1 || attrs.dilation[1] != 1)
-        TRY(plc_onnx_fail(r, n, "dilations %d x %d; only 1 is read", attrs.dilation[0],
-                          attrs.dilation[1]));
     int sizes[] = {shape.h, shape.w};
     if (include_pad && (pads[0] || pads[1] || pads[2] || pads[3])) {
         TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));

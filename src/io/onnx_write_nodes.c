@@ -41,21 +41,7 @@ done:
     return status;
 }
 
-// A node on images, with one input and no parameters.
-static pleach_status write_plane(plc_onnx_writer *w, int node, const char *op,
-                                 Onnx__NodeProto **made)
-{
-    pleach_status status = PLEACH_OK;
-    const plc_node *n = &w->graph->nodes[node];
-    char *input = NULL;
-
-    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &input));
-    TRY(plc_onnx_add_node(w, op, n->name, &input, 1, made));
-done:
-    return status;
-}
-
-static pleach_status write_window(plc_onnx_writer *w, const plc_attrs *a, Onnx__NodeProto *made)
+pleach_status plc_onnx_attr_window(plc_onnx_writer *w, Onnx__NodeProto *made, const plc_attrs *a)
 {
     pleach_status status = PLEACH_OK;
     const int pads[] = {a->pad[0], a->pad[1], a->pad[0] + a->pad_more[0],
@@ -84,7 +70,7 @@ static pleach_status write_conv(plc_onnx_writer *w, int node)
     for (int i = 0; i < n->n_params; i++)
         TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
     TRY(plc_onnx_add_node(w, "Conv", n->name, inputs, 1 + n->n_params, &made));
-    TRY(write_window(w, &n->attrs, made));
+    TRY(plc_onnx_attr_window(w, made, &n->attrs));
     TRY(plc_onnx_attr_ints(w, made, "dilations", n->attrs.dilation, 2));
     TRY(plc_onnx_attr_int(w, made, "group", n->attrs.groups));
 done:
@@ -304,36 +290,6 @@ done:
     return status;
 }
 
-static pleach_status write_max_pool(plc_onnx_writer *w, int node)
-{
-    pleach_status status = PLEACH_OK;
-    Onnx__NodeProto *made = NULL;
-
-    TRY(write_plane(w, node, "MaxPool", &made));
-    TRY(write_window(w, &w->graph->nodes[node].attrs, made));
-done:
-    return status;
-}
-
-static pleach_status write_avg_pool(plc_onnx_writer *w, int node)
-{
-    pleach_status status = PLEACH_OK;
-    Onnx__NodeProto *made = NULL;
-
-    TRY(write_plane(w, node, "AveragePool", &made));
-    TRY(write_window(w, &w->graph->nodes[node].attrs, made));
-    TRY(plc_onnx_attr_int(w, made, "count_include_pad", 0));
-done:
-    return status;
-}
-
-static pleach_status write_global_avg_pool(plc_onnx_writer *w, int node)
-{
-    Onnx__NodeProto *made = NULL;
-
-    return write_plane(w, node, "GlobalAveragePool", &made);
-}
-
 static pleach_status write_flatten(plc_onnx_writer *w, int node)
 {
     pleach_status status = PLEACH_OK;
@@ -378,9 +334,9 @@ static const struct {
     {"elu", write_elu},
     {"softplus", write_softplus},
     {"softsign", write_softsign},
-    {"max_pool", write_max_pool},
-    {"avg_pool", write_avg_pool},
-    {"global_avg_pool", write_global_avg_pool},
+    {"max_pool", plc_onnx_write_max_pool},
+    {"avg_pool", plc_onnx_write_avg_pool},
+    {"global_avg_pool", plc_onnx_write_global_avg_pool},
     {"flatten", write_flatten},
 };
 

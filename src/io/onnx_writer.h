@@ -30,11 +30,12 @@ pleach_status plc_onnx_write_node(plc_onnx_writer *w, int node);
 pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, int rank,
                                      char **value);
 
-// Forms of single operators (onnx_write_images.c).
+// Forms of single operators (onnx_write_images.c, onnx_write_pools.c).
 typedef pleach_status plc_onnx_write_fn(plc_onnx_writer *w, int node);
 plc_onnx_write_fn plc_onnx_write_slice, plc_onnx_write_as_strided, plc_onnx_write_softmax,
     plc_onnx_write_prelu, plc_onnx_write_affine, plc_onnx_write_resize,
-    plc_onnx_write_conv_transpose, plc_onnx_write_pad;
+    plc_onnx_write_conv_transpose, plc_onnx_write_pad, plc_onnx_write_max_pool,
+    plc_onnx_write_avg_pool, plc_onnx_write_global_avg_pool;
 
 // Appends an ONNX node of type `op` with one output, named `name` like the node itself.
 pleach_status plc_onnx_add_node(plc_onnx_writer *w, const char *op, const char *name,
@@ -44,6 +45,8 @@ pleach_status plc_onnx_attr_int(plc_onnx_writer *w, Onnx__NodeProto *node, const
                                 int64_t value);
 pleach_status plc_onnx_attr_ints(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
                                  const int *values, int n);
+// Kernel, strides and pads.
+pleach_status plc_onnx_attr_window(plc_onnx_writer *w, Onnx__NodeProto *node, const plc_attrs *a);
 pleach_status plc_onnx_attr_float(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
                                   float value);
 pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,

@@ -28,6 +28,8 @@ static pleach_status append(plc_lower *lower, const plc_step *step, const char *
         .stride_w = global ? 1 : a->stride[1],
         .pad_h = global ? 0 : a->pad[0],
         .pad_w = global ? 0 : a->pad[1],
+        .dilation_h = global ? 1 : a->dilation[0],
+        .dilation_w = global ? 1 : a->dilation[1],
         .n_images = lower->n_images,
         .x_planes = x.planes,
         .x_first = x.first,

@@ -4,8 +4,26 @@
 
 #include <stdio.h>
 #include <pool_params.h>
+#include <pool_window.h>
 #include <ops/channel_lanes.h>
 #include <ops/tensor_launch.h>
+
+enum {
+    WINDOW_ATTRS = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE |
+                   PLC_ATTR_DILATION
+};
+
+// Whether each window has a pixel to pick, or to divide by: those that begin in front of the image, and the last one.
+// The others begin on a pixel.
+static bool windows_have_pixels(const plc_attrs *a, int axis, int size, int n_windows)
+{
+    bool have = (n_windows - 1) * a->stride[axis] - a->pad[axis] < size;
+
+    for (int o = 0; have && o < n_windows && o * a->stride[axis] < a->pad[axis]; o++)
+        have = pool_window(o, a->kernel[axis], a->stride[axis], a->pad[axis], a->dilation[axis],
+                           size).count > 0;
+    return have;
+}
 
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
@@ -15,13 +33,11 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
 
     for (int i = 0; i < 2; i++) {
         TRY(plc_op_window(ctx, node, i, size[i], &out[i]));
-        // A window that lies in the padding alone would have nothing to pick or to divide by.
-        if (node->attrs.pad[i] >= node->attrs.kernel[i])
-            FAIL(ctx, PLEACH_EGRAPH, "%s '%s': pad %d; it must be smaller than the kernel, %d",
-                 node->op->name, node->name, node->attrs.pad[i], node->attrs.kernel[i]);
-        if ((long long)(out[i] - 1) * node->attrs.stride[i] - node->attrs.pad[i] >= size[i])
-            FAIL(ctx, PLEACH_EGRAPH, "%s '%s': its last window lies behind the image's %d pixels",
-                 node->op->name, node->name, size[i]);
+        if (!windows_have_pixels(&node->attrs, i, size[i], out[i]))
+            FAIL(ctx, PLEACH_EGRAPH,
+                 "%s '%s': along the %s a window covers padding alone, no pixel of the %d; use less "
+                 "padding",
+                 node->op->name, node->name, i == 0 ? "height" : "width", size[i]);
     }
     TRY(plc_op_set_shape(ctx, node, x->c, out[0], out[1]));
 done:
@@ -72,6 +88,8 @@ static pool_params make_params(const plc_lower *lower, const plc_step *step, plc
         .stride_w = a->stride[1],
         .pad_h = a->pad[0],
         .pad_w = a->pad[1],
+        .dilation_h = a->dilation[0],
+        .dilation_w = a->dilation[1],
         .n_images = lower->n_images,
         .y_planes = y.planes,
         .y_first = y.first,
@@ -177,7 +195,7 @@ static pleach_status global_backward(plc_lower *lower, const plc_step *step)
 const struct op op_max_pool = {
     .name = "max_pool",
     .n_inputs = 1,
-    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE,
+    .attrs = WINDOW_ATTRS,
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
@@ -190,7 +208,7 @@ const struct op op_max_pool = {
 const struct op op_avg_pool = {
     .name = "avg_pool",
     .n_inputs = 1,
-    .attrs = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE,
+    .attrs = WINDOW_ATTRS,
     .shape = shape,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,

@@ -51,6 +51,9 @@ pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int
 
     long long extent = (long long)dilation * (a->kernel[axis] - 1) + 1;
     long long padded = (long long)size + 2LL * a->pad[axis] + a->pad_more[axis];
+    if (padded > INT_MAX)
+        FAIL(ctx, PLEACH_EGRAPH, "%s '%s': %lld pixels with the padding; use a smaller image",
+             node->op->name, node->name, padded);
     if (extent > padded)
         FAIL(ctx, PLEACH_EGRAPH,
              "%s '%s': its kernel spans %lld pixels along the %s, the padded input has %lld; use a "

@@ -251,6 +251,46 @@ static void opsets_that_are_not_written_are_refused(void **state)
     finish(&s);
 }
 
+// A window with gaps over a 6x7 image, uneven at the end.
+static subject dilated_pool(const char *op)
+{
+    pleach_graph *graph = NULL;
+    int node = 0;
+
+    assert_ok(plc_graph_create(ctx, "dilated", (plc_shape){2, 6, 7}, &graph));
+    assert_ok(plc_graph_add(ctx, graph, op, "pool", &node, 1,
+                            &(plc_attrs){.kernel = {2, 3},
+                                         .stride = {1, 2},
+                                         .pad = {1, 2},
+                                         .pad_more = {1, 0},
+                                         .dilation = {3, 2}},
+                            &node));
+    return take(graph, 4);
+}
+
+static void dilated_pools_are_written_for_opsets_that_have_them(void **state)
+{
+    static const struct {
+        const char *op;
+        int oldest;
+    } pools[] = {{"max_pool", 10}, {"avg_pool", 19}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pools / sizeof *pools; i++) {
+        subject s = dilated_pool(pools[i].op);
+        char expected[64];
+
+        check_read_back(&s, pools[i].oldest, true);
+        assert_int_equal(plc_onnx_write(ctx, path, s.graph, s.layout, s.weights,
+                                        &(plc_onnx_write_opts){.opset = pools[i].oldest - 1}),
+                         PLEACH_EGRAPH);
+        snprintf(expected, sizeof expected, "'pool': with a dilation it needs opset %d",
+                 pools[i].oldest);
+        assert_non_null(strstr(pleach_error(ctx), expected));
+        finish(&s);
+    }
+}
+
 // A small file, unpacked, for tests to damage.
 static Onnx__ModelProto *good_model(void)
 {
@@ -717,6 +757,7 @@ int main(void)
         cmocka_unit_test(folding_on_the_host_changes_logits_by_rounding_only),
         cmocka_unit_test(metadata_travels_and_other_metadata_does_not),
         cmocka_unit_test(opsets_that_are_not_written_are_refused),
+        cmocka_unit_test(dilated_pools_are_written_for_opsets_that_have_them),
         cmocka_unit_test(damaged_files_are_refused_with_a_reason),
         cmocka_unit_test(uneven_pads_become_a_node_of_their_own),
         cmocka_unit_test(messages_nested_too_deep_are_refused_before_they_are_unpacked),

@@ -12,12 +12,20 @@ enum { CASES_PER_DEVICE = 16, LABEL_MAX = 160 };
 typedef struct pool_case {
     const char *op;
     int n_images, c, h, w;
-    int kernel[2], stride[2], pad[2];
+    int kernel[2], stride[2], pad[2], dilation[2];
     bool channel_lanes;    // forward only
     bool accumulate, ties; // ties: values from a small set, so that maxima are equal
     unsigned seed;
     char label[LABEL_MAX];
 } pool_case;
+
+// So large that the window fits in, and that each window has a pixel.
+static int least_size(const pool_case *c, int axis)
+{
+    const int spans = (c->kernel[axis] - 1) * c->dilation[axis] + 1 - 2 * c->pad[axis];
+
+    return spans > c->dilation[axis] ? spans : c->dilation[axis];
+}
 
 static pool_case draw_case(const char *op, unsigned seed)
 {
@@ -30,19 +38,18 @@ static pool_case draw_case(const char *op, unsigned seed)
         c.kernel[i] = plc_harness_pick(seed, ++draw, 1, 4);
         c.stride[i] = plc_harness_pick(seed, ++draw, 1, 4);
         c.pad[i] = plc_harness_pick(seed, ++draw, 0, c.kernel[i] - 1);
+        c.dilation[i] = plc_harness_pick(seed, ++draw, 0, 1) ? 1 : plc_harness_pick(seed, ++draw, 2, 3);
     }
-    c.h = plc_harness_pick(seed, ++draw,
-                           c.kernel[0] > 2 * c.pad[0] ? c.kernel[0] - 2 * c.pad[0] : 1, 12);
-    c.w = plc_harness_pick(seed, ++draw,
-                           c.kernel[1] > 2 * c.pad[1] ? c.kernel[1] - 2 * c.pad[1] : 1, 12);
+    c.h = plc_harness_pick(seed, ++draw, least_size(&c, 0), 14);
+    c.w = plc_harness_pick(seed, ++draw, least_size(&c, 1), 14);
     c.accumulate = plc_harness_pick(seed, ++draw, 0, 1) == 1;
     c.ties = plc_harness_pick(seed, ++draw, 0, 1) == 1;
     if (seed % 8 == 0)
         c.h = c.w = 33; // several tiles
     snprintf(c.label, sizeof c.label,
-             "%s seed %u: N %d C %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d accumulate %d",
+             "%s seed %u: N %d C %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d dilation %dx%d accumulate %d",
              op, seed, c.n_images, c.c, c.h, c.w, c.kernel[0], c.kernel[1], c.stride[0],
-             c.stride[1], c.pad[0], c.pad[1], c.accumulate);
+             c.stride[1], c.pad[0], c.pad[1], c.dilation[0], c.dilation[1], c.accumulate);
     return c;
 }
 
@@ -55,6 +62,7 @@ static plc_harness *make_harness(pleach_device *device, const pool_case *c)
     memcpy(attrs.kernel, c->kernel, sizeof attrs.kernel);
     memcpy(attrs.stride, c->stride, sizeof attrs.stride);
     memcpy(attrs.pad, c->pad, sizeof attrs.pad);
+    memcpy(attrs.dilation, c->dilation, sizeof attrs.dilation);
     if (plc_graph_create(device->ctx, "case", (plc_shape){c->c, c->h, c->w}, &graph) != PLEACH_OK)
         fail_msg("%s", pleach_error(device->ctx));
     plc_harness_add_node(device->ctx, graph, c->op, &input, 1, &attrs);
@@ -90,6 +98,8 @@ static plc_reference_pool make_reference(const plc_harness *h, const pool_case *
         .stride_w = global ? 1 : c->stride[1],
         .pad_h = global ? 0 : c->pad[0],
         .pad_w = global ? 0 : c->pad[1],
+        .dilation_h = global ? 1 : c->dilation[0],
+        .dilation_w = global ? 1 : c->dilation[1],
         .is_max = strcmp(c->op, "max_pool") == 0,
     };
 }

@@ -11,7 +11,8 @@ static double window(const plc_reference_pool *p, const float *x, int i, int j, 
     *where = -1;
     for (int r = 0; r < p->R; r++)
         for (int s = 0; s < p->S; s++) {
-            const int h = i * p->stride_h - p->pad_h + r, w = j * p->stride_w - p->pad_w + s;
+            const int h = i * p->stride_h - p->pad_h + r * p->dilation_h;
+            const int w = j * p->stride_w - p->pad_w + s * p->dilation_w;
             if (h < 0 || h >= p->H || w < 0 || w >= p->W)
                 continue;
             const double v = (double)x[h * p->W + w];
@@ -49,8 +50,8 @@ void plc_reference_pool_backward(const plc_reference_pool *p, const float *x, co
                 }
                 for (int r = 0; r < p->R; r++)
                     for (int s = 0; s < p->S; s++) {
-                        const int h = i * p->stride_h - p->pad_h + r,
-                                  w = j * p->stride_w - p->pad_w + s;
+                        const int h = i * p->stride_h - p->pad_h + r * p->dilation_h;
+                        const int w = j * p->stride_w - p->pad_w + s * p->dilation_w;
                         if (h >= 0 && h < p->H && w >= 0 && w < p->W)
                             dx[h * p->W + w] += (double)*dy / count;
                     }

@@ -7,7 +7,7 @@
 // x [planes][H][W] -> y [planes][P][Q]; a global average is a window of the whole plane.
 typedef struct plc_reference_pool {
     int planes, H, W, P, Q;
-    int R, S, stride_h, stride_w, pad_h, pad_w;
+    int R, S, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
     bool is_max; // else the mean of the pixels inside the image
 } plc_reference_pool;
 
