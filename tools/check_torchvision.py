@@ -302,13 +302,14 @@ def keep(rows, device, out):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", default=DOCUMENT, help=f"file of the table (default {DOCUMENT})")
+    parser.add_argument("--out", help=f"file of the table (default: {DOCUMENT} where all networks are checked, else none)")
     parser.add_argument("--go-on", action="store_true", help="keep what an earlier check of the same build has found")
     parser.add_argument("networks", nargs="*")
     args = parser.parse_args()
     unknown = [name for name in args.networks if name not in NETWORKS]
     if unknown:
         sys.exit(f"{unknown[0]}: not known; there are {', '.join(NETWORKS)}")
+    out = args.out or (None if args.networks else DOCUMENT)
     device = pleach.Device(os.environ.get("PLEACH_DEVICE", ""), tune="off")
     order, rows = list(NETWORKS), known_rows() if args.go_on else []
     for exporter in EXPORTERS:
@@ -318,7 +319,7 @@ def main():
             row = check(name, exporter, device)
             print(" ".join(cells(row)), row["why"], flush=True)
             rows = sorted([*rows, row], key=lambda r: (order.index(r["network"]), r["exporter"]))
-            keep(rows, device, args.out)
+            keep(rows, device, out)
     print("\n".join(table(rows)))
     if not all(row["good"] for row in rows):
         sys.exit(1)

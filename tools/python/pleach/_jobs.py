@@ -3,7 +3,6 @@ import collections
 import ctypes
 import json
 import os
-import tempfile
 
 from . import _model
 from ._library import PROGRESS_FN, lib
@@ -67,10 +66,11 @@ def _job(device, command, model, data, out, resume, progress, options):
     options = {"data": data, "out": out, **options}
     if not isinstance(model, _model.Model):
         return _run(device, command, {"model": model, **options}, None, progress)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "model.safetensors")
+    path = os.path.join(out, "start.safetensors")  # stays there: a resumed job may read it again
+    if not os.path.exists(os.path.join(out, "config.json")):  # of a run, which the job refuses to overwrite
+        os.makedirs(out, exist_ok=True)
         model.write(path)
-        return _run(device, command, {"model": path, **options}, None, progress)
+    return _run(device, command, {"model": path, **options}, None, progress)
 
 
 def compress(device, model=None, data=None, out=None, resume=None, progress=None, **options):
@@ -79,7 +79,7 @@ def compress(device, model=None, data=None, out=None, resume=None, progress=None
     `model` is a Model, a file or a network's name; `data` a data set as `pleach --data` takes it; `out` the run
     directory. Further options are those of `pleach compress --help`, with _ for -: macs=0.5, epochs=12, unfold=True.
     `progress(p)` is called some times a second with a Progress; where it returns False the job saves and Interrupted
-    is raised: compress(device, resume=out) goes on, where `model` was no Model.
+    is raised: compress(device, resume=out) goes on.
     """
     return _job(device, "compress", model, data, out, resume, progress, options)
 

@@ -168,6 +168,17 @@ class OnADevice(WithFolder):
             self.assertTrue(numpy.array_equal(array, parts[name]), name)
 
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_run_of_a_model_is_resumed_with_it(self):
+        model, run = pleach.create("cnn5", input=(1, 28, 28), seed=2), self.path("run")
+        options = {"macs": 0.6, "epochs": 2, "controls": "random", **SHORT}
+        with self.assertRaises(pleach.Interrupted):
+            pleach.compress(self.device, model=model, out=run, progress=lambda p: not p.epoch_done, **options)
+        networks = pleach.compress(self.device, resume=run).report["networks"]
+        self.assertIn("random", [network["name"] for network in networks])  # begins from the model once more
+        with self.assertRaisesRegex(pleach.Error, "holds a run"):
+            pleach.compress(self.device, model=pleach.create("cnn5", input=(1, 28, 28), seed=3), out=run, **options)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_an_exception_of_the_callback_comes_out(self):
         def fail(progress):
             raise KeyError("mine")
