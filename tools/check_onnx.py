@@ -5,7 +5,7 @@ and without batch norms, checked by onnx.checker, and run by ONNX Runtime and Op
 data set. Their logits must equal those of `pleach eval --logits` within 1e-4 of the largest. The exported file, read by
 pleach again, must give them too.
 """
-import glob, json, os, struct, subprocess, sys, tempfile
+import collections, glob, json, os, re, struct, subprocess, sys, tempfile
 
 import numpy, onnx, onnxruntime, openvino
 
@@ -109,7 +109,7 @@ def check_cases():
 def write_coverage():
     """The table of `pleach ops` and what --coverage says, into docs/onnx.md between their marks."""
     text = open(PAGE).read()
-    for mark, table in (("operators", operators()), ("coverage", indented(pleach("ops", "--coverage")))):
+    for mark, table in (("operators", operators()), ("coverage", coverage())):
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
         head, rest = text.split(begin)
         text = head + begin + table + end + rest.split(end, 1)[1]
@@ -122,8 +122,34 @@ def operators():
         f"| {row['onnx']} | {row['becomes']} | {row['limits'] or 'all'} |\n" for row in rows)
 
 
-def indented(text):
-    return "\n" + "".join(("    " + line).rstrip() + "\n" for line in text.rstrip().split("\n")) + "\n"
+MOST_REASONS = 4  # of one operator's cases
+
+
+def coverage():
+    """What came of the ONNX project's cases: a row for each operator that is read, the others in a line."""
+    found = json.loads(pleach("ops", "--coverage", "--json"))
+    known = {row["onnx"] for row in json.loads(pleach("ops", "--json"))["operators"]}
+    passed, refused, others = collections.Counter(), {}, collections.Counter()
+    for case in found["cases"]:
+        operator = case["operator"] or "(several operators)"
+        if case["operator"] and operator not in known:
+            others[operator] += 1
+        elif case["verdict"] == "passed":
+            passed[operator] += 1
+        else:
+            why = re.sub(r"^\w+ '[^']*': ", "", case["why"])  # which node of the case it was
+            refused.setdefault(operator, collections.Counter())[why] += 1
+    lines = ["| ONNX | passed | refused | why refused |", "|---|---|---|---|"]
+    for operator in sorted({*passed, *refused}):
+        why = refused.get(operator, collections.Counter())
+        most = why.most_common(MOST_REASONS)
+        reasons = [f"{n}: {reason.replace('|', '/')}" for reason, n in most]
+        if len(why) > len(most):
+            reasons.append(f"{why.total() - sum(n for _, n in most)}: others")
+        lines.append(f"| {operator} | {passed[operator]} | {why.total()} | {'; '.join(reasons)} |")
+    unread = " ".join(f"{operator} ({n})" for operator, n in sorted(others.items()))
+    return "\n".join([*lines, "", f"Not read: {unread}", "",
+                      f"{found['passed']} cases passed, {found['refused']} refused with a reason, {found['wrong']} wrong", ""])
 
 
 def write_model(name, folder):

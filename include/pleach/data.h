@@ -1,4 +1,5 @@
-// Image classification data sets: known ones, read whole into host memory, and folders of pictures.
+// Image classification data sets: known ones, read whole into host memory, and folders of pictures. Jobs
+// (pleach/run.h) take a data set by its name; what is here is for those who want to look at one first.
 #ifndef PLEACH_DATA_H
 #define PLEACH_DATA_H
 

@@ -16,7 +16,8 @@ typedef struct pleach_model pleach_model;
 // tensor and reason.
 pleach_status pleach_model_read(pleach_ctx *ctx, const char *path, pleach_model **model);
 
-// The network `name` (pleach_graph_create) with initial weights that are a function of `seed`.
+// The network `name` (pleach_graph_create) with initial weights (He normal) that are a function of `seed`. The
+// caller owns *model. Fails as pleach_graph_create does.
 pleach_status pleach_model_create(pleach_ctx *ctx, const char *name, int channels, int height,
                                   int width, int n_classes, unsigned long long seed,
                                   pleach_model **model);
@@ -48,7 +49,7 @@ pleach_status pleach_model_normalisation(pleach_ctx *ctx, const pleach_model *mo
 
 enum { PLEACH_TENSOR_NAME_MAX = 256 };
 
-// A parameter: convolutions' weights are OIHW, linear layers' {O, I}.
+// A parameter: convolutions' weights are OIHW, linear layers' {O, I}; biases and what batch norms have {C}.
 typedef struct pleach_tensor {
     char name[PLEACH_TENSOR_NAME_MAX]; // "layer1.0.conv1.weight"
     int dims[4], n_dims;
@@ -56,11 +57,12 @@ typedef struct pleach_tensor {
     const float *data; // borrowed from the model
 } pleach_tensor;
 
+// Parameters in the order of the network's nodes; `index` from 0 to n_tensors - 1.
 int pleach_model_n_tensors(const pleach_model *model);
 void pleach_model_tensor(const pleach_model *model, int index, pleach_tensor *tensor);
 
 // Gives a session of the model's graph the model's weights. Blocks. Fails with PLEACH_EUSAGE where the session
-// is of another network.
+// is of another network, PLEACH_EDEVICE where the device does; texts are those of the session's context.
 pleach_status pleach_session_load(pleach_session *session, const pleach_model *model);
 
 #ifdef __cplusplus

@@ -16,7 +16,7 @@ extern "C" {
 // clang-format off
 #define PLEACH_RUN_OPTIONS(X)                                                                      \
     X(TEXT, model, "model", "", "NAME|FILE", "TC", "network by name, or a model file to start from") \
-    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist, mnist:DIR, cifar10:DIR, cifar100:DIR, folder:DIR[,OPTION...] or pack:FILE (see `pleach data --help`)") \
+    X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist (default), mnist:DIR, cifar10:DIR, cifar100:DIR, folder:DIR[,OPTION...] or pack:FILE (see `pleach data --help`)") \
     X(TEXT, out, "out", "", "DIR", "TC", "run directory (default runs/<command>-<model>-<data>)")  \
     X(INT, epochs, "epochs", 12, "N", "TC", "epochs in all phases together")                       \
     X(INT, batch, "batch", 128, "N", "TC", "images per step")                                      \
@@ -55,7 +55,7 @@ extern "C" {
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
     X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
     X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \
-    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth)")        \
+    X(INT, dense_epochs, "dense-epochs", 0, "N", "C", "epochs before pruning (0: a twelfth; none where --model is a file)") \
     X(INT, prune_epochs, "prune-epochs", 0, "N", "C", "epochs of pruning (0: a sixth)")            \
     X(INT, fade_epochs, "fade-epochs", 0, "N", "C", "epochs in which dropped and merged blocks fade (0: a twelfth)") \
     X(FLOAT, distill, "distill", 0.0, "W", "C", "share of the dense network's logits in the loss after the dense epochs") \
@@ -79,12 +79,14 @@ void pleach_run_opts_init(pleach_run_opts *opts);
 
 // What a job tells while it runs, some times a second.
 typedef struct pleach_progress {
-    const char *device, *network,
-        *phase;          // network: "" for the main one, "scratch" ... for a control
+    // Texts live until the callback returns.
+    const char *device;  // its name
+    const char *network; // "" for the main one; "dense", "scratch", "cnn5" or "random" for a control
+    const char *phase;   // "dense", "prune", "fade" or "tune"
     int epoch, n_epochs; // 1-based, of the job
     int step, n_steps;   // in the epoch
-    double images_per_second, loss, accuracy; // running means of the epoch (training images)
-    double macs_kept, params_kept;            // shares of the dense network
+    double images_per_second, loss, accuracy; // running means of the epoch (training images); accuracy 0 to 1
+    double macs_kept, params_kept;            // shares of the dense network, 0 to 1
     double seconds_left;
     bool epoch_done; // the epoch's last line
 } pleach_progress;
@@ -93,16 +95,18 @@ typedef void pleach_progress_fn(void *user, const pleach_progress *progress);
 
 // A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models, plan.json,
 // report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
-// on from its checkpoint, with the options of its config.json, on a device of the same precision. `stop` may be set from a signal handler.
-// Fails with PLEACH_EDIVERGED (last good checkpoint kept), PLEACH_EINTERRUPTED (after saving).
+// on from its checkpoint, with the options of its config.json, on a device of the same precision.
 typedef struct pleach_job {
     pleach_run_opts opts;
     const char *resume;           // run directory to go on with, or NULL
     pleach_progress_fn *progress; // may be NULL
     void *user;
-    const volatile int *stop; // may be NULL
+    const volatile int *stop; // may be NULL, and set from a signal handler: not 0 saves and ends the job
 } pleach_job;
 
+// Block until the job has ended; `progress` is called on this thread. Texts of `job` are borrowed meanwhile.
+// Fail with PLEACH_EDIVERGED (the last good checkpoint is kept), PLEACH_EINTERRUPTED (after saving), PLEACH_EUSAGE (an
+// option), PLEACH_EINPUT, PLEACH_EIO and PLEACH_EGRAPH (data, model, run directory), and as pleach_session_create does.
 pleach_status pleach_train(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 pleach_status pleach_compress(pleach_ctx *ctx, pleach_device *device, const pleach_job *job);
 

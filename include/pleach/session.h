@@ -11,21 +11,21 @@ extern "C" {
 
 typedef struct pleach_session pleach_session;
 
-// Works when zero. Arrays are copied.
+// Works when zero. Arrays are copied. What is said to be of training is for the sessions of jobs (pleach/run.h).
 typedef struct pleach_session_opts {
     bool inference_only;     // no gradients: less memory
-    unsigned long long seed; // of the initial weights and of augmentation
-    float label_smoothing;   // 0..1, in training
+    unsigned long long seed; // of the initial weights, and of augmentation in training
+    float label_smoothing;   // 0 to 1, in training
     int crop;                // random crop after padding by this many pixels, in training
     bool flip;               // random horizontal flip, in training
     const float *mean, *std; // normalisation per input channel of x/255; NULL: 0 and 1
-    bool mask_gradients;     // pruned channels get no gradient (--recover none)
-    float distillation;      // temperature at which a teacher is imitated; 0: there is none
+    bool mask_gradients;     // pruned channels get no gradient (--recover none), in training
+    float distillation;      // temperature at which a teacher is imitated, in training; 0: there is none
     bool batch_lanes;        // inference of few images too lays them side by side, as a teacher's does
 } pleach_session_opts;
 
 // Compiles `graph` for `device` at `batch` images: memory planned, kernels built, launches frozen.
-// Copies the graph, borrows the device. Weights start from opts->seed (He normal).
+// Copies the graph, borrows `ctx` (the texts of later failures are its) and the device. Weights start from opts->seed (He normal).
 // Blocks while kernels build, and where no session of this device, driver and version of the kernels
 // has passed the self-test yet, while that runs. Fails with PLEACH_ENOMEM (text: bytes needed and
 // there), PLEACH_EBUILD (compiler's log), PLEACH_EDEVICE (what the device computes wrongly; see

@@ -109,7 +109,7 @@ static pleach_status find_kind(plc_cli *cli, int argc, char **argv, int *at,
         }
     if (*at >= argc)
         FAIL(cli->ctx, PLEACH_EUSAGE,
-             "what is to be measured? `pleach bench train`, infer, ops, device, or compare");
+             "what is to be measured? `pleach bench train`, infer, ops, device, tune, or compare");
     for (int i = 0; i < N_KINDS; i++)
         if (strcmp(argv[*at], names[i]) == 0)
             *kind = &kinds[i];
