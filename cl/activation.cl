@@ -4,14 +4,10 @@
 // no channels.
 // Work: a group per (tile of pixels, 1, block). Each input is read once, each output written once.
 #include "lanes.h"
+#include "tiles.h"
 #include "activation_params.h"
 
 #pragma OPENCL FP_CONTRACT OFF
-
-// First pixel of this group's tile in a view, and how many of its pixels there are.
-#define TILE(p, planes, first) \
-    AT(VIEW(GRID(2), planes, first, 0, (p).size) + GRID(0) * (p).tile_pixels)
-#define TILE_COUNT(p) min((p).tile_pixels, (p).C *(p).size - GRID(0) * (p).tile_pixels)
 
 // Between low and high; lets a NaN through.
 static inline real_t limit(real_t v, float low, float high)

@@ -32,7 +32,6 @@ enum plc_random_stream {
     PLC_STREAM_WEIGHTS = 1, // step: number of the parameter; index: element
     PLC_STREAM_SHUFFLE = 2, // step: epoch; index: position
     PLC_STREAM_AUGMENT = 3, // step: training step; index: image in the batch
-    PLC_STREAM_DROPOUT = 4, // step: training step; index: element
     PLC_STREAM_SELECT = 5,  // choices of the pruner, planner and tuner
     PLC_STREAM_TEST = 6,
     PLC_STREAM_SPLIT = 7, // step: class, or list; index: position

@@ -191,6 +191,16 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static pleach_status make_one(pleach_ctx *ctx, const char *path)
+{
+    const int error = mkdir(path, 0777) == 0 ? 0 : errno;
+
+    if (!error || is_folder(path))
+        return PLEACH_OK;
+    errno = error == EEXIST ? ENOTDIR : error; // is_folder has one of its own
+    return fail_io(ctx, path, "make the folder");
+}
+
 pleach_status plc_make_dirs(pleach_ctx *ctx, const char *path)
 {
     pleach_status status = PLEACH_OK;
@@ -201,16 +211,10 @@ pleach_status plc_make_dirs(pleach_ctx *ctx, const char *path)
         if (end == partial || *end != '/')
             continue;
         *end = '\0';
-        if (mkdir(partial, 0777) != 0 && !is_folder(partial)) {
-            status = fail_io(ctx, partial, "make the folder");
-            goto done;
-        }
+        TRY(make_one(ctx, partial));
         *end = '/';
     }
-    if (mkdir(partial, 0777) != 0 && !is_folder(partial)) {
-        errno = errno == EEXIST ? ENOTDIR : errno;
-        status = fail_io(ctx, partial, "make the folder");
-    }
+    TRY(make_one(ctx, partial));
 done:
     free(partial);
     return status;

@@ -77,11 +77,21 @@ static void *run_worker(void *user)
     return NULL;
 }
 
+int plc_thread_create(pthread_t *thread, void *(*run)(void *), void *user)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int error = pthread_create(thread, NULL, run, user);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
 pleach_status plc_parallel_for(pleach_ctx *ctx, int n, int n_threads, plc_item_fn *run, void *user)
 {
     work work = {.run = run, .user = user, .n = n, .ctx = ctx};
     worker workers[PLC_MAX_THREADS];
-    sigset_t all, before;
     int n_started = 0, wanted = n_threads;
 
     if (wanted > n)
@@ -89,14 +99,11 @@ pleach_status plc_parallel_for(pleach_ctx *ctx, int n, int n_threads, plc_item_f
     if (wanted > PLC_MAX_THREADS)
         wanted = PLC_MAX_THREADS;
     pthread_mutex_init(&work.mutex, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (int i = 1; i < wanted; i++) {
         workers[n_started] = (worker){.work = &work, .number = i};
-        if (pthread_create(&workers[n_started].thread, NULL, run_worker, &workers[n_started]) == 0)
+        if (plc_thread_create(&workers[n_started].thread, run_worker, &workers[n_started]) == 0)
             n_started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     run_worker(&(worker){.work = &work}); // the caller's thread, number 0
     for (int i = 0; i < n_started; i++)
         pthread_join(workers[i].thread, NULL);

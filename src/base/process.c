@@ -141,7 +141,11 @@ pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
 
     *result = (plc_process_result){0};
     TRY(start(ctx, process, &pid));
-    TRY(wait_for(ctx, process, pid, process->limit_seconds, process->stop, &ended));
+    status = wait_for(ctx, process, pid, process->limit_seconds, process->stop, &ended);
+    if (status != PLEACH_OK) {
+        kill(-pid, SIGKILL);
+        goto done;
+    }
     if (!ended)
         result->end =
             process->stop && *process->stop ? PLC_PROCESS_STOPPED : PLC_PROCESS_OVER_LIMIT;

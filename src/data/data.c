@@ -98,6 +98,19 @@ static pleach_status apply_opts(pleach_ctx *ctx, const pleach_dataset_opts *opts
     return PLEACH_OK;
 }
 
+pleach_status plc_split_of_pictures(pleach_ctx *ctx, plc_pictures *pictures, plc_split *split)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_alloc(ctx, (size_t)pictures->n, sizeof *split->labels, &split->labels));
+    memcpy(split->labels, pictures->labels, (size_t)pictures->n * sizeof *split->labels);
+    split->image_bytes = plc_pictures_view_bytes(pictures);
+    split->n_images = pictures->n;
+    split->pictures = pictures;
+done:
+    return status;
+}
+
 pleach_status plc_split_image(pleach_ctx *ctx, const plc_split *split, uint32_t id,
                               const plc_draw *draw, plc_picture_scratch *scratch, uint8_t *image)
 {

@@ -95,19 +95,6 @@ done:
     return status;
 }
 
-pleach_status plc_split_of_pictures(pleach_ctx *ctx, plc_pictures *pictures, plc_split *split)
-{
-    pleach_status status = PLEACH_OK;
-
-    TRY(plc_alloc(ctx, (size_t)pictures->n, sizeof *split->labels, &split->labels));
-    memcpy(split->labels, pictures->labels, (size_t)pictures->n * sizeof *split->labels);
-    split->image_bytes = plc_pictures_view_bytes(pictures);
-    split->n_images = pictures->n;
-    split->pictures = pictures;
-done:
-    return status;
-}
-
 pleach_status plc_folder_read(pleach_ctx *ctx, const char *text, pleach_dataset *dataset)
 {
     pleach_status status = PLEACH_OK;

@@ -51,14 +51,19 @@ static pleach_status list_names(pleach_ctx *ctx, const plc_folder *folder, const
                                 char ***names, size_t *n)
 {
     pleach_status status = PLEACH_OK;
-    const int fd = openat(folder->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const int fd = strcmp(path, ".") == 0
+                       ? openat(folder->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                       : plc_open_below(folder->fd, path);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     size_t capacity = 0;
 
+    const int error = errno;
     *names = NULL;
     *n = 0;
+    if (!dir && fd >= 0)
+        close(fd);
     if (!dir)
-        FAIL(ctx, PLEACH_EIO, "%s: cannot list: %s", path, strerror(errno));
+        FAIL(ctx, PLEACH_EIO, "%s: cannot list: %s", path, strerror(error));
     for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         if (entry->d_name[0] == '.')
             continue;

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
@@ -225,12 +224,10 @@ done:
     return status;
 }
 
-// Signals stay with the caller's threads, whose waits they are meant to interrupt.
 static pleach_status start_threads(pleach_ctx *ctx, plc_loader *loader)
 {
     const plc_pictures *pictures = loader->split->pictures;
     const int wanted = pictures ? pictures->n_threads : 1;
-    sigset_t all, before;
     int code = 0;
 
     loader->piece_images = pictures ? MAX_PIECE : loader->opts.batch;
@@ -238,13 +235,10 @@ static pleach_status start_threads(pleach_ctx *ctx, plc_loader *loader)
     loader->has_changed = pthread_cond_init(&loader->changed, NULL) == 0;
     if (!loader->has_mutex || !loader->has_changed)
         return plc_fail(ctx, PLEACH_EFAILED, "loader: cannot make its lock");
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (code == 0 && loader->n_threads < wanted) {
-        code = pthread_create(&loader->threads[loader->n_threads], NULL, run_thread, loader);
+        code = plc_thread_create(&loader->threads[loader->n_threads], run_thread, loader);
         loader->n_threads += code == 0;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (loader->n_threads == 0)
         return plc_fail(ctx, PLEACH_EFAILED, "loader: cannot start its thread: %s", strerror(code));
     return PLEACH_OK;

@@ -43,7 +43,7 @@ void plc_pack_seal(uint8_t header[PLC_PACK_HEADER_BYTES])
         header[PLC_PACK_AT_HEADER_HASH + i] = (uint8_t)(hash >> 8 * i);
 }
 
-// A count of the header, from 1 to `most`.
+// A count of the header, from `least` to `most`.
 static pleach_status take_count(pleach_ctx *ctx, const char *name, const uint8_t *bytes, int at,
                                 const char *what, int least, int most, int *count)
 {

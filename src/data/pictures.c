@@ -27,9 +27,7 @@ size_t plc_pictures_view_bytes(const plc_pictures *p)
     return (size_t)p->channels * (size_t)p->size * (size_t)p->size;
 }
 
-// Opens `path` step by step, so that a link anywhere in it is refused also when it was put there a moment
-// ago. Returns a descriptor, or -1 with errno.
-static int open_below(int folder_fd, const char *path)
+int plc_open_below(int folder_fd, const char *path)
 {
     int at = dup(folder_fd);
 
@@ -74,7 +72,7 @@ pleach_status plc_picture_file_read(pleach_ctx *ctx, int folder_fd, const char *
     pleach_status status = PLEACH_OK;
     struct stat info;
     ssize_t got = 0;
-    const int fd = open_below(folder_fd, path);
+    const int fd = plc_open_below(folder_fd, path);
 
     *size = 0;
     if (fd < 0 || fstat(fd, &info) != 0)
@@ -100,8 +98,7 @@ static void grey_of_rgb(plc_picture *picture)
     for (size_t i = 0; i < n; i++) {
         const uint8_t *rgb = picture->pixels + 3 * i;
 
-        picture->pixels[i] =
-            (uint8_t)((19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + (1 << 15)) >> 16);
+        picture->pixels[i] = (uint8_t)plc_grey(rgb[0], rgb[1], rgb[2]);
     }
     picture->channels = 1;
 }

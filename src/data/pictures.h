@@ -47,6 +47,10 @@ pleach_status plc_pictures_square(pleach_ctx *ctx, plc_pictures *pictures, int i
 pleach_status plc_pictures_view(pleach_ctx *ctx, plc_pictures *pictures, int i,
                                 const plc_draw *draw, plc_picture_scratch *scratch, uint8_t *image);
 
+// Opens `path` below a folder for reading, step by step, so that a link anywhere in it is refused also when it was put
+// there a moment ago. Returns a descriptor, or -1 with errno.
+int plc_open_below(int folder_fd, const char *path);
+
 // Reads a file below the folder open as `folder_fd` into scratch->bytes. No component of `path` may be a
 // link, and it must be a regular file of at most PLC_MAX_PICTURE_FILE_MIB. Texts begin with `name`.
 pleach_status plc_picture_file_read(pleach_ctx *ctx, int folder_fd, const char *path,

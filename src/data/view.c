@@ -43,11 +43,6 @@ static uint8_t move(int value, int from, int factor)
     return (uint8_t)clamp_int((int)moved + from, 0, 255);
 }
 
-static int grey(int red, int green, int blue)
-{
-    return (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16; // BT.601
-}
-
 // Contrast is about the mean of all values.
 static int mean_value(const uint8_t *values, size_t n)
 {
@@ -73,7 +68,7 @@ static void jitter_colours(double jitter, plc_u32x4 bits, uint8_t *image, int ch
     if (channels != 3)
         return;
     for (size_t i = 0; i < plane; i++) {
-        const int from = grey(image[i], image[plane + i], image[2 * plane + i]);
+        const int from = plc_grey(image[i], image[plane + i], image[2 * plane + i]);
 
         for (size_t c = 0; c < 3; c++)
             image[c * plane + i] = move(image[c * plane + i], from, saturation);

@@ -5,6 +5,12 @@
 #include <stdint.h>
 #include <data/resample.h>
 
+// Lightness of a colour, 0 to 255 (ITU-R BT.601), rounded.
+static inline int plc_grey(int red, int green, int blue)
+{
+    return (19595 * red + 38470 * green + 7471 * blue + (1 << 15)) >> 16;
+}
+
 // How training pictures vary. Zero: not at all.
 typedef struct plc_variety {
     double

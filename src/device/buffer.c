@@ -206,6 +206,8 @@ pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t 
 pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, plc_buffer *to,
                               size_t bytes)
 {
+    if (bytes == 0)
+        return PLEACH_OK;
     return check(device,
                  device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem, 0, 0, bytes, 0,
                                                  NULL, NULL),

@@ -22,8 +22,8 @@ void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *lay
                                    values, (size_t)place->count);
             continue;
         }
-        const bool one =
-            strcmp(param->name, "gamma") == 0 || strcmp(param->name, "running_var") == 0;
+        const bool one = strcmp(param->name, "gamma") == 0 || strcmp(param->name, "scale") == 0 ||
+                         strcmp(param->name, "running_var") == 0;
         for (int j = 0; j < place->count; j++)
             values[j] = one ? 1.0f : 0.0f;
     }

@@ -7,8 +7,8 @@
 
 #include <io/model_file.h>
 
-// The opset that is written unless another is asked for: read by whatever has come out since 2020,
-// and nothing that we write has changed since.
+// The opset that is written unless another is asked for: read by whatever has come out since 2020. Of what we write
+// only means with dilated windows came later.
 enum {
     PLC_ONNX_OPSET = 13,
     PLC_ONNX_OLDEST_OPSET = 7, // that is written
@@ -16,6 +16,10 @@ enum {
     PLC_ONNX_NEWEST_WRITTEN = 22,
     PLC_ONNX_NEWEST_KNOWN = 23
 };
+
+// Metadata of a model file that an ONNX file has too: "data", "mean", "std".
+enum { PLC_ONNX_N_METADATA_KEYS = 3 };
+extern const char *const plc_onnx_metadata_keys[PLC_ONNX_N_METADATA_KEYS];
 
 // Works when zero.
 typedef struct plc_onnx_write_opts {

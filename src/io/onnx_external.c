@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <base/file.h>
+#include <base/memory.h>
 
 // What a parameter says of its place.
 typedef struct place {
@@ -61,12 +62,11 @@ static pleach_status find_place(pleach_ctx *ctx, const Onnx__TensorProto *tensor
 
 // Opens the file beside `path`; *fd is the caller's.
 static pleach_status open_beside(pleach_ctx *ctx, const char *path, const place *p, int *fd,
-                                 unsigned long long *size)
+                                 struct stat *info)
 {
     pleach_status status = PLEACH_OK;
     const char *slash = strrchr(path, '/');
     char *other = NULL;
-    struct stat facts;
 
     if (asprintf(&other, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, p->location) < 0) {
         other = NULL;
@@ -76,9 +76,8 @@ static pleach_status open_beside(pleach_ctx *ctx, const char *path, const place 
     if (*fd < 0)
         FAIL(ctx, PLEACH_EIO, "%s, where its parameters lie: cannot open: %s", other,
              strerror(errno));
-    if (fstat(*fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+    if (fstat(*fd, info) != 0 || !S_ISREG(info->st_mode))
         FAIL(ctx, PLEACH_EIO, "%s, where its parameters lie, is no file", other);
-    *size = (unsigned long long)facts.st_size;
 done:
     free(other);
     return status;
@@ -116,13 +115,41 @@ static void take_bytes(Onnx__TensorProto *tensor, unsigned char *bytes, size_t l
     tensor->raw_data = (ProtobufCBinaryData){.len = length, .data = bytes};
 }
 
-// *claimed: bytes of all parameters so far, so that one file does not become many.
-static pleach_status read_tensor(pleach_ctx *ctx, const char *path, Onnx__TensorProto *tensor,
-                                 unsigned long long *claimed)
+// What parameters have claimed so far, by file, so that one's bytes do not become many.
+typedef struct claims {
+    struct claim {
+        dev_t device;
+        ino_t file;
+        unsigned long long bytes;
+    } *items;
+    size_t n, capacity;
+} claims;
+
+// That of a file, which is new or known; the last ones come first, as parameters lie in the order of their files.
+static pleach_status find_claim(pleach_ctx *ctx, claims *all, const struct stat *info,
+                                unsigned long long **bytes)
 {
     pleach_status status = PLEACH_OK;
-    unsigned long long size = 0;
+
+    for (size_t i = all->n; i > 0; i--)
+        if (all->items[i - 1].file == info->st_ino && all->items[i - 1].device == info->st_dev) {
+            *bytes = &all->items[i - 1].bytes;
+            return status;
+        }
+    TRY(plc_grow(ctx, &all->items, &all->capacity, all->n + 1));
+    all->items[all->n] = (struct claim){info->st_dev, info->st_ino, 0};
+    *bytes = &all->items[all->n++].bytes;
+done:
+    return status;
+}
+
+static pleach_status read_tensor(pleach_ctx *ctx, const char *path, Onnx__TensorProto *tensor,
+                                 claims *all)
+{
+    pleach_status status = PLEACH_OK;
+    unsigned long long *claimed = NULL;
     unsigned char *bytes = NULL;
+    struct stat info;
     int fd = -1;
     place p;
 
@@ -133,7 +160,9 @@ static pleach_status read_tensor(pleach_ctx *ctx, const char *path, Onnx__Tensor
             "parameter '%s' lies in another file, '%s'; --external-data allows to read it from the "
             "model's folder",
             name_of(tensor), p.location);
-    TRY(open_beside(ctx, path, &p, &fd, &size));
+    TRY(open_beside(ctx, path, &p, &fd, &info));
+    TRY(find_claim(ctx, all, &info, &claimed));
+    const unsigned long long size = (unsigned long long)info.st_size;
     if (!p.has_length && p.offset <= size)
         p.length = size - p.offset;
     if (p.offset > size || p.length > size - p.offset || p.length > size - *claimed)
@@ -160,12 +189,13 @@ done:
 pleach_status plc_onnx_read_external(pleach_ctx *ctx, const char *path, Onnx__ModelProto *model)
 {
     pleach_status status = PLEACH_OK;
-    unsigned long long claimed = 0;
+    claims all = {0};
 
     for (size_t i = 0; model->graph && i < model->graph->n_initializer; i++)
         if (model->graph->initializer[i]->data_location ==
             ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-            TRY(read_tensor(ctx, path, model->graph->initializer[i], &claimed));
+            TRY(read_tensor(ctx, path, model->graph->initializer[i], &all));
 done:
+    free(all.items);
     return status;
 }

@@ -67,6 +67,18 @@ static bool is_good_name(const char *name)
     return is_utf8 && *name && strlen(name) < PLC_NODE_NAME_MAX;
 }
 
+// Bytes of a text that are whole characters of UTF-8 and no more than `most`.
+static int cut(const char *text, int most)
+{
+    int n = (int)strlen(text);
+
+    if (n <= most)
+        return n;
+    for (n = most; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80; n--)
+        ;
+    return n;
+}
+
 pleach_status plc_onnx_add(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *op,
                            const char *suffix, const int *inputs, int n_inputs,
                            const plc_attrs *attrs, int *node)
@@ -79,8 +91,9 @@ pleach_status plc_onnx_add(plc_onnx_reader *r, const Onnx__NodeProto *n, const c
     if (!is_good_name(name))
         snprintf(name, sizeof name, "%s_%d", op, r->graph->n_nodes);
     snprintf(unique, sizeof unique, "%s", name);
-    for (int i = 2; plc_graph_find(r->graph, unique) != PLC_NO_NODE; i++)
-        snprintf(unique, sizeof unique, "%.*s~%d", PLC_NODE_NAME_MAX - 8, name, i);
+    // From the number of the node on: of many nodes with one name none is compared with all others' names.
+    for (int i = r->graph->n_nodes; plc_graph_find(r->graph, unique) != PLC_NO_NODE; i++)
+        snprintf(unique, sizeof unique, "%.*s~%d", cut(name, PLC_NODE_NAME_MAX - 12), name, i);
     TRY(plc_graph_add(r->ctx, r->graph, op, unique, inputs, n_inputs, attrs, node));
 done:
     return status;
@@ -224,19 +237,20 @@ done:
     return status;
 }
 
+const char *const plc_onnx_metadata_keys[] = {"data", "mean", "std"};
+
 // How images are normalised, where the file says so; other metadata is others' business.
 static pleach_status read_metadata(plc_onnx_reader *r, plc_model_file *model)
 {
     pleach_status status = PLEACH_OK;
-    static const char *const keys[] = {"data", "mean", "std"};
 
     for (size_t i = 0; i < r->model->n_metadata_props; i++) {
         const Onnx__StringStringEntryProto *entry = r->model->metadata_props[i];
 
-        for (size_t j = 0; j < sizeof keys / sizeof *keys; j++)
-            if (strcmp(plc_onnx_text(entry->key), keys[j]) == 0) {
+        for (int j = 0; j < PLC_ONNX_N_METADATA_KEYS; j++)
+            if (strcmp(plc_onnx_text(entry->key), plc_onnx_metadata_keys[j]) == 0) {
                 TRY(plc_onnx_check_name(r, plc_onnx_text(entry->value)));
-                TRY(plc_tensors_set_metadata(r->ctx, &model->extra, keys[j],
+                TRY(plc_tensors_set_metadata(r->ctx, &model->extra, plc_onnx_metadata_keys[j],
                                              plc_onnx_text(entry->value)));
             }
     }

@@ -175,7 +175,9 @@ static bool order_gate(const plc_onnx_reader *r, const plc_onnx_value *a, const 
     const plc_shape *first = plc_onnx_shape(r, a), *second = plc_onnx_shape(r, b);
     const bool second_is_gate = is_gate(second, first);
 
-    // Channels must be the same dimension of both.
+    // Channels must be the same dimension of both, and what lies before them, of one image, nothing.
+    if (r->whole && (a->dims[0] != 1 || b->dims[0] != 1))
+        return false;
     if (a->n_dims != b->n_dims || a->n_dims < 2 || a->dims[1] != b->dims[1] ||
         first->c != a->dims[1] || (!second_is_gate && !is_gate(first, second)))
         return false;

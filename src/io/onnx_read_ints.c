@@ -17,13 +17,14 @@ pleach_status plc_onnx_constant(plc_onnx_reader *r, const Onnx__NodeProto *n)
     if (tensor && tensor->t) {
         TRY(plc_onnx_read_tensor(r, tensor->t, &made));
     } else if (number && number->has_i) {
-        made = (plc_onnx_value){.kind = PLC_ONNX_INTS, .count = 1, .ints = &number->i};
+        made = (plc_onnx_value){.kind = PLC_ONNX_INTS, .count = 1};
+        TRY(plc_onnx_take_ints(r, &number->i, 1, &made.ints));
     } else if (list) {
         made = (plc_onnx_value){.kind = PLC_ONNX_INTS,
                                 .n_dims = 1,
                                 .dims = {(int64_t)list->n_ints},
-                                .count = list->n_ints,
-                                .ints = list->ints};
+                                .count = list->n_ints};
+        TRY(plc_onnx_take_ints(r, list->ints, list->n_ints, &made.ints));
     } else if (real && real->has_f) {
         made = (plc_onnx_value){.kind = PLC_ONNX_FLOATS, .count = 1, .floats = &real->f};
     } else if (reals) {
@@ -92,17 +93,13 @@ static pleach_status slice_end(plc_onnx_reader *r, const Onnx__NodeProto *n, con
                                int input, int64_t *value)
 {
     pleach_status status = PLEACH_OK;
-    const Onnx__AttributeProto *attr = plc_onnx_attr(n, name);
-    const plc_onnx_value *given = NULL;
+    const int64_t *list = NULL;
+    size_t count = 0;
 
-    if (attr && attr->n_ints == 1) {
-        *value = attr->ints[0];
-        return status;
-    }
-    TRY(plc_onnx_input_ints(r, n, input, &given));
-    if (given->count != 1 || given->ints[0] == PLC_ONNX_BATCH)
+    TRY(plc_onnx_int_list(r, n, name, input, &list, &count));
+    if (count != 1 || list[0] == PLC_ONNX_BATCH)
         TRY(plc_onnx_fail(r, n, "its %s are not one known integer", name));
-    *value = given->ints[0];
+    *value = list[0];
 done:
     return status;
 }

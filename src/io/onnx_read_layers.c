@@ -1,6 +1,7 @@
 // Reading ONNX: convolutions and batch norms.
 #include <io/onnx_reader.h>
 
+#include <float.h>
 #include <limits.h>
 #include <string.h>
 
@@ -92,7 +93,7 @@ static pleach_status transpose_pads(plc_onnx_reader *r, const Onnx__NodeProto *n
             pads[i] = (int)(strcmp(auto_pad, "SAME_UPPER") == 0 ? total / 2 : total - total / 2);
             pads[2 + i] = (int)total - pads[i];
             if (given && size > full)
-                pads[2 + i] = size - full > INT_MAX ? INT_MIN : (int)(full - size);
+                pads[2 + i] = (int)(full - size); // sizes are ints, and full is above 0
         }
         a->pad[i] = pads[i];
         a->pad_after[i] = pads[2 + i] - more[i];
@@ -152,6 +153,8 @@ pleach_status plc_onnx_batch_norm(plc_onnx_reader *r, const Onnx__NodeProto *n)
                           training ? "training_mode is set" : "spatial is 0"));
     TRY(plc_onnx_float(r, n, "epsilon", 1e-5f, &attrs.eps));
     TRY(plc_onnx_float(r, n, "momentum", 0.9f, &momentum));
+    if (!(attrs.eps > 0))
+        attrs.eps = FLT_MIN; // a zero would mean the default to our graph
     // What does not count at inference must not keep a file from being read.
     attrs.momentum = momentum >= 0 && momentum < 1 ? 1 - momentum : 0.1f;
     TRY(plc_onnx_channels(r, n, x, &node));

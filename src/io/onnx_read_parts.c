@@ -31,7 +31,9 @@ static pleach_status add_part(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
             of_channels && ranges[i].step == 1 && (i == 1 || ranges[i].size == x->dims[i]);
         all = all && ranges[i].step == 1 && ranges[i].size == x->dims[i];
         loops.offset += (int)ranges[i].begin * loop->stride;
-        *loop = (plc_view_dim){(int)ranges[i].size, (int)ranges[i].step * loop->stride};
+        // A step over a single value leads nowhere; the others stay within the image.
+        const int step = ranges[i].size == 1 ? 1 : (int)ranges[i].step;
+        *loop = (plc_view_dim){(int)ranges[i].size, step * loop->stride};
         dims[i] = ranges[i].size;
     }
     if (first)
@@ -80,9 +82,8 @@ static pleach_status make_range(plc_onnx_reader *r, const Onnx__NodeProto *n, in
     return PLEACH_OK;
 }
 
-// A list of integers: an attribute until opset 9, then an input; empty where neither is there.
-static pleach_status read_list(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *name,
-                               int input, const int64_t **list, size_t *count)
+pleach_status plc_onnx_int_list(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *name,
+                                int input, const int64_t **list, size_t *count)
 {
     pleach_status status = PLEACH_OK;
     const Onnx__AttributeProto *attr = plc_onnx_attr(n, name);
@@ -111,10 +112,10 @@ pleach_status plc_onnx_slice(plc_onnx_reader *r, const Onnx__NodeProto *n)
     if (plc_onnx_input_kind(r, n, 0) == PLC_ONNX_INTS)
         return plc_onnx_slice_ints(r, n);
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
-    TRY(read_list(r, n, "starts", 1, &starts, &n_starts));
-    TRY(read_list(r, n, "ends", 2, &ends, &n_ends));
+    TRY(plc_onnx_int_list(r, n, "starts", 1, &starts, &n_starts));
+    TRY(plc_onnx_int_list(r, n, "ends", 2, &ends, &n_ends));
     TRY(plc_onnx_axes(r, n, 3, x->n_dims, axes, &n_axes));
-    TRY(read_list(r, n, "steps", 4, &steps, &n_steps));
+    TRY(plc_onnx_int_list(r, n, "steps", 4, &steps, &n_steps));
     if (!plc_onnx_attr(n, "axes") && !plc_onnx_has_input(n, 3))
         for (; n_axes < (int)n_starts && n_axes < x->n_dims; n_axes++)
             axes[n_axes] = n_axes;
@@ -164,7 +165,7 @@ pleach_status plc_onnx_split(plc_onnx_reader *r, const Onnx__NodeProto *n)
 
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(plc_onnx_image_axis(r, n, x, 0, &axis));
-    TRY(read_list(r, n, "split", 1, &sizes, &n_sizes));
+    TRY(plc_onnx_int_list(r, n, "split", 1, &sizes, &n_sizes));
     for (int i = 0; i < (int)n->n_output; i++, begin += size) {
         TRY(part_size(r, n, sizes, n_sizes, x->dims[axis], i, begin, &size));
         const plc_onnx_value *output =

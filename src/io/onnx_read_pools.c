@@ -35,17 +35,18 @@ static pleach_status pool(plc_onnx_reader *r, const Onnx__NodeProto *n, const ch
     TRY(plc_onnx_images(r, n, x, &node));
     const plc_shape shape = r->graph->nodes[node].shape;
     TRY(plc_onnx_window(r, n, &shape, x->n_dims - 2, &attrs, pads));
-    int sizes[] = {shape.h, shape.w};
-    if (include_pad && (pads[0] || pads[1] || pads[2] || pads[3])) {
-        TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));
-        sizes[0] += pads[0] + pads[2]; // pads fit the image that was just made
-        sizes[1] += pads[1] + pads[3];
-        memset(pads, 0, sizeof pads);
-    }
+    const int sizes[] = {shape.h, shape.w}, behind[] = {pads[2], pads[3]};
     if (ceil_mode)
         add_ceil(sizes, &attrs, pads);
     for (int i = 0; i < 2; i++)
         attrs.pad_more[i] = pads[2 + i] - pads[i];
+    if (include_pad && (pads[0] || pads[1] || behind[0] || behind[1])) {
+        for (int i = 0; i < 2; i++) { // what ceil_mode has added stays outside of the means
+            attrs.pad_more[i] = pads[2 + i] - behind[i];
+            pads[2 + i] = behind[i];
+        }
+        TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));
+    }
     TRY(plc_onnx_add(r, n, op, "", &(int){node}, 1, &attrs, &node));
     plc_onnx_image_dims(r, x, node, (int)x->dims[1], dims);
     plc_onnx_set_node(r, n, node, dims, x->n_dims);

@@ -82,12 +82,12 @@ static pleach_status padded_dims(plc_onnx_reader *r, const Onnx__NodeProto *n, i
     if (first < *row_dim)
         *row_dim = first;
     if (last > *row_dim + 1)
-        return plc_onnx_fail(r, n, "dimensions %d to %d are padded; two neighbours can be", first,
+        return plc_onnx_fail(r, n, "dimensions %d to %d are padded; the last two can be", first,
                              last);
     return PLEACH_OK;
 }
 
-// Dimensions behind the padded ones would have to lie in each pixel: they are moved in front.
+// Rows, or rows and columns: what lies in front of them are channels.
 pleach_status plc_onnx_pad(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;

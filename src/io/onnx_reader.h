@@ -32,7 +32,7 @@ enum { PLC_ONNX_MAX_DIMS = 8 };
 typedef struct plc_onnx_value {
     const char *name;      // borrowed from the file
     int producer;          // index of the ONNX node; -1: an input or parameter
-    int n_readers, reader; // nodes that read it, and the last of them
+    int n_readers, reader; // nodes that read it, and the first of them
     plc_onnx_kind kind;
     int node; // NODE: of our graph, whose C*H*W values lie in the order of the dimensions
     int64_t dims
@@ -115,6 +115,12 @@ void plc_onnx_set_ints(plc_onnx_reader *r, const Onnx__NodeProto *n, const int64
                        size_t count, int n_dims);
 void plc_onnx_set_same(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *value);
 const plc_shape *plc_onnx_shape(const plc_onnx_reader *r, const plc_onnx_value *value);
+// A list of integers: an attribute in old opsets, else an input; empty where neither is there. Borrowed.
+pleach_status plc_onnx_int_list(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *name,
+                                int input, const int64_t **list, size_t *count);
+// Integers of an attribute, in the arena, none of which is taken for PLC_ONNX_BATCH.
+pleach_status plc_onnx_take_ints(plc_onnx_reader *r, const int64_t *given, size_t n,
+                                 const int64_t **ints);
 // The contents of a tensor of the file as floats or integers, checked and converted.
 pleach_status plc_onnx_read_tensor(plc_onnx_reader *r, const Onnx__TensorProto *tensor,
                                    plc_onnx_value *value);

@@ -229,6 +229,26 @@ done:
     return status;
 }
 
+// An integer of a file. The least one means something else here, and no size is that small.
+static int64_t from_file(int64_t given)
+{
+    return given == PLC_ONNX_BATCH ? given + 1 : given;
+}
+
+pleach_status plc_onnx_take_ints(plc_onnx_reader *r, const int64_t *given, size_t n,
+                                 const int64_t **ints)
+{
+    pleach_status status = PLEACH_OK;
+    int64_t *made = NULL;
+
+    TRY(plc_onnx_take(r->ctx, &r->arena, n, sizeof *made, &made));
+    for (size_t i = 0; i < n; i++)
+        made[i] = from_file(given[i]);
+    *ints = made;
+done:
+    return status;
+}
+
 // Integers of `bytes` bytes; those of fewer than 8 stand in int32_data where there is no raw_data.
 static pleach_status read_ints(plc_onnx_reader *r, const Onnx__TensorProto *tensor, size_t bytes,
                                plc_onnx_value *value)
@@ -255,8 +275,7 @@ static pleach_status read_ints(plc_onnx_reader *r, const Onnx__TensorProto *tens
             narrow = *(const signed char *)from;
         if (step != sizeof(int64_t))
             ints[i] = narrow;
-        if (ints[i] == PLC_ONNX_BATCH) // it means something else here, and no size is that small
-            ints[i]++;
+        ints[i] = from_file(ints[i]);
     }
     value->kind = PLC_ONNX_INTS;
     value->ints = ints;

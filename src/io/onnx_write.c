@@ -231,7 +231,6 @@ done:
     return status;
 }
 
-// What a reader needs to feed the network, from the metadata of its model file.
 pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, const char *name,
                                    const char *value)
 {
@@ -247,24 +246,22 @@ done:
     return status;
 }
 
+// What a reader needs to feed the network, from the metadata of its model file.
 static pleach_status add_metadata(plc_onnx_writer *w, const plc_tensors *extra,
                                   Onnx__ModelProto *model)
 {
     pleach_status status = PLEACH_OK;
-    static const char *const keys[] = {"data", "mean", "std"};
-    enum { N_KEYS = sizeof keys / sizeof *keys };
-
-    TRY(plc_onnx_take(w->ctx, &w->arena, N_KEYS, sizeof *model->metadata_props,
+    TRY(plc_onnx_take(w->ctx, &w->arena, PLC_ONNX_N_METADATA_KEYS, sizeof *model->metadata_props,
                       &model->metadata_props));
-    for (int i = 0; extra && i < N_KEYS; i++) {
-        const char *value = plc_tensors_metadata(extra, keys[i]);
+    for (int i = 0; extra && i < PLC_ONNX_N_METADATA_KEYS; i++) {
+        const char *value = plc_tensors_metadata(extra, plc_onnx_metadata_keys[i]);
         Onnx__StringStringEntryProto *entry = NULL;
 
         if (!value)
             continue;
         TRY(plc_onnx_take(w->ctx, &w->arena, 1, sizeof *entry, &entry));
         onnx__string_string_entry_proto__init(entry);
-        TRY(plc_onnx_print(w->ctx, &w->arena, &entry->key, "%s", keys[i]));
+        TRY(plc_onnx_print(w->ctx, &w->arena, &entry->key, "%s", plc_onnx_metadata_keys[i]));
         TRY(plc_onnx_print(w->ctx, &w->arena, &entry->value, "%s", value));
         model->metadata_props[model->n_metadata_props++] = entry;
     }

@@ -5,7 +5,12 @@
 #include <string.h>
 
 // Constants that some operators have as inputs since an opset, before as attributes.
-enum { SLICE_INPUTS_SINCE = 10, RESIZE_SINCE = 11, SOFTMAX_OF_AXIS_SINCE = 13 };
+enum {
+    SLICE_INPUTS_SINCE = 10,
+    RESIZE_SINCE = 11,
+    RESIZE_REGION_OPTIONAL_SINCE = 13,
+    SOFTMAX_OF_AXIS_SINCE = 13
+};
 
 // A constant list "<node>.<what>" as an input.
 static pleach_status add_list(plc_onnx_writer *w, int node, const char *what, const int64_t *values,
@@ -108,8 +113,7 @@ pleach_status plc_onnx_write_softmax(plc_onnx_writer *w, int node)
     Onnx__NodeProto *made = NULL;
 
     if (w->opset < SOFTMAX_OF_AXIS_SINCE && inner[n->attrs.axis] > 1)
-        FAIL(w->ctx, PLEACH_EGRAPH, "%s '%s': along its axis it needs opset %d or newer",
-             n->op->name, n->name, SOFTMAX_OF_AXIS_SINCE);
+        TRY(plc_onnx_needs(w, node, "along its axis", SOFTMAX_OF_AXIS_SINCE));
     TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &input));
     TRY(plc_onnx_add_node(w, n->op->name[0] == 'l' ? "LogSoftmax" : "Softmax", n->name, &input, 1,
                           &made));
@@ -267,11 +271,18 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
     char *inputs[3] = {NULL};
     Onnx__NodeProto *made = NULL;
 
-    if (!form || w->opset < RESIZE_SINCE)
-        FAIL(w->ctx, PLEACH_EGRAPH, "resize '%s': %s", n->name,
-             form ? "it needs opset 11 or newer" : "ONNX has no name for where its pixels lie");
+    if (!form)
+        FAIL(w->ctx, PLEACH_EGRAPH, "resize '%s': ONNX has no name for where its pixels lie",
+             n->name);
+    if (w->opset < RESIZE_SINCE)
+        TRY(plc_onnx_needs(w, node, "wherever its pixels lie", RESIZE_SINCE));
     TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", "")); // no region
+    if (w->opset < RESIZE_REGION_OPTIONAL_SINCE) { // an empty one
+        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.region", n->name));
+        TRY(plc_onnx_add_floats(w, inputs[1], NULL, 0));
+    } else {
+        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", ""));
+    }
     TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.scales", n->name));
     TRY(plc_onnx_add_floats(w, inputs[2], scales, 4));
     TRY(plc_onnx_add_node(w, "Resize", n->name, inputs, 3, &made));

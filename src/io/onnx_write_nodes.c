@@ -28,6 +28,15 @@ done:
     return status;
 }
 
+pleach_status plc_onnx_needs(const plc_onnx_writer *w, int node, const char *why, int opset)
+{
+    const plc_node *n = &w->graph->nodes[node];
+
+    return plc_fail(w->ctx, PLEACH_EGRAPH,
+                    "%s '%s': %s it needs opset %d or newer, not %d: --opset %d", n->op->name,
+                    n->name, why, opset, w->opset, opset);
+}
+
 // A node of one input whose value keeps its dimensions.
 static pleach_status write_same(plc_onnx_writer *w, int node, const char *op,
                                 Onnx__NodeProto **made)

@@ -25,8 +25,7 @@ static pleach_status write_pool_dilation(plc_onnx_writer *w, int node, int since
     if (n->attrs.dilation[0] == 1 && n->attrs.dilation[1] == 1)
         return status;
     if (w->opset < since)
-        FAIL(w->ctx, PLEACH_EGRAPH, "%s '%s': with a dilation it needs opset %d or newer",
-             n->op->name, n->name, since);
+        TRY(plc_onnx_needs(w, node, "with a dilation", since));
     TRY(plc_onnx_attr_ints(w, made, "dilations", n->attrs.dilation, 2));
 done:
     return status;

@@ -30,6 +30,9 @@ pleach_status plc_onnx_write_node(plc_onnx_writer *w, int node);
 pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, int rank,
                                      char **value);
 
+// The failure of a node whose form came with a newer opset than is written.
+pleach_status plc_onnx_needs(const plc_onnx_writer *w, int node, const char *why, int opset);
+
 // Forms of single operators (onnx_write_images.c, onnx_write_pools.c).
 typedef pleach_status plc_onnx_write_fn(plc_onnx_writer *w, int node);
 plc_onnx_write_fn plc_onnx_write_slice, plc_onnx_write_as_strided, plc_onnx_write_softmax,
@@ -54,7 +57,7 @@ pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, co
 
 // Appends parameter `param` of a node; *name is how ONNX nodes call it. Data is borrowed from the weights.
 pleach_status plc_onnx_add_param(plc_onnx_writer *w, int node, int param, char **name);
-// Appends a constant of n integers or of n floats (copied); *name starts with `prefix`.
+// Appends a constant of n integers, n floats (copied) or one, called `name`.
 pleach_status plc_onnx_add_ints(plc_onnx_writer *w, const char *name, const int64_t *values, int n);
 pleach_status plc_onnx_add_floats(plc_onnx_writer *w, const char *name, const float *values, int n);
 pleach_status plc_onnx_add_scalar(plc_onnx_writer *w, const char *name, float value);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <base/file.h>
 #include <base/memory.h>
 #include <base/text.h>
@@ -35,11 +36,13 @@ pleach_status plc_cache_folder(pleach_ctx *ctx, const char *wanted, char **folde
     } else {
         return PLEACH_OK;
     }
+    const bool is_new = access(path, F_OK) != 0;
     if (plc_make_dirs(ctx, path) != PLEACH_OK) {
         plc_log(ctx, PLEACH_LOG_WARNING, "kernels are not cached: %s", pleach_error(ctx));
         goto done;
     }
-    chmod(path, S_IRWXU);
+    if (is_new)
+        chmod(path, S_IRWXU);
     *folder = path;
     path = NULL;
 done:

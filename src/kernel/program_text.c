@@ -284,7 +284,6 @@ done:
     return status;
 }
 
-// The options' macros: -DNAME or -DNAME=VALUE.
 static pleach_status define_places(const writer *w, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
@@ -296,6 +295,7 @@ done:
     return status;
 }
 
+// The options' macros: -DNAME or -DNAME=VALUE.
 static pleach_status define_options(const writer *w, const char *options, plc_text *text)
 {
     pleach_status status = PLEACH_OK;

@@ -167,9 +167,14 @@ static pleach_status note_answer(plc_tuner *t, const plc_tune_problem *problem, 
             q = &t->asked[i];
     if (q == NULL) {
         TRY(plc_grow(ctx, &t->asked, &t->asked_capacity, (size_t)t->n_asked + 1));
-        q = &t->asked[t->n_asked++];
+        q = &t->asked[t->n_asked];
+        *q = (question){0};
         TRY(plc_strdup(ctx, problem->operation, &q->operation));
-        TRY(plc_strdup(ctx, problem->shape, &q->shape));
+        if (plc_strdup(ctx, problem->shape, &q->shape) != PLEACH_OK) {
+            free(q->operation);
+            return PLEACH_ENOMEM;
+        }
+        t->n_asked++;
     }
     free(q->name);
     q->name = NULL;

@@ -3,16 +3,18 @@
 #include <ops/conv_launch.h>
 #include <ops/ops.h>
 
-enum {
-    WINDOW_MAX = 1 << 16
-}; // as of other windows: far beyond any image, small enough for 64-bit products
-
-static bool is_window(const plc_attrs *a, int i)
+static pleach_status check_window(pleach_ctx *ctx, const plc_node *node, int axis)
 {
-    return a->kernel[i] >= 1 && a->kernel[i] <= WINDOW_MAX && a->stride[i] >= 1 &&
-           a->stride[i] <= WINDOW_MAX && a->dilation[i] >= 1 && a->dilation[i] <= WINDOW_MAX &&
-           a->pad[i] >= 0 && a->pad[i] <= WINDOW_MAX && a->pad_after[i] >= -WINDOW_MAX &&
-           a->pad_after[i] <= WINDOW_MAX;
+    pleach_status status = PLEACH_OK;
+    const plc_attrs *a = &node->attrs;
+
+    TRY(plc_op_check_window(ctx, node, "kernel", a->kernel[axis], 1));
+    TRY(plc_op_check_window(ctx, node, "stride", a->stride[axis], 1));
+    TRY(plc_op_check_window(ctx, node, "dilation", a->dilation[axis], 1));
+    TRY(plc_op_check_window(ctx, node, "pad", a->pad[axis], 0));
+    TRY(plc_op_check_window(ctx, node, "pad_after", a->pad_after[axis], -PLC_WINDOW_MAX));
+done:
+    return status;
 }
 
 // (H - 1) stride + dilation (R - 1) + 1 - pad - pad_after rows; pad_after below 0 adds rows (output_padding).
@@ -25,12 +27,7 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
     long long out[2] = {0};
 
     for (int i = 0; i < 2; i++) {
-        if (!is_window(a, i))
-            FAIL(ctx, PLEACH_EGRAPH,
-                 "conv_transpose '%s': kernel %d, stride %d, dilation %d, pads %d and %d; give "
-                 "values up to %d",
-                 node->name, a->kernel[i], a->stride[i], a->dilation[i], a->pad[i], a->pad_after[i],
-                 WINDOW_MAX);
+        TRY(check_window(ctx, node, i));
         out[i] = (in[i] - 1) * a->stride[i] + (long long)a->dilation[i] * (a->kernel[i] - 1) + 1 -
                  a->pad[i] - a->pad_after[i];
     }

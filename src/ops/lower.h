@@ -85,7 +85,7 @@ pleach_status plc_lower_sums(plc_lower *lower, int node, int batch_norm, int n_s
 // Offset in `masks` of the first channel's factor, -1 when no mask acts at this node.
 int plc_lower_mask(const plc_lower *lower, int node);
 
-// n / lanes rounded up; bytes of a tensor's planes for all images.
+// Bytes of a tensor's planes for all images.
 double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor);
 
 #endif

@@ -45,6 +45,13 @@ const plc_shape *plc_op_input_shape(const pleach_graph *graph, const plc_node *n
 pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, long long h,
                                long long w);
 
+// Largest kernel, stride, padding or dilation: beyond any image, small enough for 64-bit products.
+enum { PLC_WINDOW_MAX = 1 << 16 };
+
+// Fails with PLEACH_EGRAPH where `value`, which is the node's `what`, is below `least` or above PLC_WINDOW_MAX.
+pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what, int value,
+                                  int least);
+
 // Output size of a window along axis 0 (height) or 1 (width) over `size` pixels:
 // floor((size + 2 pad + pad_more - dilation (kernel - 1) - 1) / stride) + 1.
 // Fails with PLEACH_EGRAPH when an attribute is out of bounds or the kernel larger than the padded input.

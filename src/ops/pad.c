@@ -5,29 +5,28 @@
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
-enum { PAD_MAX = 1 << 16 }; // beyond any image, small enough for 64-bit sums
-
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
+    pleach_status status = PLEACH_OK;
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
     const plc_attrs *a = &node->attrs;
     const int sizes[] = {x->h, x->w};
 
-    for (int i = 0; i < 2; i++)
-        if (a->pad[i] < 0 || a->pad[i] > PAD_MAX || a->pad_after[i] < 0 ||
-            a->pad_after[i] > PAD_MAX)
-            return plc_fail(ctx, PLEACH_EGRAPH, "pad '%s': %d and %d pixels; give 0 to %d",
-                            node->name, a->pad[i], a->pad_after[i], PAD_MAX);
+    for (int i = 0; i < 2; i++) {
+        TRY(plc_op_check_window(ctx, node, "pad", a->pad[i], 0));
+        TRY(plc_op_check_window(ctx, node, "pad_after", a->pad_after[i], 0));
+    }
     if (a->mode < PLC_PAD_VALUE || a->mode > PLC_PAD_REFLECT || !isfinite(a->alpha))
-        return plc_fail(ctx, PLEACH_EGRAPH, "pad '%s': mode %d, value %g", node->name, a->mode,
-                        (double)a->alpha);
+        FAIL(ctx, PLEACH_EGRAPH, "pad '%s': mode %d, value %g", node->name, a->mode,
+             (double)a->alpha);
     for (int i = 0; i < 2; i++)
         if (a->mode == PLC_PAD_REFLECT && (a->pad[i] >= sizes[i] || a->pad_after[i] >= sizes[i]))
-            return plc_fail(ctx, PLEACH_EGRAPH,
-                            "pad '%s': %d and %d pixels cannot be mirrored, there are %d",
-                            node->name, a->pad[i], a->pad_after[i], sizes[i]);
-    return plc_op_set_shape(ctx, node, x->c, (long long)x->h + a->pad[0] + a->pad_after[0],
-                            (long long)x->w + a->pad[1] + a->pad_after[1]);
+            FAIL(ctx, PLEACH_EGRAPH, "pad '%s': %d and %d pixels cannot be mirrored, there are %d",
+                 node->name, a->pad[i], a->pad_after[i], sizes[i]);
+    TRY(plc_op_set_shape(ctx, node, x->c, (long long)x->h + a->pad[0] + a->pad_after[0],
+                         (long long)x->w + a->pad[1] + a->pad_after[1]));
+done:
+    return status;
 }
 
 // Where something else than 0 surrounds a pruned channel, it would be missed.

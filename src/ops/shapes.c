@@ -4,9 +4,6 @@
 #include <limits.h>
 #include <stdio.h>
 
-// Largest kernel, stride, padding or dilation: beyond any image, small enough for 64-bit products.
-enum { WINDOW_MAX = 1 << 16 };
-
 const plc_shape *plc_op_input_shape(const pleach_graph *graph, const plc_node *node, int i)
 {
     return &graph->nodes[node->inputs[i]].shape;
@@ -28,13 +25,13 @@ pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, lon
     return PLEACH_OK;
 }
 
-static pleach_status check_window(pleach_ctx *ctx, const plc_node *node, const char *what,
-                                  int value, int least)
+pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what, int value,
+                                  int least)
 {
-    if (value >= least && value <= WINDOW_MAX)
+    if (value >= least && value <= PLC_WINDOW_MAX)
         return PLEACH_OK;
     return plc_fail(ctx, PLEACH_EGRAPH, "%s '%s': %s is %d; give a value from %d to %d",
-                    node->op->name, node->name, what, value, least, WINDOW_MAX);
+                    node->op->name, node->name, what, value, least, PLC_WINDOW_MAX);
 }
 
 pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int size, int *out)
@@ -43,11 +40,12 @@ pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int
     const plc_attrs *a = &node->attrs;
     int dilation = node->op->attrs & PLC_ATTR_DILATION ? a->dilation[axis] : 1;
 
-    TRY(check_window(ctx, node, "kernel", a->kernel[axis], 1));
-    TRY(check_window(ctx, node, "stride", a->stride[axis], 1));
-    TRY(check_window(ctx, node, "pad", a->pad[axis], 0));
-    TRY(check_window(ctx, node, "dilation", dilation, 1));
-    TRY(check_window(ctx, node, "pad below or to the right", a->pad[axis] + a->pad_more[axis], 0));
+    TRY(plc_op_check_window(ctx, node, "kernel", a->kernel[axis], 1));
+    TRY(plc_op_check_window(ctx, node, "stride", a->stride[axis], 1));
+    TRY(plc_op_check_window(ctx, node, "pad", a->pad[axis], 0));
+    TRY(plc_op_check_window(ctx, node, "dilation", dilation, 1));
+    TRY(plc_op_check_window(ctx, node, "pad_more", a->pad_more[axis], -PLC_WINDOW_MAX));
+    TRY(plc_op_check_window(ctx, node, "pad below or to the right", a->pad[axis] + a->pad_more[axis], 0));
 
     long long extent = (long long)dilation * (a->kernel[axis] - 1) + 1;
     long long padded = (long long)size + 2LL * a->pad[axis] + a->pad_more[axis];

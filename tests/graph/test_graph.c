@@ -144,6 +144,7 @@ static void nodes_that_do_not_fit_are_refused_by_name(void **state)
         {"concat", "x", {0, 1}, 2, {.groups = 0}, "'small' is 4 x 4"},
         {"concat", "x", {0}, 0, {.groups = 0}, "0 inputs, expected at least 1"},
         {"max_pool", "x", {0}, 1, {.kernel = {2, 2}, .pad = {2, 2}}, "padding alone"},
+        {"max_pool", "x", {0}, 1, {.kernel = {2, 2}, .pad = {1, 1}, .pad_more = {INT32_MAX, 0}}, "pad_more is"},
         {"max_pool", "x", {1}, 1, {.kernel = {2, 2}, .pad = {1, 1}, .dilation = {5, 5}}, "padding alone"},
         {"batch_norm", "x", {0}, 1, {.eps = -1}, "eps is -1"},
         {"batch_norm", "x", {0}, 1, {.momentum = 2}, "momentum is 2"},

@@ -134,15 +134,18 @@ static void they_are_read_as_if_they_stood_in_the_file(void **state)
     onnx__model_proto__free_unpacked(model, NULL);
 }
 
-static void set(Onnx__ModelProto *model, const char *key, const char *value)
+static void set_of(Onnx__TensorProto *tensor, const char *key, const char *value)
 {
-    Onnx__TensorProto *tensor = model->graph->initializer[1];
-
     for (size_t i = 0; i < tensor->n_external_data; i++)
         if (strcmp(tensor->external_data[i]->key, key) == 0) {
             free(tensor->external_data[i]->value);
             tensor->external_data[i]->value = strdup(value);
         }
+}
+
+static void set(Onnx__ModelProto *model, const char *key, const char *value)
+{
+    set_of(model->graph->initializer[1], key, value);
 }
 
 static void what_cannot_be_trusted_is_refused(void **state)
@@ -211,6 +214,38 @@ static void bytes_are_given_once(void **state)
     plc_model_file_finish(&whole);
 }
 
+// A file for each parameter is as good as one for all, and bytes of one file give none to another.
+static void each_file_has_bytes_of_its_own(void **state)
+{
+    plc_model_file whole = {0}, read = {0};
+    Onnx__ModelProto *model = make_files(&whole);
+    char command[4 * MAX_PATH], name[32];
+
+    (void)state;
+    for (size_t i = 1; i < model->graph->n_initializer; i++) {
+        Onnx__TensorProto *tensor = model->graph->initializer[i];
+
+        snprintf(name, sizeof name, "part%zu.data", i);
+        snprintf(command, sizeof command, "cp %s %s/%s", data, folder, name);
+        assert_int_equal(system(command), 0);
+        set_of(tensor, "location", name);
+    }
+    write_model(model);
+    assert_ok(plc_model_file_read(ctx, onnx, &read));
+    assert_memory_equal(read.weights, whole.weights,
+                        (size_t)whole.layout->n_floats * sizeof(float));
+    plc_model_file_finish(&read);
+    // The second parameter of a file that the first has claimed as a whole.
+    const size_t last = model->graph->n_initializer - 1;
+    set_of(model->graph->initializer[last], "location", "part1.data");
+    set_of(model->graph->initializer[last], "offset", "0");
+    write_model(model);
+    assert_int_equal(plc_model_file_read(ctx, onnx, &read), PLEACH_EINPUT);
+    assert_non_null(strstr(pleach_error(ctx), "of which others have"));
+    onnx__model_proto__free_unpacked(model, NULL);
+    plc_model_file_finish(&whole);
+}
+
 static void they_are_refused_unless_they_are_allowed(void **state)
 {
     plc_model_file whole = {0}, read = {0};
@@ -231,6 +266,7 @@ int main(void)
         cmocka_unit_test(they_are_read_as_if_they_stood_in_the_file),
         cmocka_unit_test(what_cannot_be_trusted_is_refused),
         cmocka_unit_test(bytes_are_given_once),
+        cmocka_unit_test(each_file_has_bytes_of_its_own),
         cmocka_unit_test(they_are_refused_unless_they_are_allowed),
     };
 

@@ -1,0 +1,396 @@
+// Tests of reading ONNX graphs that are built by hand: what no exporter of ours writes, and what other programs make of it.
+#include <context.h>
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <graph/graph.h>
+#include <io/onnx.h>
+#include <io/onnx_file.h>
+
+#include "evaluate.h"
+
+enum { MAX_NODES = 4000, MAX_VALUES = 512 };
+
+static char path[] = "/tmp/pleach-test-onnx-graphs-XXXXXX.onnx";
+
+static int make_path(void **state)
+{
+    const int file = mkstemps(path, 5);
+
+    if (file >= 0)
+        close(file);
+    return file < 0 || make_fixture(state) ? -1 : 0;
+}
+
+static int drop_path(void **state)
+{
+    unlink(path);
+    return drop_fixture(state);
+}
+
+// A file in the making. All that it points to is its own.
+typedef struct draft {
+    Onnx__ModelProto *model;
+} draft;
+
+#define NEW(type, init)                                                                            \
+    __extension__({                                                                                \
+        type *made = malloc(sizeof *made);                                                         \
+        assert_non_null(made);                                                                     \
+        init(made);                                                                                \
+        made;                                                                                      \
+    })
+// Appends `item` to a list of pointers.
+#define PUSH(list, n, item)                                                                        \
+    do {                                                                                           \
+        (list) = realloc((list), ((n) + 1) * sizeof *(list));                                      \
+        assert_non_null(list);                                                                     \
+        (list)[(n)++] = (item);                                                                    \
+    } while (0)
+
+static Onnx__ValueInfoProto *make_value(const char *name, const int64_t *dims, int n_dims)
+{
+    Onnx__ValueInfoProto *value = NEW(Onnx__ValueInfoProto, onnx__value_info_proto__init);
+
+    value->name = strdup(name);
+    value->type = NEW(Onnx__TypeProto, onnx__type_proto__init);
+    value->type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    value->type->tensor_type = NEW(Onnx__TypeProto__Tensor, onnx__type_proto__tensor__init);
+    value->type->tensor_type->has_elem_type = 1;
+    value->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    value->type->tensor_type->shape =
+        NEW(Onnx__TensorShapeProto, onnx__tensor_shape_proto__init);
+    for (int i = 0; i < n_dims; i++) {
+        Onnx__TensorShapeProto__Dimension *dim =
+            NEW(Onnx__TensorShapeProto__Dimension, onnx__tensor_shape_proto__dimension__init);
+
+        dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+        dim->dim_value = dims[i];
+        PUSH(value->type->tensor_type->shape->dim, value->type->tensor_type->shape->n_dim, dim);
+    }
+    return value;
+}
+
+// From input "x" of these dimensions to output "y".
+static draft begin(const int64_t *dims, int n_dims)
+{
+    draft d = {NEW(Onnx__ModelProto, onnx__model_proto__init)};
+    Onnx__OperatorSetIdProto *opset =
+        NEW(Onnx__OperatorSetIdProto, onnx__operator_set_id_proto__init);
+
+    opset->has_version = 1;
+    opset->version = 13;
+    PUSH(d.model->opset_import, d.model->n_opset_import, opset);
+    d.model->has_ir_version = 1;
+    d.model->ir_version = 7;
+    d.model->graph = NEW(Onnx__GraphProto, onnx__graph_proto__init);
+    d.model->graph->name = strdup("by hand");
+    PUSH(d.model->graph->input, d.model->graph->n_input, make_value("x", dims, n_dims));
+    PUSH(d.model->graph->output, d.model->graph->n_output, make_value("y", NULL, 0));
+    return d;
+}
+#define BEGIN(...)                                                                                 \
+    begin((const int64_t[]){__VA_ARGS__}, (int)(sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t)))
+
+// Names of inputs, separated by spaces.
+static Onnx__NodeProto *add(draft *d, const char *op, const char *name, const char *inputs,
+                            const char *output)
+{
+    Onnx__NodeProto *node = NEW(Onnx__NodeProto, onnx__node_proto__init);
+    char *words = strdup(inputs), *rest = NULL;
+
+    node->op_type = strdup(op);
+    node->name = strdup(name);
+    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        PUSH(node->input, node->n_input, strdup(word));
+    PUSH(node->output, node->n_output, strdup(output));
+    PUSH(d->model->graph->node, d->model->graph->n_node, node);
+    free(words);
+    return node;
+}
+
+static Onnx__AttributeProto *add_attr(Onnx__NodeProto *node, const char *name,
+                                      Onnx__AttributeProto__AttributeType type)
+{
+    Onnx__AttributeProto *attr = NEW(Onnx__AttributeProto, onnx__attribute_proto__init);
+
+    attr->name = strdup(name);
+    attr->has_type = 1;
+    attr->type = type;
+    PUSH(node->attribute, node->n_attribute, attr);
+    return attr;
+}
+
+static void set_int(Onnx__NodeProto *node, const char *name, int64_t value)
+{
+    Onnx__AttributeProto *attr =
+        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+
+    attr->has_i = 1;
+    attr->i = value;
+}
+
+static void set_float(Onnx__NodeProto *node, const char *name, float value)
+{
+    Onnx__AttributeProto *attr =
+        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+
+    attr->has_f = 1;
+    attr->f = value;
+}
+
+static void set_ints(Onnx__NodeProto *node, const char *name, const int64_t *values, int n)
+{
+    Onnx__AttributeProto *attr =
+        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
+
+    attr->ints = malloc((size_t)n * sizeof *values);
+    assert_non_null(attr->ints);
+    memcpy(attr->ints, values, (size_t)n * sizeof *values);
+    attr->n_ints = (size_t)n;
+}
+#define SET_INTS(node, name, ...)                                                                  \
+    set_ints(node, name, (const int64_t[]){__VA_ARGS__},                                           \
+             (int)(sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t)))
+
+// A constant of floats whose value number i is first + i step.
+static void add_floats(draft *d, const char *name, const int64_t *dims, int n_dims, float first,
+                       float step)
+{
+    Onnx__TensorProto *tensor = NEW(Onnx__TensorProto, onnx__tensor_proto__init);
+    size_t n = 1;
+
+    tensor->name = strdup(name);
+    tensor->has_data_type = 1;
+    tensor->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+    for (int i = 0; i < n_dims; i++) {
+        PUSH(tensor->dims, tensor->n_dims, dims[i]);
+        n *= (size_t)dims[i];
+    }
+    tensor->float_data = malloc(n * sizeof *tensor->float_data);
+    assert_non_null(tensor->float_data);
+    tensor->n_float_data = n;
+    for (size_t i = 0; i < n; i++)
+        tensor->float_data[i] = first + (float)i * step;
+    PUSH(d->model->graph->initializer, d->model->graph->n_initializer, tensor);
+}
+#define ADD_FLOATS(d, name, first, step, ...)                                                      \
+    add_floats(d, name, (const int64_t[]){__VA_ARGS__},                                            \
+               (int)(sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t)), first, step)
+
+// Integers by a Constant of one list.
+static void add_ints(draft *d, const char *name, int64_t value)
+{
+    SET_INTS(add(d, "Constant", name, "", name), "value_ints", value);
+}
+
+static pleach_status read_draft(draft *d, plc_model_file *read)
+{
+    const size_t size = onnx__model_proto__get_packed_size(d->model);
+    uint8_t *bytes = malloc(size);
+    FILE *file = fopen(path, "wb");
+
+    assert_true(bytes && file);
+    onnx__model_proto__pack(d->model, bytes);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    free(bytes);
+    onnx__model_proto__free_unpacked(d->model, NULL);
+    d->model = NULL;
+    return plc_model_file_read(ctx, path, read);
+}
+
+// The outputs of an image whose value i is 1 + i / 8, which the caller frees.
+static double *run(draft *d, plc_model_file *read)
+{
+    float image[MAX_VALUES];
+    double *y = NULL;
+
+    if (read_draft(d, read) != PLEACH_OK)
+        fail_msg("%s", pleach_error(ctx));
+    for (int i = 0; i < MAX_VALUES; i++)
+        image[i] = 1 + (float)i / 8;
+    assert_ok(plc_evaluate(ctx, read->graph, read->weights, image, NULL, NULL, NULL, &y));
+    return y;
+}
+
+static void expect_near(double found, double expected)
+{
+    if (!(fabs(found - expected) <= 1e-6 * (1 + fabs(expected))))
+        fail_msg("%g, expected %g", found, expected);
+}
+
+static void a_bias_that_does_not_broadcast_is_refused(void **state)
+{
+    draft d = BEGIN(1, 1);
+    plc_model_file read = {0};
+
+    (void)state;
+    ADD_FLOATS(&d, "b", 0, 1, 1, 4000);
+    ADD_FLOATS(&d, "c", 0, 1, 2); // 2 values for 4000
+    set_int(add(&d, "Gemm", "gemm", "x b c", "y"), "transA", 1);
+    assert_int_equal(read_draft(&d, &read), PLEACH_EINPUT); // kept apart transA, as a whole the bias forbids it
+}
+
+// x [1][3][8][4] seen as [2][3][4][4], times the mean of each channel of x: their channels differ.
+static void a_factor_per_channel_follows_its_dimension(void **state)
+{
+    draft d = BEGIN(1, 3, 8, 4);
+    plc_model_file read = {0};
+    double mean[3] = {0};
+
+    (void)state;
+    SET_INTS(add(&d, "Constant", "sizes", "", "sizes"), "value_ints", 2, 3, 4, 4);
+    add(&d, "Reshape", "seen", "x sizes", "seen");
+    add(&d, "GlobalAveragePool", "mean", "x", "mean");
+    add(&d, "Mul", "mul", "seen mean", "y");
+    double *y = run(&d, &read);
+    for (int i = 0; i < 96; i++)
+        mean[i / 32] += (1 + i / 8.0) / 32;
+    for (int i = 0; i < 96; i++)
+        expect_near(y[i], (1 + i / 8.0) * mean[i / 16 % 3]);
+    free(y);
+    plc_model_file_finish(&read);
+}
+
+// As PyTorch's AvgPool2d(2, 2, padding=1, ceil_mode=True): no window begins in the padding behind.
+static void ceil_mode_counts_the_padding_once(void **state)
+{
+    plc_model_file read = {0};
+
+    (void)state;
+    for (int include = 0; include < 2; include++) {
+        draft d = BEGIN(1, 1, 5, 5);
+        Onnx__NodeProto *pool = add(&d, "AveragePool", "pool", "x", "y");
+
+        SET_INTS(pool, "kernel_shape", 2, 2);
+        SET_INTS(pool, "strides", 2, 2);
+        SET_INTS(pool, "pads", 1, 1, 1, 1);
+        set_int(pool, "ceil_mode", 1);
+        set_int(pool, "count_include_pad", include);
+        double *y = run(&d, &read);
+        const plc_shape *shape = &read.graph->nodes[read.graph->n_nodes - 1].shape;
+        assert_true(shape->h == 3 && shape->w == 3);
+        expect_near(y[0], include ? 0.25 : 1); // one pixel of four
+        expect_near(y[4], 1 + (6 + 7 + 11 + 12) / 32.0);
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
+static void many_nodes_of_one_name_get_names_of_their_own(void **state)
+{
+    draft d = BEGIN(1, 1, 2, 2);
+    plc_model_file read = {0};
+    char text[256] = "x", from[16], to[16];
+
+    (void)state;
+    for (int i = 0; i < 99; i++) // characters of two bytes: no name may end within one
+        strcat(text, "é");
+    for (int i = 0; i < MAX_NODES; i++) {
+        snprintf(from, sizeof from, i ? "v%d" : "x", i - 1);
+        snprintf(to, sizeof to, i + 1 < MAX_NODES ? "v%d" : "y", i);
+        add(&d, "Relu", i % 2 ? text : "a", from, to);
+    }
+    if (read_draft(&d, &read) != PLEACH_OK)
+        fail_msg("%s", pleach_error(ctx));
+    assert_int_equal(read.graph->n_nodes, 1 + MAX_NODES);
+    char *json = NULL;
+    assert_ok(plc_graph_to_json(ctx, read.graph, &json)); // in UTF-8
+    free(json);
+    plc_model_file_finish(&read);
+}
+
+// Backwards up to the first value, whose end is the least integer there is, and a single value by a huge step.
+static void slices_go_as_far_as_integers_do(void **state)
+{
+    plc_model_file read = {0};
+    const struct {
+        int64_t start, end, step;
+        int n;
+        double first, last;
+    } cases[] = {{-1, INT64_MIN, -1, 4, 1 + 12 / 8.0, 1 + 3 / 8.0},
+                 {0, 1, INT_MAX, 1, 1, 1 + 3 / 8.0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        draft d = BEGIN(1, 4, 4);
+
+        add_ints(&d, "start", cases[i].start);
+        add_ints(&d, "end", cases[i].end);
+        add_ints(&d, "axis", 1);
+        add_ints(&d, "step", cases[i].step);
+        add(&d, "Slice", "slice", "x start end axis step", "y");
+        double *y = run(&d, &read);
+        expect_near(y[0], cases[i].first);
+        expect_near(y[4 * cases[i].n - 1], cases[i].last);
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
+static void an_epsilon_of_zero_stays_one(void **state)
+{
+    draft d = BEGIN(1, 1, 2, 2);
+    plc_model_file read = {0};
+
+    (void)state;
+    ADD_FLOATS(&d, "gamma", 1, 0, 1);
+    ADD_FLOATS(&d, "beta", 0, 0, 1);
+    ADD_FLOATS(&d, "mean", 0, 0, 1);
+    ADD_FLOATS(&d, "var", 1e-6f, 0, 1);
+    set_float(add(&d, "BatchNormalization", "norm", "x gamma beta mean var", "y"), "epsilon", 0);
+    double *y = run(&d, &read);
+    expect_near(y[0], 1000);
+    free(y);
+    plc_model_file_finish(&read);
+}
+
+// A region of no values before opset 13, where it may not be left out.
+static void resize_has_all_that_its_opset_wants(void **state)
+{
+    (void)state;
+    for (int opset = 11; opset <= 13; opset++) {
+        plc_model_file read = {0};
+        Onnx__ModelProto *model = NULL;
+        draft d = BEGIN(1, 1, 2, 2);
+
+        ADD_FLOATS(&d, "none", 0, 0, 0);
+        ADD_FLOATS(&d, "scales", 1, 0, 4);
+        d.model->graph->initializer[1]->float_data[2] = 2;
+        d.model->graph->initializer[1]->float_data[3] = 2;
+        add(&d, "Resize", "resize", "x none scales", "y");
+        if (read_draft(&d, &read) != PLEACH_OK)
+            fail_msg("%s", pleach_error(ctx));
+        assert_ok(plc_onnx_write(ctx, path, read.graph, read.layout, read.weights,
+                                 &(plc_onnx_write_opts){.opset = opset}));
+        assert_ok(plc_onnx_file_read(ctx, path, &model));
+        const Onnx__NodeProto *node = model->graph->node[model->graph->n_node - 1];
+        assert_string_equal(node->op_type, "Resize");
+        assert_int_equal(*node->input[1] == '\0', opset >= 13);
+        onnx__model_proto__free_unpacked(model, NULL);
+        plc_model_file_finish(&read);
+        assert_ok(plc_model_file_read(ctx, path, &read));
+        plc_model_file_finish(&read);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_bias_that_does_not_broadcast_is_refused),
+        cmocka_unit_test(a_factor_per_channel_follows_its_dimension),
+        cmocka_unit_test(ceil_mode_counts_the_padding_once),
+        cmocka_unit_test(many_nodes_of_one_name_get_names_of_their_own),
+        cmocka_unit_test(slices_go_as_far_as_integers_do),
+        cmocka_unit_test(an_epsilon_of_zero_stays_one),
+        cmocka_unit_test(resize_has_all_that_its_opset_wants),
+    };
+
+    return cmocka_run_group_tests_name("onnx graphs", tests, make_path, drop_path);
+}
