@@ -15,7 +15,7 @@ extern "C" {
 // pleach_run_opts, the command line's options and config.json.
 // clang-format off
 #define PLEACH_RUN_OPTIONS(X)                                                                      \
-    X(TEXT, model, "model", "", "NAME|FILE", "TC", "network by name, or a model file to start from") \
+    X(TEXT, model, "model", "", "NAME|FILE", "TC", "network by name (resnet20, resnet56, vgg16, mobilenet_v2 and others), or a model file to start from") \
     X(TEXT, data, "data", "fashion-mnist", "SET[:DIR]", "TC", "fashion-mnist (default), mnist:DIR, cifar10:DIR, cifar100:DIR, folder:DIR[,OPTION...] or pack:FILE (see `pleach data --help`)") \
     X(TEXT, out, "out", "", "DIR", "TC", "run directory (default runs/<command>-<model>-<data>)")  \
     X(INT, epochs, "epochs", 12, "N", "TC", "epochs in all phases together")                       \

@@ -184,7 +184,7 @@ bool plc_file_exists(const char *path)
     return stat(path, &info) == 0;
 }
 
-static bool is_folder(const char *path)
+bool plc_is_folder(const char *path)
 {
     struct stat info;
 
@@ -195,9 +195,9 @@ static pleach_status make_one(pleach_ctx *ctx, const char *path)
 {
     const int error = mkdir(path, 0777) == 0 ? 0 : errno;
 
-    if (!error || is_folder(path))
+    if (!error || plc_is_folder(path))
         return PLEACH_OK;
-    errno = error == EEXIST ? ENOTDIR : error; // is_folder has one of its own
+    errno = error == EEXIST ? ENOTDIR : error; // plc_is_folder has one of its own
     return fail_io(ctx, path, "make the folder");
 }
 

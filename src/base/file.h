@@ -34,7 +34,8 @@ pleach_status plc_file_write_all(pleach_ctx *ctx, const char *path, const void *
 pleach_status plc_file_read(pleach_ctx *ctx, const char *path, size_t max_bytes, char **data,
                             size_t *size);
 
-bool plc_file_exists(const char *path);
+bool plc_file_exists(const char *path); // also a folder
+bool plc_is_folder(const char *path);
 
 // Makes the folder and its parents; one that exists is fine.
 pleach_status plc_make_dirs(pleach_ctx *ctx, const char *path);

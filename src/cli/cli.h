@@ -29,7 +29,6 @@ typedef struct plc_cli {
     unsigned long long seed; // --seed
     bool seed_given;
     bool json; // --json
-    plc_progress_mode progress_mode;
     plc_progress progress;
 } plc_cli;
 

@@ -51,6 +51,26 @@ static pleach_status check_words(plc_cli *cli, const export_args *args)
     return PLEACH_OK;
 }
 
+static pleach_status tell(plc_cli *cli, const export_args *args, const pleach_graph *graph)
+{
+    pleach_status status = PLEACH_OK;
+    const int opset = args->opset ? args->opset : PLC_ONNX_OPSET;
+    const long long macs = pleach_graph_macs(graph), params = pleach_graph_params(graph);
+    plc_text text = {0};
+
+    if (cli->json)
+        return plc_cli_print_json(
+            cli, json_pack("{s: s, s: s, s: i, s: I, s: I}", "schema", "pleach.onnx/1", "file",
+                           args->onnx, "opset", opset, "macs", (json_int_t)macs, "params",
+                           (json_int_t)params));
+    TRY(plc_text_printf(cli->ctx, &text, "%s: opset %d, %lld MACs, %lld parameters\n", args->onnx,
+                        opset, macs, params));
+    TRY(plc_cli_print(cli, &text));
+done:
+    plc_text_finish(&text);
+    return status;
+}
+
 pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
@@ -84,6 +104,7 @@ pleach_status plc_cli_export(plc_cli *cli, int argc, char **argv)
     TRY(plc_onnx_write(cli->ctx, args.onnx, written->graph, written->layout, written->weights,
                        &(plc_onnx_write_opts){
                            .opset = args.opset, .version = PLEACH_VERSION, .extra = &model.extra}));
+    TRY(tell(cli, &args, written->graph));
 done:
     plc_model_file_finish(&folded);
     plc_model_file_finish(&model);

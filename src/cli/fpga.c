@@ -16,10 +16,6 @@
 #include <kernel/sources.h>
 #include <run/programs.h>
 
-#ifndef PLEACH_VERSION
-#define PLEACH_VERSION "unknown"
-#endif
-
 enum { KEY_OUT = 1, KEY_BATCH, KEY_TILE, KEY_TRAINING, KEY_INPUT, KEY_CLASSES };
 enum { MAX_TILE = 8, MAX_SOURCE_BYTES = 64 << 20 };
 
@@ -215,8 +211,13 @@ static pleach_status build(plc_cli *cli, const fpga_args *args)
     TRY(plc_file_read(cli->ctx, source_path, MAX_SOURCE_BYTES, &source, &length));
     TRY(plc_cli_open_device(cli, false, &device));
     TRY(plc_binary_build(device, source, binary_path));
-    TRY(plc_text_printf(cli->ctx, &text, "%s\n", binary_path));
-    TRY(plc_cli_print(cli, &text));
+    if (cli->json) {
+        TRY(plc_cli_print_json(cli, json_pack("{s: s, s: s}", "schema", "pleach.binary/1", "file",
+                                              binary_path)));
+    } else {
+        TRY(plc_text_printf(cli->ctx, &text, "%s\n", binary_path));
+        TRY(plc_cli_print(cli, &text));
+    }
 done:
     pleach_device_close(&device);
     plc_text_finish(&text);

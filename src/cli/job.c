@@ -8,6 +8,7 @@
 #include <base/file.h>
 #include <cli/series.h>
 #include <report/report.h>
+#include <run/options.h>
 
 static volatile int stop;
 
@@ -107,6 +108,8 @@ pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int 
     args.job.stop = &stop;
     if (!args.job.resume && !*args.job.opts.out)
         TRY(name_folder(cli, command->name, &args.job.opts, &folder));
+    if (!args.job.resume && !plc_series_is_wanted(&args)) // before a device is opened for nothing
+        TRY(plc_options_check(cli->ctx, &args.job.opts, command->letter == 'C'));
     TRY(plc_cli_open_device(cli, false, &device));
     watch_signals();
     TRY(run_args(cli, command, device, &args));

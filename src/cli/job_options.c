@@ -89,47 +89,9 @@ done:
     return status;
 }
 
-static pleach_status set_TEXT(plc_cli *cli, const char *option, const char *value,
-                              const char **field)
-{
-    (void)cli, (void)option;
-    *field = value;
-    return PLEACH_OK;
-}
-
-static pleach_status set_INT(plc_cli *cli, const char *option, const char *value, int *field)
-{
-    return plc_cli_int(cli, option, value, INT_MIN, INT_MAX, field);
-}
-
-static pleach_status set_FLOAT(plc_cli *cli, const char *option, const char *value, double *field)
-{
-    return plc_cli_real(cli, option, value, field);
-}
-
-static pleach_status set_FLAG(plc_cli *cli, const char *option, const char *value, bool *field)
-{
-    (void)cli, (void)option, (void)value;
-    *field = true;
-    return PLEACH_OK;
-}
-
-static pleach_status set_SEED(plc_cli *cli, const char *option, const char *value,
-                              unsigned long long *field)
-{
-    return plc_cli_seed(cli, option, value, field);
-}
-
 pleach_status plc_job_set_option(plc_cli *cli, pleach_run_opts *opts, int row, const char *value)
 {
-    const char *name = rows[row].name;
-
-#define X(kind, field, option, value_, argument, commands, help)                                   \
-    if (strcmp(name, option) == 0)                                                                 \
-        return set_##kind(cli, option, value, &opts->field);
-    PLEACH_RUN_OPTIONS(X)
-#undef X
-    return PLEACH_OK;
+    return pleach_run_opts_set(cli->ctx, opts, rows[row].name, rows[row].argument ? value : "true");
 }
 
 // Commas belong to the values of these, and to a data set with options: folder:DIR,size=64.

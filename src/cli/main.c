@@ -88,11 +88,12 @@ static pleach_status run(plc_cli *cli, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
     const plc_command *command = NULL;
+    static char help[] = "--help";
     int at = 1;
 
     TRY(plc_cli_skip_global(cli, argc, argv, &at));
     for (int i = 1; i < at; i++) {
-        if (strcmp(argv[i], "--version") == 0) {
+        if (strncmp(argv[i], "--version", strlen(argv[i])) == 0 && argv[i][2]) { // also cut short
             printf("pleach %s\n", PLEACH_VERSION);
             return PLEACH_OK;
         }
@@ -103,9 +104,13 @@ static pleach_status run(plc_cli *cli, int argc, char **argv)
     }
     if (at >= argc)
         FAIL(cli->ctx, PLEACH_EUSAGE, "no command is given; see `pleach --help`");
-    if (strcmp(argv[at], "help") == 0) {
+    if (strcmp(argv[at], "help") == 0 && at + 1 == argc) {
         print_help();
         return PLEACH_OK;
+    }
+    if (strcmp(argv[at], "help") == 0) { // `help train` is `train --help`
+        argv[at] = argv[at + 1];
+        argv[at + 1] = help;
     }
     TRY(find_command(cli, argv[at], &command));
     TRY(run_command(cli, command, argc, argv, at));

@@ -66,7 +66,7 @@ pleach_status plc_cli_unknown(plc_cli *cli, const char *what, const char *name,
     if (nearest)
         return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; did you mean '%s'?", what, name,
                         nearest);
-    return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; see `pleach --help`", what, name);
+    return plc_fail(cli->ctx, PLEACH_EUSAGE, "unknown %s '%s'; see --help", what, name);
 }
 
 pleach_status plc_cli_int(plc_cli *cli, const char *option, const char *value, int low, int high,
@@ -129,8 +129,7 @@ static pleach_status set_progress(plc_cli *cli, const char *value)
 
     for (int i = 0; i < 4; i++)
         if (strcmp(value, names[i]) == 0) {
-            cli->progress_mode = (plc_progress_mode)i;
-            plc_progress_init(&cli->progress, cli->progress_mode);
+            plc_progress_init(&cli->progress, (plc_progress_mode)i);
             return PLEACH_OK;
         }
     return plc_cli_unknown(cli, "value of --progress", value, names, 4);

@@ -85,19 +85,32 @@ pleach_status plc_series_run(plc_cli *cli, pleach_device *device, plc_job_fn *ru
     pleach_status status = PLEACH_OK;
     const int n = count_runs(args);
     char **folders = NULL, *page = NULL;
+    int n_done = 0;
     pleach_run_opts opts;
 
     if (n < 0)
         return plc_fail(cli->ctx, PLEACH_EUSAGE, "more than %d runs; name fewer values", MAX_RUNS);
     TRY(plc_alloc(cli->ctx, (size_t)n, sizeof *folders, &folders));
     for (int i = 0; i < n; i++) {
-        TRY(describe_run(cli, args, i, &opts, &folders[i]));
+        TRY(describe_run(cli, args, i, &opts, &folders[n_done]));
         plc_progress_clear(&cli->progress);
-        fprintf(stderr, "run %d of %d: %s\n", i + 1, n, folders[i]);
-        TRY(run_one(cli, device, run, args, &opts));
+        fprintf(stderr, "run %d of %d: %s\n", i + 1, n, folders[n_done]);
+        status = run_one(cli, device, run, args, &opts);
+        if (status == PLEACH_EDIVERGED) { // the others are worth their time all the same
+            plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", folders[n_done], pleach_error(cli->ctx));
+            free(folders[n_done]);
+            folders[n_done] = NULL;
+            continue;
+        }
+        TRY(status);
+        n_done++;
     }
     TRY(plc_path_join(cli->ctx, args->job.opts.out, "report.html", &page));
-    TRY(plc_cli_show_runs(cli, (const char *const *)folders, (size_t)n, page));
+    if (n_done > 0)
+        TRY(plc_cli_show_runs(cli, (const char *const *)folders, (size_t)n_done, page));
+    if (n_done < n)
+        FAIL(cli->ctx, PLEACH_EDIVERGED, "%d of %d runs have diverged; the others are in the table",
+             n - n_done, n);
 done:
     for (int i = 0; folders && i < n; i++)
         free(folders[i]);

@@ -227,7 +227,7 @@ done:
 
 bool plc_model_is_file(const char *model)
 {
-    return strpbrk(model, "./") != NULL || plc_file_exists(model);
+    return strpbrk(model, "./") != NULL || (plc_file_exists(model) && !plc_is_folder(model));
 }
 
 void plc_model_file_finish(plc_model_file *model)

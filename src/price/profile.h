@@ -31,7 +31,7 @@ pleach_status plc_profile_run(plc_workload *workload, int n_steps, bool by_shape
 void plc_profile_sort(plc_profile *profile); // longest first
 void plc_profile_finish(plc_profile *profile);
 
-// Sum of all rows; its kernel is "" and its seconds 0 unless all rows are timed.
+// Sum of all rows; its kernel is "".
 plc_profile_row plc_profile_total(const plc_profile *profile);
 
 // The least time of a step by the roofline, launch by launch: the sum of plc_peaks_seconds.

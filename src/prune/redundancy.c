@@ -294,6 +294,7 @@ static pleach_status add_batches(plc_redundancy *r, const plc_split *images,
         TRY(add_batch(r, &batch, update * PROBE_BATCHES + (unsigned)i));
         plc_loader_release(loader);
     }
+    TRY(plc_loader_failure(loader, r->session->ctx));
 done:
     plc_device_settle(r->session->device); // the batches' memory goes
     plc_loader_destroy(&loader);

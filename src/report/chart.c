@@ -38,8 +38,10 @@ static void widen(axis *range, double value)
 // Steps of 1, 2 or 5 times a power of ten, about WANTED_TICKS of them, ends on steps.
 static void round_axis(axis *range, bool whole)
 {
-    const double span = range->high - range->low > 0 ? range->high - range->low
-                                                     : fmax(fabs(range->high) * 0.1, 1e-3);
+    // So wide that a tick is another number than the one before.
+    const double least = fmax(fabs(range->high), fabs(range->low)) * 1e-9;
+    const double span = range->high - range->low > least ? range->high - range->low
+                                                         : fmax(fabs(range->high) * 0.1, 1e-3);
     const double raw = span / WANTED_TICKS, power = pow(10.0, floor(log10(raw)));
     const double digit = raw / power;
 
@@ -54,7 +56,7 @@ static void round_axis(axis *range, bool whole)
 
 static void round_decades(axis *range)
 {
-    range->low = pow(10.0, floor(log10(range->low)));
+    range->low = pow(10.0, floor(log10(fmax(range->low, 1e-300))));
     range->high = pow(10.0, ceil(log10(range->high)));
     if (range->high <= range->low)
         range->high = range->low * 10;

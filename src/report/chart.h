@@ -1,4 +1,4 @@
-// Charts as inline SVG, styled by the classes and variables of the page (html.c).
+// Charts as inline SVG, styled by the classes and variables of the page (page.c).
 #ifndef PLC_REPORT_CHART_H
 #define PLC_REPORT_CHART_H
 

@@ -15,7 +15,7 @@
 // Field names are the keys of the JSON. Every text is owned by the report (plc_strdup).
 // A real number that is not known is NAN (null in JSON); a count or time that is not known is 0.
 typedef struct plc_report_network {
-    char *name;             // "dense" "pruned" "fused" "dense-control" "scratch" "cnn5"
+    char *name;             // "dense" "pruned" "fused" "dense-control" "scratch" "cnn5" "random"
     double accuracy;        // 0..1, test images
     double interval[2];     // plc_wilson_interval
     double loss;            // mean over the test images

@@ -58,16 +58,24 @@ double plc_student_half_width(double deviation, int n)
     return (n - 1 <= n_quantiles ? quantiles[n - 2] : of_many) * deviation / sqrt(n);
 }
 
-// The value of an option in "--macs 0.2 --keep a,b", its length in *length; NULL: not there.
+// The value of an option in "--macs 0.2 --unfold --keep a,b", its length in *length; a flag that is there has "true".
+// NULL: not there.
 static const char *find_value(const char *options, const char *name, size_t *length)
 {
+    static const char set[] = "true";
     const size_t n = strlen(name);
 
     for (const char *at = options; at && (at = strstr(at, "--")); at += 2) {
-        if (strncmp(at + 2, name, n) != 0 || at[2 + n] != ' ')
+        const char *end = at + 2 + n;
+
+        if ((at > options && at[-1] != ' ') || strncmp(at + 2, name, n) != 0 || !strchr(" ", *end))
             continue;
-        *length = strcspn(at + 3 + n, " ");
-        return at + 3 + n;
+        if (*end == '\0' || strncmp(end, " --", 3) == 0) {
+            *length = strlen(set);
+            return set;
+        }
+        *length = strcspn(end + 1, " ");
+        return end + 1;
     }
     return NULL;
 }
@@ -220,7 +228,16 @@ static void add_flips(plc_summary *s, int group, const plc_report *report, int n
     }
 }
 
-// Numbers the settings in the order of their first runs: group_of [n_runs], `of` a report of each.
+static bool is_there_already(const plc_report_run *runs, const int *group_of, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (group_of[j] == group_of[i] && runs[j].report->seed == runs[i].report->seed)
+            return true;
+    return false;
+}
+
+// Numbers the settings in the order of their first runs: group_of [n_runs], `of` a report of each. A seed that a setting
+// has already is no second one: -1.
 static void find_groups(const plc_report_run *runs, size_t n_runs, int *group_of,
                         const plc_report **of, int *n_groups)
 {
@@ -232,6 +249,8 @@ static void find_groups(const plc_report_run *runs, size_t n_runs, int *group_of
         if (g == *n_groups)
             of[(*n_groups)++] = runs[i].report;
         group_of[i] = g;
+        if (is_there_already(runs, group_of, i))
+            group_of[i] = -1;
     }
 }
 

@@ -177,6 +177,7 @@ pleach_status plc_run_save(plc_run *run)
     char *state = NULL, *report = NULL;
 
     TRY(plc_trainer_sync(run->trainer));
+    plc_run_count_totals(run);
     TRY(add_data(run, &extra));
     TRY(add_moments(run, &extra, moments));
     TRY(add_means(run, &extra, &means));
@@ -195,6 +196,12 @@ done:
     return status;
 }
 
+// Far below what an int holds, so that sums of two still are ints.
+static bool is_count(double number)
+{
+    return number >= 0 && number <= INT_MAX / 4;
+}
+
 static pleach_status read_numbers(plc_run *run, const json_t *state, saved_numbers *numbers)
 {
     const char *missing = NULL;
@@ -211,7 +218,10 @@ static pleach_status read_numbers(plc_run *run, const json_t *state, saved_numbe
                       numbers->phase >= 0 && numbers->phase <= PLC_PHASE_DONE &&
                       numbers->step >= 0 && numbers->step <= INT_MAX && numbers->epoch >= 0 &&
                       numbers->epoch <= run->opts.epochs && numbers->epoch_step >= 0 &&
-                      numbers->epoch_step <= INT_MAX;
+                      numbers->epoch_step <= INT_MAX && is_count(numbers->optimizer_steps) &&
+                      is_count(numbers->n_updates) && is_count(numbers->n_settled) &&
+                      numbers->dense_macs >= 1 && numbers->dense_macs < 1e18 &&
+                      numbers->dense_params >= 1 && numbers->dense_params < 1e18;
     if (!fits)
         return plc_fail(run->ctx, PLEACH_EINPUT,
                         "checkpoint state: network %g, phase %g, epoch %g, step %g are no position "
@@ -337,8 +347,9 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
         .epoch_step = (int)numbers.epoch_step,
         .metrics = {numbers.loss_sum, numbers.n_correct, numbers.n_images},
     };
-    file->graph = NULL; // taken
+    TRY(plc_input_check(run->ctx, "checkpoint.safetensors", graph, run->dataset));
     TRY(plc_run_normalise(run, &file->extra));
+    file->graph = NULL; // taken
     TRY(plc_run_start_network(run, graph, file->weights, false));
     TRY(restore_moments(run, &file->extra));
     plc_optimizer_set_n_steps(run->optimizer, (unsigned)numbers.optimizer_steps);
@@ -356,6 +367,27 @@ static pleach_status restore(plc_run *run, plc_model_file *file, const json_t *s
     TRY(plc_directory_truncate_log(run->ctx, &run->directory, (long)numbers.log_bytes));
 done:
     return status;
+}
+
+// Another device, or other lanes: the run goes on, but not to the bits that it would have come to.
+static pleach_status check_device(plc_run *run)
+{
+    const plc_report *report = &run->report;
+    const char *layout = plc_device_layout_name(run->device);
+    const bool same = report->device.name && report->device.mapping &&
+                      strcmp(report->device.name, run->device->info->name) == 0 &&
+                      strcmp(report->device.mapping, layout) == 0 &&
+                      report->device.lanes == run->device->lanes;
+
+    if (same)
+        return PLEACH_OK;
+    plc_log(run->ctx, PLEACH_LOG_WARNING,
+            "'%s' was begun on %s with %d lanes (%s) and goes on with %d (%s) on %s: its last bits "
+            "will not be those of an uninterrupted run",
+            run->directory.path, report->device.name ? report->device.name : "?",
+            report->device.lanes, report->device.mapping ? report->device.mapping : "?",
+            run->device->lanes, layout, run->device->info->name);
+    return plc_run_describe_device(run);
 }
 
 pleach_status plc_run_load(plc_run *run, bool *found)
@@ -378,6 +410,12 @@ pleach_status plc_run_load(plc_run *run, bool *found)
     if (text == NULL || report == NULL)
         FAIL(run->ctx, PLEACH_EINPUT, "%s is a model, not a checkpoint: it has no state", path);
     TRY(plc_report_from_json(run->ctx, report, strlen(report), path, &run->report));
+    const char *command = run->compress ? "compress" : "train";
+    if (run->report.command == NULL || strcmp(run->report.command, command) != 0)
+        FAIL(run->ctx, PLEACH_EUSAGE, "'%s' is a run of another command: pleach %s --resume %s",
+             run->directory.path, run->report.command ? run->report.command : "?",
+             run->directory.path);
+    TRY(check_device(run));
     state = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (state == NULL)
         FAIL(run->ctx, PLEACH_EINPUT, "%s: state: %s", path, error.text);

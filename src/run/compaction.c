@@ -137,14 +137,11 @@ static void move_state(const pleach_graph *from, const plc_channels *old_classes
             const int j = plc_channels_class(new_classes, at, channel++);
             new->mask[j] = old->mask[k];
             new->pruned_for[j] = old->pruned_for[k];
+            new->settled[plc_channels_group_of(new_classes, j)] =
+                old->settled[plc_channels_group_of(old_classes, k)];
             if (new->means)
                 new->means[j] = old->means[k];
         }
-    }
-    for (int g = 0; g < plc_channels_n_groups(new_classes); g++) {
-        const char *name = to->nodes[plc_channels_group(new_classes, g)->first_node].name;
-        const int k = plc_channels_class(old_classes, plc_graph_find(from, name), 0);
-        new->settled[g] = old->settled[plc_channels_group_of(old_classes, k)];
     }
 }
 

@@ -116,7 +116,8 @@ pleach_status plc_directory_examine(pleach_ctx *ctx, const char *path, const jso
     TRY(read_config(ctx, path, &found));
     json_object_foreach((json_t *)config, key, value)
     {
-        if (!json_equal(value, json_object_get(found, key)))
+        // Where it is may be written in another way than when it was begun.
+        if (strcmp(key, "out") != 0 && !json_equal(value, json_object_get(found, key)))
             FAIL(ctx, PLEACH_EUSAGE,
                  "'%s' holds a run with another --%s; name another --out, or remove it", path, key);
     }

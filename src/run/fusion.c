@@ -87,6 +87,9 @@ static pleach_status choose_drops(plc_run *run, const plc_blocks *blocks, plc_pl
     plc_block_choice *choices = NULL;
     const plc_drop_opts opts = {.n_drop = run->opts.drop, .tolerance = ACCEPTED_FALL};
 
+    if (run->opts.drop > blocks->n_items)
+        plc_log(run->ctx, PLEACH_LOG_WARNING, "--drop %d: '%s' has %d residual blocks left",
+                run->opts.drop, run->session->graph->name, blocks->n_items);
     TRY(plc_alloc(run->ctx, (size_t)blocks->n_items + 1, sizeof *choices, &choices));
     TRY(plc_blocks_choose(run->session, blocks, &run->dataset->calibration, &opts, choices));
     for (int i = 0; i < blocks->n_items; i++) {
@@ -146,7 +149,7 @@ static pleach_status remember_plan(plc_run *run, const plc_plan *plan)
             TRY(plc_report_add_block(run->ctx, &run->report, block->name,
                                      plc_action_names[block->action], effect->importance));
         if (block->action == PLC_ACTION_DROP)
-            TRY(plc_text_printf(run->ctx, &names, "%s%s", names.length ? "," : "", block->name));
+            TRY(plc_text_printf(run->ctx, &names, "%s\n", block->name));
     }
     TRY(plc_text_take(run->ctx, &names, &run->dropping));
 done:
@@ -272,10 +275,10 @@ static bool is_dropping(const plc_run *run, const char *name)
     const size_t length = strlen(name);
 
     for (const char *at = run->dropping; at && *at;) {
-        const size_t n = strcspn(at, ",");
+        const size_t n = strcspn(at, "\n");
         if (n == length && strncmp(at, name, n) == 0)
             return true;
-        at += n + (at[n] == ',');
+        at += n + (at[n] == '\n');
     }
     return false;
 }

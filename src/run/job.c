@@ -3,14 +3,15 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/status.h>
 #include <base/text.h>
 
-static pleach_status not_a(pleach_ctx *ctx, const char *name, const char *value, const char *kind)
+static pleach_status expect(pleach_ctx *ctx, const char *name, const char *value, const char *kind)
 {
-    return plc_fail(ctx, PLEACH_EUSAGE, "option '%s': '%s' is no %s", name, value, kind);
+    return plc_fail(ctx, PLEACH_EUSAGE, "--%s '%s': a %s is expected", name, value, kind);
 }
 
 static pleach_status set_TEXT(pleach_ctx *ctx, const char *name, const char *value,
@@ -28,7 +29,7 @@ static pleach_status set_INT(pleach_ctx *ctx, const char *name, const char *valu
     errno = 0;
     const long number = strtol(value, &end, 10);
     if (end == value || *end || errno || number < INT_MIN || number > INT_MAX)
-        return not_a(ctx, name, value, "whole number");
+        return expect(ctx, name, value, "whole number");
     *field = (int)number;
     return PLEACH_OK;
 }
@@ -38,14 +39,15 @@ static pleach_status set_FLOAT(pleach_ctx *ctx, const char *name, const char *va
     char *end = NULL;
 
     *field = strtod(value, &end);
-    return end == value || *end ? not_a(ctx, name, value, "number") : PLEACH_OK;
+    return end == value || *end || !isfinite(*field) ? expect(ctx, name, value, "number")
+                                                     : PLEACH_OK;
 }
 
 static pleach_status set_FLAG(pleach_ctx *ctx, const char *name, const char *value, bool *field)
 {
     *field = strcmp(value, "true") == 0;
     return *field || strcmp(value, "false") == 0 ? PLEACH_OK
-                                                 : not_a(ctx, name, value, "'true' or 'false'");
+                                                 : expect(ctx, name, value, "true or false");
 }
 
 static pleach_status set_SEED(pleach_ctx *ctx, const char *name, const char *value,
@@ -56,7 +58,7 @@ static pleach_status set_SEED(pleach_ctx *ctx, const char *name, const char *val
     errno = 0;
     *field = strtoull(value, &end, 10);
     return end == value || *end || errno || *value == '-'
-               ? not_a(ctx, name, value, "whole number from 0")
+               ? expect(ctx, name, value, "whole number from 0")
                : PLEACH_OK;
 }
 

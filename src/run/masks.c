@@ -122,6 +122,28 @@ done:
     return status;
 }
 
+pleach_status plc_run_check_pruning(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_select_opts opts = {0};
+    plc_channels *channels = NULL;
+    plc_scorer *scorer = NULL;
+    char *names = NULL;
+    const char **list = NULL;
+    plc_score score;
+
+    TRY(parse_keep(run, run->session->graph, &opts, &names, &list));
+    TRY(plc_score_parse(run->ctx, run->opts.score, &score));
+    TRY(plc_channels_create(run->ctx, run->session->graph, &channels));
+    TRY(plc_scorer_create(run->session, channels, score, run->opts.seed, &scorer));
+done:
+    plc_scorer_destroy(&scorer);
+    plc_channels_destroy(&channels);
+    free(list);
+    free(names);
+    return status;
+}
+
 static plc_rank rank_of(const char *name)
 {
     return strcmp(name, "macs") == 0      ? PLC_RANK_MACS
@@ -129,9 +151,23 @@ static plc_rank rank_of(const char *name)
                                           : PLC_RANK_SCORE;
 }
 
+// A branch that empties goes whole: not one with a node that is to be kept.
+static bool keeps_a_node_of(const plc_select_opts *opts, const pleach_graph *graph,
+                            const plc_block *block)
+{
+    for (int i = 0; i < opts->n_keep; i++) {
+        const int kept = plc_graph_find(graph, opts->keep[i]);
+        for (int j = 0; j < block->n_branch_nodes; j++)
+            if (block->branch_nodes[j] == kept)
+                return true;
+    }
+    return false;
+}
+
 // Which groups may lose all their channels: [n_groups].
 static pleach_status mark_may_empty(plc_run *run, const pleach_graph *graph,
-                                    const plc_channels *channels, bool *may_empty)
+                                    const plc_channels *channels, const plc_select_opts *opts,
+                                    bool *may_empty)
 {
     pleach_status status = PLEACH_OK;
     plc_blocks *blocks = NULL;
@@ -140,7 +176,8 @@ static pleach_status mark_may_empty(plc_run *run, const pleach_graph *graph,
     TRY(plc_blocks_find(run->ctx, graph, &blocks));
     TRY(plc_blocks_of_groups(run->ctx, graph, channels, blocks, &block_of));
     for (int g = 0; g < plc_channels_n_groups(channels); g++)
-        may_empty[g] = block_of[g] >= 0;
+        may_empty[g] =
+            block_of[g] >= 0 && !keeps_a_node_of(opts, graph, &blocks->items[block_of[g]]);
 done:
     free(block_of);
     plc_blocks_destroy(&blocks);
@@ -172,7 +209,7 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
 
     TRY(parse_keep(run, graph, &opts, &names, &list));
     TRY(plc_alloc(run->ctx, (size_t)n_groups, sizeof *may_empty, &may_empty));
-    TRY(mark_may_empty(run, graph, channels, may_empty));
+    TRY(mark_may_empty(run, graph, channels, &opts, may_empty));
     opts.may_empty = may_empty;
     TRY(plc_select(run->ctx, graph, channels, scores, mask, &opts, selection));
 done:

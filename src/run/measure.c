@@ -1,6 +1,7 @@
 // A row of the report: accuracy on the test images, size, and measured inference.
 #include <run/run.h>
 
+#include <math.h>
 #include <base/clock.h>
 #include <price/macs.h>
 #include <price/workload.h>
@@ -34,6 +35,9 @@ pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *se
     plc_report_network *row = NULL;
 
     TRY(plc_evaluate_split(session, &run->dataset->test, &metrics));
+    if (!isfinite(metrics.loss_sum))
+        FAIL(run->ctx, PLEACH_EDIVERGED, "the loss of the %s network on test images is %g", name,
+             metrics.loss_sum);
     TRY(time_inference(session, &seconds));
     TRY(plc_report_add_network(run->ctx, &run->report, name, &row));
     const plc_cost cost = plc_graph_cost(session->graph);

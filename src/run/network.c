@@ -87,6 +87,7 @@ static pleach_status on_step(void *user, plc_trainer *trainer)
         TRY(plc_run_fade(run));
     TRY(plc_run_tell(run, NULL));
     if (run->job->stop && *run->job->stop) {
+        plc_run_count_training(run);
         TRY(plc_run_save(run));
         FAIL(run->ctx, PLEACH_EINTERRUPTED, "interrupted; go on with --resume %s",
              run->directory.path);
@@ -133,6 +134,8 @@ pleach_status plc_run_replace_session(plc_run *run, pleach_session *session)
     TRY(plc_run_follow_teacher(run));
     TRY(plc_trainer_set_session(run->trainer, run->session, run->optimizer));
 done:
+    if (status != PLEACH_OK)
+        plc_trainer_destroy(&run->trainer); // it still runs the old session
     plc_optimizer_destroy(&old_optimizer);
     pleach_session_destroy(&old);
     return status;

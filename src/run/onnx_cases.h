@@ -35,7 +35,7 @@ typedef struct plc_onnx_case {
 
 typedef struct plc_onnx_cases_opts {
     const char *folder; // NULL: PLC_ONNX_CASES_FOLDER
-    // Called for each case; `checks` (may be NULL) before it for each output that is right: a failure ends the run.
+    // Called for each case; `check` (may be NULL) before it for each output that is right: a failure ends the run.
     void (*report)(void *user, const plc_onnx_case *found);
     pleach_status (*check)(void *user, const plc_onnx_case_run *run);
     void *user;

@@ -27,15 +27,17 @@ void pleach_run_opts_init(pleach_run_opts *opts)
 pleach_status plc_options_to_json(pleach_ctx *ctx, const pleach_run_opts *opts, json_t **object)
 {
     json_t *made = json_object();
-    int failed = made == NULL;
+    const char *failed = NULL;
 
 #define X(kind, field, option, value, argument, commands, help)                                    \
-    failed |= json_object_set_new(made, option, TO_##kind(opts->field));
+    if (json_object_set_new(made, option, TO_##kind(opts->field)) != 0)                            \
+        failed = option;
     PLEACH_RUN_OPTIONS(X)
 #undef X
     if (failed) {
         json_decref(made);
-        return plc_fail(ctx, PLEACH_ENOMEM, "out of host memory for the options");
+        return plc_fail(ctx, PLEACH_EUSAGE, "--%s: its value cannot be kept: it is not UTF-8",
+                        failed);
     }
     *object = made;
     return PLEACH_OK;
@@ -200,6 +202,8 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     enum { MAX_EPOCHS = 100000, MAX_BATCH = 65536, MAX_CROP = 64 };
     pleach_status status = PLEACH_OK;
     plc_score score;
+    plc_optimizer_kind optimizer;
+    plc_schedule_kind schedule;
 
     if (opts->model[0] == '\0')
         FAIL(ctx, PLEACH_EUSAGE, "no network: --model resnet20, or a model file");
@@ -210,6 +214,8 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
             ctx, PLEACH_EUSAGE,
             "--unfold: '%s' is a network by name, which has its batch norms; it is for model files",
             opts->model);
+    TRY(plc_optimizer_parse(ctx, opts->optimizer, &optimizer));
+    TRY(plc_schedule_parse(ctx, opts->schedule, &schedule));
     TRY(check_range(ctx, "epochs", opts->epochs, 1, MAX_EPOCHS));
     TRY(check_range(ctx, "batch", opts->batch, 1, MAX_BATCH));
     TRY(check_range(ctx, "lr", opts->learning_rate, 0, 100));

@@ -87,9 +87,14 @@ pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics,
     const plc_position *position = plc_trainer_position(run->trainer);
     const double seconds = plc_clock_seconds() - run->epoch_started;
     const plc_schedule schedule = *plc_trainer_schedule(run->trainer);
+    // Of this process: a resumed one has not seen the epoch's first ones.
+    const double n_images = metrics->n_images - (double)run->epoch_first_step * run->opts.batch;
     float rate, momentum;
     double macs, params;
 
+    if (!isfinite(calibration->loss_sum))
+        FAIL(run->ctx, PLEACH_EDIVERGED, "the loss on calibration images is %g",
+             calibration->loss_sum);
     plc_schedule_at(&schedule, position->step - 1, &rate, &momentum);
     kept_shares(run, &macs, &params);
     TRY(plc_run_log_event(
@@ -98,7 +103,7 @@ pleach_status plc_run_log_epoch(plc_run *run, const plc_metrics *metrics,
                   "epoch", position->epoch, "loss", metrics->loss_sum / metrics->n_images,
                   "train_accuracy", metrics->n_correct / metrics->n_images, "calibration_accuracy",
                   calibration->n_correct / calibration->n_images, "images_per_second",
-                  metrics->n_images / seconds, "learning_rate", (double)rate, "macs_kept", macs,
+                  n_images / seconds, "learning_rate", (double)rate, "macs_kept", macs,
                   "params_kept", params, "seconds", seconds)));
 done:
     return status;

@@ -1,6 +1,7 @@
 // Jobs from beginning to end: train and compress.
 #include <run/run.h>
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,13 @@
 #include <io/model_file.h>
 #include <price/macs.h>
 
-// Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
-// earlier the small network exists, the longer it learns and the cheaper its epochs are.
 static bool fuses(const pleach_run_opts *opts)
 {
     return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
 }
 
+// Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
+// earlier the small network exists, the longer it learns and the cheaper its epochs are.
 static pleach_status plan_phases(plc_run *run)
 {
     const pleach_run_opts *o = &run->opts;
@@ -46,18 +47,26 @@ static int phase_end(const plc_run *run)
     return plc_run_compresses(run) ? run->phase_ends[run->phase] : run->opts.epochs;
 }
 
+void plc_run_count_training(plc_run *run)
+{
+    const double now = plc_clock_seconds();
+
+    run->train_seconds += now - run->counted;
+    run->counted = now;
+}
+
 static pleach_status run_epoch(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     plc_metrics metrics, calibration;
 
-    run->epoch_started = run->told = plc_clock_seconds();
+    run->epoch_started = run->counted = run->told = plc_clock_seconds();
     run->epoch_first_step = plc_trainer_position(run->trainer)->epoch_step;
     TRY(plc_trainer_run_epoch(run->trainer, &metrics));
-    const double seconds = plc_clock_seconds() - run->epoch_started;
-    run->train_seconds += seconds;
-    run->step_seconds =
-        seconds / (plc_trainer_steps_per_epoch(run->trainer) - run->epoch_first_step);
+    plc_run_count_training(run);
+    const int n_steps = plc_trainer_steps_per_epoch(run->trainer) - run->epoch_first_step;
+    if (n_steps > 0) // 0: it was interrupted after its last one
+        run->step_seconds = (plc_clock_seconds() - run->epoch_started) / n_steps;
     TRY(plc_run_tell(run, &metrics));
     TRY(plc_evaluate_split(run->session, &run->dataset->calibration, &calibration));
     TRY(plc_run_log_epoch(run, &metrics, &calibration));
@@ -88,14 +97,19 @@ static pleach_status start_main(plc_run *run)
 
     TRY(plc_run_first_graph(run, &graph, &weights));
     TRY(plc_run_check_latency(run, graph));
-    TRY(plc_run_start_network(run, graph, weights, run->opts.unfold));
-    if (run->compress)
+    status = plc_run_start_network(run, graph, weights, run->opts.unfold);
+    graph = NULL; // taken
+    TRY(status);
+    if (run->compress) {
         TRY(plc_run_check_plan(run, run->session->graph));
+        TRY(plc_run_check_pruning(run));
+    }
     const plc_cost cost = plc_graph_cost(run->session->graph);
     run->dense_macs = cost.macs;
     run->dense_params = cost.params;
     TRY(plc_run_start_trainer(run, NULL));
 done:
+    pleach_graph_destroy(&graph);
     free(weights);
     return status;
 }
@@ -120,11 +134,32 @@ done:
     return status;
 }
 
-static pleach_status describe_run(plc_run *run)
+static pleach_status replace_text(plc_run *run, const char *from, char **text)
+{
+    free(*text);
+    *text = NULL;
+    return plc_strdup(run->ctx, from, text);
+}
+
+pleach_status plc_run_describe_device(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     plc_report *report = &run->report;
     const pleach_device_info *info = run->device->info;
+
+    TRY(replace_text(run, info->name, &report->device.name));
+    TRY(replace_text(run, info->platform_name, &report->device.platform));
+    TRY(replace_text(run, info->driver_version, &report->device.driver));
+    TRY(replace_text(run, plc_device_layout_name(run->device), &report->device.mapping));
+    report->device.lanes = run->device->lanes;
+done:
+    return status;
+}
+
+static pleach_status describe_run(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    plc_report *report = &run->report;
     plc_text chosen = {0};
 
     TRY(plc_strdup(run->ctx, run->compress ? "compress" : "train", &report->command));
@@ -139,14 +174,27 @@ static pleach_status describe_run(plc_run *run)
     report->seed = run->opts.seed;
     report->epochs = run->opts.epochs;
     report->batch = run->opts.batch;
-    TRY(plc_strdup(run->ctx, info->name, &report->device.name));
-    TRY(plc_strdup(run->ctx, info->platform_name, &report->device.platform));
-    TRY(plc_strdup(run->ctx, info->driver_version, &report->device.driver));
-    report->device.lanes = run->device->lanes;
-    TRY(plc_strdup(run->ctx, plc_device_layout_name(run->device), &report->device.mapping));
+    TRY(plc_run_describe_device(run));
 done:
     plc_text_finish(&chosen);
     return status;
+}
+
+void plc_run_count_totals(plc_run *run)
+{
+    plc_report *report = &run->report;
+    const double now = plc_clock_seconds();
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    const long long host = (long long)usage.ru_maxrss * 1024;
+    const long long device = (long long)run->device->peak_memory_bytes;
+    if (host > report->memory.host_peak_bytes)
+        report->memory.host_peak_bytes = host;
+    if (device > report->memory.device_peak_bytes)
+        report->memory.device_peak_bytes = device;
+    report->seconds += now - run->started;
+    run->started = now;
 }
 
 static pleach_status write_report(plc_run *run)
@@ -154,23 +202,19 @@ static pleach_status write_report(plc_run *run)
     pleach_status status = PLEACH_OK;
     plc_report *report = &run->report;
     plc_history history = {0};
-    struct rusage usage;
     char *json = NULL, *html = NULL, *log = NULL;
     double training = 0;
 
     for (size_t i = 0; i < report->n_networks; i++)
         if (strcmp(report->networks[i].name, run->compress ? "fused" : "dense") == 0)
             training = report->networks[i].train_seconds;
-    getrusage(RUSAGE_SELF, &usage);
-    report->memory.device_peak_bytes = (long long)run->device->peak_memory_bytes;
-    report->memory.host_peak_bytes = (long long)usage.ru_maxrss * 1024;
     report->method_cost.total_seconds =
         (report->method_cost.score_ms + report->method_cost.mask_ms +
          report->method_cost.compact_ms + report->method_cost.fuse_ms) /
         1e3;
     report->method_cost.share_of_training =
         training > 0 ? report->method_cost.total_seconds / training : 0;
-    report->seconds += plc_clock_seconds() - run->started;
+    plc_run_count_totals(run);
     TRY(plc_directory_file(run->ctx, &run->directory, "report.json", &json));
     TRY(plc_directory_file(run->ctx, &run->directory, "report.html", &html));
     TRY(plc_directory_file(run->ctx, &run->directory, "log.jsonl", &log));
@@ -233,6 +277,9 @@ static pleach_status open_data(plc_run *run)
     if (run->dataset->train.n_images < run->opts.batch)
         FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images",
              run->opts.batch, run->dataset->train.n_images);
+    if ((long long)(run->dataset->train.n_images / run->opts.batch) * run->opts.epochs > INT_MAX / 4)
+        FAIL(run->ctx, PLEACH_EUSAGE, "--epochs %d of %d steps are too many; use fewer",
+             run->opts.epochs, run->dataset->train.n_images / run->opts.batch);
 done:
     return status;
 }

@@ -48,7 +48,7 @@ typedef struct plc_run {
     plc_settled *settled; // owned with them: per group, what --settle has compacted away
     int n_settled;        // those classes of all groups, also of groups that went whole
     unsigned n_updates;   // mask updates so far
-    char *dropping;       // owned: names of the adds whose blocks fade, ","-separated; or NULL
+    char *dropping;       // owned: names of the adds whose blocks fade, a line each; or NULL
     double train_seconds; // of this network so far
     long long dense_macs, dense_params;
     double dense_latency_ms, latency_scale; // of --latency, see latency.c; 0: not measured yet
@@ -66,12 +66,19 @@ typedef struct plc_run {
     int *block_of_group;  // while pruning: plc_blocks_of_groups
     plc_blocks *fading;   // blocks of the session's graph, while fading
     plc_latency *latency; // from its first use on
-    double started, epoch_started, told, step_seconds;
+    double started, counted; // up to when the report's seconds and train_seconds are counted
+    double epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption
 } plc_run;
 
 const char *plc_phase_name(plc_phase phase);
 const char *plc_run_network_name(const plc_run *run); // "" for the main one
+
+// run.c: adds what has passed to train_seconds; to the report its seconds and the most memory so far, of all processes
+// that the run had; and says in the report on which device it goes on.
+void plc_run_count_training(plc_run *run);
+void plc_run_count_totals(plc_run *run);
+pleach_status plc_run_describe_device(plc_run *run);
 
 // network.c: the network that is being trained. Takes graph. `unfold`: as --unfold says, where weights are given.
 // `position` NULL: from the beginning.
@@ -98,6 +105,8 @@ bool plc_run_compresses(
 void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
 // masks.c: the pruning phase.
+// Whether the first network has the nodes of --keep, and what --score looks at: before anything is trained.
+pleach_status plc_run_check_pruning(plc_run *run);
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
 // A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.

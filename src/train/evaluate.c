@@ -34,18 +34,27 @@ done:
     return status;
 }
 
-// `user`: where the logits of the split go, NULL: nowhere.
+// What is gathered of a split.
+typedef struct gathered {
+    plc_metrics *metrics;
+    float *logits; // of all images, NULL: nowhere
+} gathered;
+
 static pleach_status infer(pleach_session *session, int number, int n_images, void *user)
 {
     pleach_status status = PLEACH_OK;
     const plc_shape classes = session->graph->nodes[session->graph->n_nodes - 1].shape;
-    float *logits = user;
+    const gathered *to = user;
+    const unsigned n_done = (unsigned)number + 1;
 
     TRY(plc_session_infer(session, (unsigned)number, n_images));
-    if (logits)
+    if (to->logits)
         TRY(plc_session_read_logits(session, false, n_images,
-                                    logits + (size_t)number * (size_t)session->batch *
-                                                 (size_t)classes.c));
+                                    to->logits + (size_t)number * (size_t)session->batch *
+                                                     (size_t)classes.c));
+    if (n_done % PLC_METRIC_SLOTS == 0) // before the next batch takes the first slot
+        TRY(plc_session_read_metrics(session, n_done - PLC_METRIC_SLOTS, PLC_METRIC_SLOTS,
+                                     to->metrics));
 done:
     return status;
 }
@@ -63,13 +72,12 @@ pleach_status plc_evaluate_logits(pleach_session *session, const plc_split *spli
     const int n_batches = (split->n_images + session->batch - 1) / session->batch;
     const plc_loader_opts opts = {.batch = session->batch, .n_epochs = 1};
 
+    gathered to = {metrics, logits};
+
     *metrics = (plc_metrics){0};
-    if (n_batches > PLC_METRIC_SLOTS)
-        FAIL(session->ctx, PLEACH_EUSAGE,
-             "%d images in batches of %d are more than %d batches; use a larger --batch",
-             split->n_images, session->batch, PLC_METRIC_SLOTS);
-    TRY(for_each_batch(session, split, &opts, n_batches, infer, logits));
-    TRY(plc_session_read_metrics(session, 0, (unsigned)n_batches, metrics));
+    TRY(for_each_batch(session, split, &opts, n_batches, infer, &to));
+    const unsigned n_left = (unsigned)n_batches % PLC_METRIC_SLOTS;
+    TRY(plc_session_read_metrics(session, (unsigned)n_batches - n_left, n_left, metrics));
 done:
     return status;
 }

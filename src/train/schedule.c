@@ -7,7 +7,7 @@
 
 // As PyTorch's OneCycleLR: first rate peak/25, last one that/10000.
 static const double ONE_CYCLE_RISE = 25.0, ONE_CYCLE_FALL = 1e4;
-static const double ONE_CYCLE_MOMENTUM_SWING = 0.05;
+static const double ONE_CYCLE_MOMENTUM_SWING = 0.05, MOST_MOMENTUM = 0.999; // at 1 nothing would be forgotten
 
 pleach_status plc_schedule_parse(pleach_ctx *ctx, const char *name, plc_schedule_kind *kind)
 {
@@ -49,8 +49,9 @@ void plc_schedule_at(const plc_schedule *s, unsigned step, float *learning_rate,
     const double share = rising         ? position / warmup
                          : warmup < 1.0 ? (position - warmup) / (1.0 - warmup)
                                         : 1.0;
-    const double peak = (double)s->peak, high = (double)s->momentum + ONE_CYCLE_MOMENTUM_SWING;
-    const double low = (double)s->momentum - ONE_CYCLE_MOMENTUM_SWING;
+    const double peak = (double)s->peak;
+    const double high = fmin((double)s->momentum + ONE_CYCLE_MOMENTUM_SWING, MOST_MOMENTUM);
+    const double low = fmax((double)s->momentum - ONE_CYCLE_MOMENTUM_SWING, 0);
     double rate = peak, swing = (double)s->momentum;
 
     switch (s->kind) {

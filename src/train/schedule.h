@@ -21,7 +21,7 @@ typedef struct plc_schedule {
     float warmup; // share of the steps, 0 to 1
 } plc_schedule;
 
-// "one-cycle", "cosine" or "step"; fails with PLEACH_EUSAGE.
+// "one-cycle", "two-cycles", "cosine" or "step"; fails with PLEACH_EUSAGE.
 pleach_status plc_schedule_parse(pleach_ctx *ctx, const char *name, plc_schedule_kind *kind);
 
 // Rate and momentum of step 0 <= step < n_steps.

@@ -56,6 +56,17 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
     }
 }
 
+static void help_and_version_are_found_by_any_of_their_names(void **state)
+{
+    (void)state;
+    assert_int_equal(call("help compress"), 0);
+    assert_non_null(strstr(out, "--macs"));
+    assert_int_equal(call("help"), 0);
+    assert_non_null(strstr(out, "compress"));
+    assert_int_equal(call("--versi"), 0);
+    assert_int_equal(strncmp(out, "pleach ", 7), 0);
+}
+
 static void bad_input_is_named_with_code_3(void **state)
 {
     static const struct {
@@ -214,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_words_are_answered_with_the_nearest_and_code_2),
+        cmocka_unit_test(help_and_version_are_found_by_any_of_their_names),
         cmocka_unit_test(bad_input_is_named_with_code_3),
         cmocka_unit_test(an_unknown_device_is_answered_with_those_there_are_and_code_4),
         cmocka_unit_test(halfs_are_refused_where_the_device_has_none_with_code_4),

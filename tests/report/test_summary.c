@@ -127,6 +127,35 @@ static void one_seed_keeps_the_interval_of_its_images(void **state)
     plc_report_finish(&report);
 }
 
+// Flags have no value of their own, and the same run twice is no second seed.
+static void flags_tell_runs_apart_and_a_seed_counts_once(void **state)
+{
+    static const char *const options[] = {"", "--no-nesterov", "--no-nesterov --weight-decay 0.001",
+                                          "--no-nesterov"};
+    static const char *const labels[] = {"no-nesterov false, weight-decay 0.0005",
+                                         "no-nesterov true, weight-decay 0.0005",
+                                         "no-nesterov true, weight-decay 0.001"};
+    plc_report reports[4];
+    plc_report_run runs[4];
+    plc_summary s;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        make_report(&reports[i], options[i], 0.9 + 0.01 * i, 3);
+        runs[i] = (plc_report_run){"run", &reports[i], NULL};
+    }
+    assert_int_equal(plc_summary_create(ctx, runs, 4, &s), PLEACH_OK);
+    assert_int_equal(s.n_groups, 3);
+    for (int g = 0; g < 3; g++)
+        if (strncmp(s.labels[g], labels[g], strlen("no-nesterov false")) != 0)
+            fail_msg("'%s', expected '%s'", s.labels[g], labels[g]);
+    for (size_t i = 0; i < s.n_rows; i++)
+        assert_int_equal(s.rows[i].n_seeds, 1);
+    plc_summary_finish(&s);
+    for (int i = 0; i < 4; i++)
+        plc_report_finish(&reports[i]);
+}
+
 static void the_report_of_several_runs_shows_means_and_curves(void **state)
 {
     plc_report reports[N_RUNS];
@@ -154,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(means_are_over_runs_that_differ_in_the_seed_alone),
         cmocka_unit_test(one_seed_keeps_the_interval_of_its_images),
+        cmocka_unit_test(flags_tell_runs_apart_and_a_seed_counts_once),
         cmocka_unit_test(the_report_of_several_runs_shows_means_and_curves),
     };
 

@@ -94,6 +94,23 @@ static void two_cycles_are_one_after_another(void **state)
     }
 }
 
+// At a momentum of 1 nothing would be forgotten, and AdamW would divide by zero.
+static void a_cycle_of_momentum_stays_below_one(void **state)
+{
+    plc_schedule s = {.kind = PLC_SCHEDULE_ONE_CYCLE, .n_steps = 50, .peak = 1, .warmup = 0.2f};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        s.momentum = (const float[]){0, 0.95f, 0.999f}[i];
+        for (unsigned step = 0; step < s.n_steps; step++) {
+            float rate, momentum;
+
+            plc_schedule_at(&s, step, &rate, &momentum);
+            assert_true(momentum >= 0 && momentum < 1);
+        }
+    }
+}
+
 static void cosine_and_step_schedules_warm_up_and_fall(void **state)
 {
     float rate, momentum;
@@ -315,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_cycle_is_that_of_pytorch),
+        cmocka_unit_test(a_cycle_of_momentum_stays_below_one),
         cmocka_unit_test(two_cycles_are_one_after_another),
         cmocka_unit_test(cosine_and_step_schedules_warm_up_and_fall),
         cmocka_unit_test(unknown_names_are_answered_with_the_known_ones),

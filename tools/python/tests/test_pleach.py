@@ -123,7 +123,7 @@ class OnADevice(WithFolder):
         self.assertIn("did you mean 'macs'?", str(caught.exception))
         with self.assertRaises(pleach.Error) as caught:
             pleach.compress(self.device, model="cnn5", out=self.path("run"), macs="half", **SHORT)
-        self.assertIn("option 'macs': 'half' is no number", str(caught.exception))
+        self.assertIn("--macs 'half': a number is expected", str(caught.exception))
 
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_a_network_gets_smaller_and_tells_how_it_goes(self):

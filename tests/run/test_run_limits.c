@@ -1,0 +1,373 @@
+// Jobs at their limits: networks and options that cannot work, and runs that go on with something else than they began with.
+#include <context.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pleach/run.h>
+#include <base/file.h>
+#include <graph/op.h>
+#include <io/model_file.h>
+#include <platform.h>
+#include <report/report.h>
+
+enum { MAX_PATH = 256 };
+
+static pleach_device *device;
+static char folder[] = "/tmp/pleach-run-limits-XXXXXX";
+
+static int set_up(void **state)
+{
+    return make_fixture(state) || !mkdtemp(folder) ||
+           pleach_device_open(ctx, plc_test_device(), NULL, &device) != PLEACH_OK;
+}
+
+static int tear_down(void **state)
+{
+    char command[MAX_PATH];
+
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    const int removed = system(command);
+    pleach_device_close(&device);
+    return drop_fixture(state) | removed;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[4][MAX_PATH];
+    static int next;
+    char *path = paths[next++ % 4];
+
+    snprintf(path, MAX_PATH, "%s/%s", folder, name);
+    return path;
+}
+
+// Two epochs of 256 images: a second or two.
+static pleach_job short_job(const char *model, const char *out)
+{
+    pleach_job job = {0};
+
+    pleach_run_opts_init(&job.opts);
+    job.opts.model = model;
+    job.opts.out = out;
+    job.opts.epochs = 2;
+    job.opts.limit = 256;
+    job.opts.calibration = 64;
+    job.opts.batch = 32;
+    job.opts.macs = 0.5;
+    job.opts.learning_rate = 0.02;
+    return job;
+}
+
+static void expect(pleach_status found, pleach_status expected, const char *said)
+{
+    if (found != expected || !strstr(pleach_error(ctx), said))
+        fail_msg("status %d, '%s'; expected %d, '%s'", found, pleach_error(ctx), expected, said);
+}
+
+static void read_report(const char *out, plc_report *report)
+{
+    char path[MAX_PATH + 16];
+
+    snprintf(path, sizeof path, "%s/report.json", out);
+    assert_ok(plc_report_read_json(ctx, path, report));
+}
+
+// Layout and weights of file->graph: about `middle`, by `swing`.
+static void make_weights(plc_model_file *file, float middle, float swing)
+{
+    assert_ok(plc_params_layout_create(ctx, file->graph, &file->layout));
+    file->weights = calloc((size_t)file->layout->n_floats, sizeof *file->weights);
+    assert_non_null(file->weights);
+    for (int i = 0; i < file->layout->n_floats; i++)
+        file->weights[i] = middle + swing * sinf((float)i);
+}
+
+// A model file of cnn5, whose last layer's weights are multiplied by `factor`.
+static const char *write_scaled(const char *name, float factor)
+{
+    const char *path = path_of(name);
+    plc_model_file file = {0};
+
+    assert_ok(pleach_graph_create(ctx, "cnn5", 1, 28, 28, 10, &file.graph));
+    make_weights(&file, 0, 0);
+    for (int i = 0; i < file.layout->n_places; i++) {
+        const plc_param_place *place = &file.layout->places[i];
+        const char *param = file.graph->nodes[place->node].params[place->param].name;
+        const bool last = place->node == file.graph->n_nodes - 1;
+
+        for (int j = 0; j < place->count; j++)
+            file.weights[place->offset + j] =
+                strcmp(param, "gamma") == 0 || strcmp(param, "running_var") == 0 ? 1
+                : strcmp(param, "weight") == 0
+                    ? (last ? factor : 1) * sinf((float)(place->offset + j)) * 0.1f
+                    : 0;
+    }
+    assert_ok(plc_model_file_write(ctx, path, file.graph, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+    return path;
+}
+
+// Scores by draws see no NaN, so the network is compacted while its loss is none: that must end as any divergence does.
+static void a_loss_that_is_no_number_ends_a_run_that_compacts(void **state)
+{
+    pleach_job job = short_job(write_scaled("huge.safetensors", 1e33f), path_of("huge"));
+
+    (void)state;
+    job.opts.score = "random";
+    job.opts.settle = 1;
+    job.opts.learning_rate = 100;
+    job.opts.warmup = 0;
+    job.opts.prune_epochs = 2;
+    job.opts.drop = 0;
+    assert_int_equal(pleach_compress(ctx, device, &job), PLEACH_EDIVERGED);
+    job = short_job(write_scaled("infinite.safetensors", INFINITY), path_of("infinite"));
+    assert_int_equal(pleach_train(ctx, device, &job), PLEACH_EDIVERGED);
+}
+
+// Two groups that begin in one convolution each keep a half, though channels settle meanwhile.
+static void groups_of_one_convolution_settle_apart(void **state)
+{
+    const char *model = path_of("sliced.safetensors"), *out = path_of("sliced");
+    char path[MAX_PATH + 32];
+    plc_model_file file = {0};
+    int node = 0, parts[2];
+
+    (void)state;
+    assert_ok(plc_graph_create(ctx, "sliced", (plc_shape){1, 28, 28}, &file.graph));
+    pleach_graph *g = file.graph;
+    const plc_attrs conv = {.out_channels = 32, .kernel = {3, 3}, .pad = {1, 1}, .stride = {4, 4}};
+    assert_ok(plc_graph_add(ctx, g, "conv", "conv", &node, 1, &conv, &node));
+    assert_ok(plc_graph_add(ctx, g, "batch_norm", "norm", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "relu", "relu", &node, 1, NULL, &node));
+    for (int i = 0; i < 2; i++)
+        assert_ok(plc_graph_add(ctx, g, "slice", i ? "second" : "first", &node, 1,
+                                &(plc_attrs){.offset = 16 * i, .out_channels = 16}, &parts[i]));
+    assert_ok(plc_graph_add(ctx, g, "concat", "joined", parts, 2, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "conv", "conv2", &node, 1, &conv, &node));
+    assert_ok(plc_graph_add(ctx, g, "batch_norm", "norm2", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "relu", "relu2", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "global_avg_pool", "pool", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
+                            &(plc_attrs){.out_channels = 10, .bias = true}, &node));
+    make_weights(&file, 0.5f, 0.4f);
+    float *conv_weights = file.weights + file.layout->offsets[plc_graph_find(g, "conv")][0];
+    float *conv2_weights = file.weights + file.layout->offsets[plc_graph_find(g, "conv2")][0];
+    for (int c = 16; c < 30; c++) // weak ones, so that all would leave the second group but two
+        for (int i = 0; i < 32 * 9; i++) {
+            conv_weights[c * 9 + i % 9] *= i < 9 ? 0.01f : 1;
+            conv2_weights[(i / 9 * 32 + c) * 9 + i % 9] *= 0.01f;
+        }
+    assert_ok(plc_model_file_write(ctx, model, g, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+
+    pleach_job job = short_job(model, out);
+    job.opts.macs = 0.35;
+    job.opts.settle = 1;
+    job.opts.max_ratio = 0.5;
+    job.opts.drop = 0;
+    job.opts.prune_epochs = 2;
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    assert_ok(plc_model_file_read(ctx, path, &file));
+    for (int i = 0; i < 2; i++) {
+        const int part = plc_graph_find(file.graph, i ? "second" : "first");
+        if (part != PLC_NO_NODE) // gone where it is all that is left
+            assert_true(file.graph->nodes[part].shape.c >= 8);
+    }
+    plc_model_file_finish(&file);
+}
+
+// A block's branch may empty and go whole, but not with a node that is to be kept in it.
+static void what_is_kept_stays_with_its_block(void **state)
+{
+    const char *out = path_of("kept");
+    char path[MAX_PATH + 32];
+    plc_model_file file = {0};
+
+    (void)state;
+    pleach_job job = short_job("resnet20", out);
+    job.opts.macs = 0.15;
+    job.opts.band = 0;
+    job.opts.settle = 1;
+    job.opts.keep = "layer3.0.conv2";
+    job.opts.drop = 0;
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    assert_ok(plc_model_file_read(ctx, path, &file));
+    assert_int_not_equal(plc_graph_find(file.graph, "layer3.0.conv2"), PLC_NO_NODE);
+    plc_model_file_finish(&file);
+}
+
+// A convolution without a batch norm.
+static const char *write_bare(void)
+{
+    const char *path = path_of("bare.safetensors");
+    const plc_attrs conv = {.out_channels = 8, .kernel = {3, 3}}, fc = {.out_channels = 10};
+    plc_model_file file = {0};
+    int node = 0;
+
+    assert_ok(plc_graph_create(ctx, "bare", (plc_shape){1, 28, 28}, &file.graph));
+    assert_ok(plc_graph_add(ctx, file.graph, "conv", "conv", &node, 1, &conv, &node));
+    assert_ok(plc_graph_add(ctx, file.graph, "global_avg_pool", "pool", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, file.graph, "linear", "fc", &node, 1, &fc, &node));
+    make_weights(&file, 0, 0);
+    assert_ok(plc_model_file_write(ctx, path, file.graph, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+    return path;
+}
+
+static void what_pruning_needs_is_asked_before_training(void **state)
+{
+    const char *out = path_of("never");
+    pleach_job job = short_job("cnn5", out);
+
+    (void)state;
+    job.opts.keep = "nosuch";
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "--keep nosuch");
+    job.opts.keep = "";
+    job.opts.optimizer = "sdg";
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "sgd");
+    job.opts.optimizer = "sgd";
+    job.opts.schedule = "cosin";
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "cosine");
+    job.opts.schedule = "one-cycle";
+    job.opts.keep = "u\xff";
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "--keep: its value cannot be kept");
+    job.opts.keep = "";
+    job.opts.model = write_bare();
+    job.opts.score = "bn";
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "batch norm");
+    assert_false(plc_file_exists(out));
+}
+
+// More batches than the device keeps losses of.
+static void batches_of_one_image_are_as_good_as_others(void **state)
+{
+    plc_report report = {0};
+    const char *out = path_of("ones");
+    pleach_job job = short_job(write_scaled("plain.safetensors", 1), out);
+
+    (void)state;
+    job.opts.epochs = 1;
+    job.opts.limit = 4200;
+    job.opts.calibration = 4190;
+    job.opts.batch = 1;
+    assert_ok(pleach_train(ctx, device, &job));
+    read_report(out, &report);
+    const double images = report.networks[0].accuracy * 4200;
+    assert_true(fabs(images - round(images)) < 1e-6);
+    plc_report_finish(&report);
+}
+
+static void names_with_commas_are_names(void **state)
+{
+    const char *model = path_of("commas.safetensors"), *out = path_of("commas");
+    plc_model_file file = {0};
+    plc_report report = {0};
+
+    (void)state;
+    assert_ok(pleach_graph_create(ctx, "resnet20", 1, 28, 28, 10, &file.graph));
+    for (int i = 0; i < file.graph->n_nodes; i++)
+        if (plc_graph_is(file.graph, i, "add"))
+            for (char *c = file.graph->nodes[i].name; *c; c++)
+                *c = *c == '.' ? ',' : *c;
+    make_weights(&file, 0.2f, 0.1f);
+    assert_ok(plc_model_file_write(ctx, model, file.graph, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+
+    pleach_job job = short_job(model, out);
+    job.opts.macs = 1;
+    job.opts.drop = 2;
+    job.opts.learning_rate = 0.001;
+    assert_ok(pleach_compress(ctx, device, &job));
+    read_report(out, &report);
+    const plc_report_network *fused = &report.networks[report.n_networks - 1];
+    assert_string_equal(fused->name, "fused");
+    assert_int_equal(fused->conv_layers, 17);
+    plc_report_finish(&report);
+}
+
+// Replaces text in a run's config.json.
+static void edit_config(const char *out, const char *from, const char *to)
+{
+    char path[MAX_PATH + 16], *text = NULL, *edited = NULL;
+    size_t size = 0;
+
+    snprintf(path, sizeof path, "%s/config.json", out);
+    assert_ok(plc_file_read(ctx, path, 1 << 20, &text, &size));
+    char *at = memmem(text, size, from, strlen(from));
+    assert_non_null(at);
+    const int n = asprintf(&edited, "%.*s%s%.*s", (int)(at - text), text, to,
+                           (int)(text + size - at - strlen(from)), at + strlen(from));
+    assert_ok(plc_file_write_all(ctx, path, edited, (size_t)n));
+    free(edited);
+    free(text);
+}
+
+// A CIFAR-10 of a few grey images.
+static const char *write_cifar(void)
+{
+    static const char *const names[] = {"data_batch_1", "data_batch_2", "data_batch_3",
+                                        "data_batch_4", "data_batch_5", "test_batch"};
+    static unsigned char records[64 * 3073];
+    const char *dir = path_of("cifar");
+    char path[MAX_PATH + 32];
+
+    assert_ok(plc_make_dirs(ctx, dir));
+    for (size_t i = 0; i < sizeof records; i += 3073)
+        records[i] = (unsigned char)(i % 10);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s.bin", dir, names[i]);
+        assert_ok(plc_file_write_all(ctx, path, records, sizeof records));
+    }
+    return dir;
+}
+
+static void a_run_goes_on_with_what_it_began_with(void **state)
+{
+    const char *out = path_of("begun");
+    pleach_job job = short_job("cnn5", out);
+    plc_report before = {0}, after = {0};
+    char other[MAX_PATH + 16];
+
+    (void)state;
+    assert_ok(pleach_compress(ctx, device, &job));
+    read_report(out, &before);
+    job.resume = out;
+    expect(pleach_train(ctx, device, &job), PLEACH_EUSAGE, "pleach compress --resume");
+    // Time is that of all its parts, and the device the last one's.
+    pleach_device *few = NULL;
+    assert_ok(pleach_device_open(ctx, plc_test_device(),
+                                 &(pleach_device_opts){.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
+                                 &few));
+    assert_ok(pleach_compress(ctx, few, &job));
+    pleach_device_close(&few);
+    read_report(out, &after);
+    assert_true(after.seconds >= before.seconds && before.seconds > 0);
+    assert_int_equal(after.device.lanes, 4);
+    assert_true(after.memory.host_peak_bytes >= before.memory.host_peak_bytes);
+    plc_report_finish(&before);
+    plc_report_finish(&after);
+    snprintf(other, sizeof other, "cifar10:%s", write_cifar());
+    edit_config(out, "fashion-mnist", other);
+    expect(pleach_compress(ctx, device, &job), PLEACH_EINPUT, "3x32x32");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_loss_that_is_no_number_ends_a_run_that_compacts),
+        cmocka_unit_test(groups_of_one_convolution_settle_apart),
+        cmocka_unit_test(what_is_kept_stays_with_its_block),
+        cmocka_unit_test(what_pruning_needs_is_asked_before_training),
+        cmocka_unit_test(batches_of_one_image_are_as_good_as_others),
+        cmocka_unit_test(names_with_commas_are_names),
+        cmocka_unit_test(a_run_goes_on_with_what_it_began_with),
+    };
+
+    return cmocka_run_group_tests_name("run limits", tests, set_up, tear_down);
+}
