@@ -279,7 +279,7 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
     TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
     if (w->opset < RESIZE_REGION_OPTIONAL_SINCE) { // an empty one
         TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.region", n->name));
-        TRY(plc_onnx_add_floats(w, inputs[1], NULL, 0));
+        TRY(plc_onnx_add_floats(w, inputs[1], &(float){0}, 0));
     } else {
         TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", ""));
     }
