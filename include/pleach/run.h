@@ -81,11 +81,11 @@ void pleach_run_opts_init(pleach_run_opts *opts);
 typedef struct pleach_progress {
     // Texts live until the callback returns.
     const char *device;  // its name
-    const char *network; // "" for the main one; "dense", "scratch", "cnn5" or "random" for a control
+    const char *network; // "" for the main one, else which control: "dense", "scratch", "cnn5"...
     const char *phase;   // "dense", "prune", "fade" or "tune"
     int epoch, n_epochs; // 1-based, of the job
     int step, n_steps;   // in the epoch
-    double images_per_second, loss, accuracy; // running means of the epoch (training images); accuracy 0 to 1
+    double images_per_second, loss, accuracy; // means of the epoch so far, of training images
     double macs_kept, params_kept;            // shares of the dense network, 0 to 1
     double seconds_left;
     bool epoch_done; // the epoch's last line
@@ -101,7 +101,7 @@ typedef struct pleach_job {
     const char *resume;           // run directory to go on with, or NULL
     pleach_progress_fn *progress; // may be NULL
     void *user;
-    const volatile int *stop; // may be NULL, and set from a signal handler: not 0 saves and ends the job
+    const volatile int *stop; // not 0 saves and ends the job: a signal handler may set it; or NULL
 } pleach_job;
 
 // Block until the job has ended; `progress` is called on this thread. Texts of `job` are borrowed meanwhile.

@@ -20,8 +20,8 @@ typedef struct pleach_session_opts {
     bool flip;               // random horizontal flip, in training
     const float *mean, *std; // normalisation per input channel of x/255; NULL: 0 and 1
     bool mask_gradients;     // pruned channels get no gradient (--recover none), in training
-    float distillation;      // temperature at which a teacher is imitated, in training; 0: there is none
-    bool batch_lanes;        // inference of few images too lays them side by side, as a teacher's does
+    float distillation; // temperature at which a teacher is imitated, in training; 0: there is none
+    bool batch_lanes;   // inference of few images too lays them side by side, as a teacher's does
 } pleach_session_opts;
 
 // Compiles `graph` for `device` at `batch` images: memory planned, kernels built, launches frozen.

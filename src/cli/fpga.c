@@ -212,8 +212,8 @@ static pleach_status build(plc_cli *cli, const fpga_args *args)
     TRY(plc_cli_open_device(cli, false, &device));
     TRY(plc_binary_build(device, source, binary_path));
     if (cli->json) {
-        TRY(plc_cli_print_json(cli, json_pack("{s: s, s: s}", "schema", "pleach.binary/1", "file",
-                                              binary_path)));
+        TRY(plc_cli_print_json(
+            cli, json_pack("{s: s, s: s}", "schema", "pleach.binary/1", "file", binary_path)));
     } else {
         TRY(plc_text_printf(cli->ctx, &text, "%s\n", binary_path));
         TRY(plc_cli_print(cli, &text));

@@ -44,7 +44,8 @@ static void print_help(void)
            "faster.\n\n");
     for (const plc_command *command = plc_commands; command->name; command++)
         printf("  %-10s %s\n", command->name, command->summary);
-    printf("\n`pleach COMMAND --help` lists a command's options and the global ones; `pleach --version`\n"
+    printf("\n`pleach COMMAND --help` lists a command's options and the global ones; `pleach "
+           "--version`\n"
            "says which pleach it is.\n"
            "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 device, 5 diverged, 130 "
            "interrupted.\n");

@@ -97,7 +97,8 @@ pleach_status plc_series_run(plc_cli *cli, pleach_device *device, plc_job_fn *ru
         fprintf(stderr, "run %d of %d: %s\n", i + 1, n, folders[n_done]);
         status = run_one(cli, device, run, args, &opts);
         if (status == PLEACH_EDIVERGED) { // the others are worth their time all the same
-            plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", folders[n_done], pleach_error(cli->ctx));
+            plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", folders[n_done],
+                    pleach_error(cli->ctx));
             free(folders[n_done]);
             folders[n_done] = NULL;
             continue;

@@ -30,8 +30,8 @@ static pleach_status append_file(pleach_ctx *ctx, const char *dir, const char *n
     n = size / record;
     if (size == 0 || size % record != 0)
         FAIL(ctx, PLEACH_EINPUT,
-             "%s: ends at byte %zu, %zu bytes into record %zu; expected whole records of %zu bytes"
-             PLC_CUT_FILE,
+             "%s: ends at byte %zu, %zu bytes into record %zu; expected whole records of %zu "
+             "bytes" PLC_CUT_FILE,
              path, size, size % record, n, record);
     images_capacity = (size_t)first * IMAGE_BYTES;
     labels_capacity = (size_t)first;

@@ -176,12 +176,12 @@ void pleach_session_destroy(pleach_session **session)
         plc_buffer_destroy(s->device, &s->train_sums[i].buffer);
     free(s->train_sums);
     plc_slabs_finish(s->device, &s->slabs);
-    plc_buffer **buffers[] = {
-        &s->weights,       &s->grads,       &s->moments[0],       &s->moments[1],
-        &s->masks,         &s->gates,       &s->images,           &s->labels,
-        &s->mean_std,      &s->metrics,     &s->workspace,        &s->scratch_train,
-        &s->scratch_infer, &s->lane_logits, &s->network_launches, &s->network_state,
-        &s->teacher_logits};
+    plc_buffer **buffers[] = {&s->weights,       &s->grads,         &s->moments[0],
+                              &s->moments[1],    &s->masks,         &s->gates,
+                              &s->images,        &s->labels,        &s->mean_std,
+                              &s->metrics,       &s->workspace,     &s->scratch_train,
+                              &s->scratch_infer, &s->lane_logits,   &s->network_launches,
+                              &s->network_state, &s->teacher_logits};
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(s->device, buffers[i]);
     free(s->mask_offsets);

@@ -121,7 +121,7 @@ typedef struct claims {
         dev_t device;
         ino_t file;
         unsigned long long bytes;
-    } *items;
+    } * items;
     size_t n, capacity;
 } claims;
 

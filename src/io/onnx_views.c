@@ -229,8 +229,10 @@ pleach_status plc_onnx_repeat_floats(plc_onnx_reader *r, const Onnx__NodeProto *
         const int64_t size = d < n_dims - first ? dims[n_dims - 1 - d] : 1;
 
         if (own != 1 && own != size)
-            TRY(plc_onnx_fail(r, n, "a constant of %lld values along dimension %d from the last, "
-                              "where %lld are expected", (long long)own, d + 1, (long long)size));
+            TRY(plc_onnx_fail(r, n,
+                              "a constant of %lld values along dimension %d from the last, "
+                              "where %lld are expected",
+                              (long long)own, d + 1, (long long)size));
     }
     if (constant->count == *count)
         return status;

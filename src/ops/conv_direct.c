@@ -106,10 +106,9 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
     for (int i = 0; i < n_buffers; i++)
         plc_launch_arg_buffer(*launch, buffers[i]);
     plc_launch_arg_value(*launch, p, sizeof *p);
-    plc_launch_groups(lower->device, *launch,
-                      (size_t)p->groups * (size_t)plc_conv_parts(n_out, tile_out),
-                      (size_t)plc_conv_parts(n_rows, p->rows) * (size_t)p->strips,
-                      (size_t)p->n_blocks);
+    plc_launch_groups(
+        lower->device, *launch, (size_t)p->groups * (size_t)plc_conv_parts(n_out, tile_out),
+        (size_t)plc_conv_parts(n_rows, p->rows) * (size_t)p->strips, (size_t)p->n_blocks);
     (*launch)->flops = plc_conv_flops(p);
 done:
     return status;

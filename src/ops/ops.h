@@ -49,8 +49,8 @@ pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, lon
 enum { PLC_WINDOW_MAX = 1 << 16 };
 
 // Fails with PLEACH_EGRAPH where `value`, which is the node's `what`, is below `least` or above PLC_WINDOW_MAX.
-pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what, int value,
-                                  int least);
+pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what,
+                                  int value, int least);
 
 // Output size of a window along axis 0 (height) or 1 (width) over `size` pixels:
 // floor((size + 2 pad + pad_more - dilation (kernel - 1) - 1) / stride) + 1.

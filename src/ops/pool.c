@@ -9,8 +9,8 @@
 #include <ops/tensor_launch.h>
 
 enum {
-    WINDOW_ATTRS = PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE |
-                   PLC_ATTR_DILATION
+    WINDOW_ATTRS =
+        PLC_ATTR_KERNEL | PLC_ATTR_STRIDE | PLC_ATTR_PAD | PLC_ATTR_PAD_MORE | PLC_ATTR_DILATION
 };
 
 // Whether each window has a pixel to pick, or to divide by: those that begin in front of the image, and the last one.
@@ -19,9 +19,11 @@ static bool windows_have_pixels(const plc_attrs *a, int axis, int size, int n_wi
 {
     bool have = (n_windows - 1) * a->stride[axis] - a->pad[axis] < size;
 
-    for (int o = 0; have && o < n_windows && o * a->stride[axis] < a->pad[axis]; o++)
-        have = pool_window(o, a->kernel[axis], a->stride[axis], a->pad[axis], a->dilation[axis],
-                           size).count > 0;
+    for (int o = 0; have && o < n_windows && o * a->stride[axis] < a->pad[axis]; o++) {
+        const pool_span span =
+            pool_window(o, a->kernel[axis], a->stride[axis], a->pad[axis], a->dilation[axis], size);
+        have = span.count > 0;
+    }
     return have;
 }
 
@@ -35,9 +37,8 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
         TRY(plc_op_window(ctx, node, i, size[i], &out[i]));
         if (!windows_have_pixels(&node->attrs, i, size[i], out[i]))
             FAIL(ctx, PLEACH_EGRAPH,
-                 "%s '%s': along the %s a window covers padding alone, no pixel of the %d; use less "
-                 "padding",
-                 node->op->name, node->name, i == 0 ? "height" : "width", size[i]);
+                 "%s '%s': along the %s a window covers padding alone; use less padding",
+                 node->op->name, node->name, i == 0 ? "height" : "width");
     }
     TRY(plc_op_set_shape(ctx, node, x->c, out[0], out[1]));
 done:

@@ -21,7 +21,8 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
 {
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
     const plc_attrs *a = &node->attrs;
-    bool good = a->mode >= PLC_RESIZE_FLOOR && a->mode <= PLC_RESIZE_CUBIC_INSIDE && isfinite(a->alpha);
+    bool good =
+        a->mode >= PLC_RESIZE_FLOOR && a->mode <= PLC_RESIZE_CUBIC_INSIDE && isfinite(a->alpha);
 
     for (int i = 0; i < 2; i++) // written so that a NaN fails too
         good = good && a->scale[i] >= 0 && fabsf(a->shift[i]) < PLACE_MAX &&

@@ -25,8 +25,8 @@ pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, lon
     return PLEACH_OK;
 }
 
-pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what, int value,
-                                  int least)
+pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what,
+                                  int value, int least)
 {
     if (value >= least && value <= PLC_WINDOW_MAX)
         return PLEACH_OK;
@@ -45,7 +45,8 @@ pleach_status plc_op_window(pleach_ctx *ctx, const plc_node *node, int axis, int
     TRY(plc_op_check_window(ctx, node, "pad", a->pad[axis], 0));
     TRY(plc_op_check_window(ctx, node, "dilation", dilation, 1));
     TRY(plc_op_check_window(ctx, node, "pad_more", a->pad_more[axis], -PLC_WINDOW_MAX));
-    TRY(plc_op_check_window(ctx, node, "pad below or to the right", a->pad[axis] + a->pad_more[axis], 0));
+    TRY(plc_op_check_window(ctx, node, "pad below or to the right",
+                            a->pad[axis] + a->pad_more[axis], 0));
 
     long long extent = (long long)dilation * (a->kernel[axis] - 1) + 1;
     long long padded = (long long)size + 2LL * a->pad[axis] + a->pad_more[axis];

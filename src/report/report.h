@@ -62,7 +62,7 @@ typedef struct plc_report_block {
 typedef struct plc_report {
     char *command, *model, *data;
     char *options; // "--macs 0.2": what else was chosen
-    int input[3]; // c, h, w
+    int input[3];  // c, h, w
     int n_classes;
     unsigned long long seed;
     int epochs, batch;

@@ -277,7 +277,8 @@ static pleach_status open_data(plc_run *run)
     if (run->dataset->train.n_images < run->opts.batch)
         FAIL(run->ctx, PLEACH_EUSAGE, "--batch %d is more than the %d training images",
              run->opts.batch, run->dataset->train.n_images);
-    if ((long long)(run->dataset->train.n_images / run->opts.batch) * run->opts.epochs > INT_MAX / 4)
+    if ((long long)(run->dataset->train.n_images / run->opts.batch) * run->opts.epochs >
+        INT_MAX / 4)
         FAIL(run->ctx, PLEACH_EUSAGE, "--epochs %d of %d steps are too many; use fewer",
              run->opts.epochs, run->dataset->train.n_images / run->opts.batch);
 done:

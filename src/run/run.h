@@ -62,10 +62,10 @@ typedef struct plc_run {
     plc_channels *channels; // while pruning
     plc_scorer *scorer;
     plc_pruner *pruner;
-    plc_blocks *blocks;   // while pruning
-    int *block_of_group;  // while pruning: plc_blocks_of_groups
-    plc_blocks *fading;   // blocks of the session's graph, while fading
-    plc_latency *latency; // from its first use on
+    plc_blocks *blocks;      // while pruning
+    int *block_of_group;     // while pruning: plc_blocks_of_groups
+    plc_blocks *fading;      // blocks of the session's graph, while fading
+    plc_latency *latency;    // from its first use on
     double started, counted; // up to when the report's seconds and train_seconds are counted
     double epoch_started, told, step_seconds;
     int epoch_first_step; // where this process began the epoch: not 0 after a resumption

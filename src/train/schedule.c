@@ -7,7 +7,8 @@
 
 // As PyTorch's OneCycleLR: first rate peak/25, last one that/10000.
 static const double ONE_CYCLE_RISE = 25.0, ONE_CYCLE_FALL = 1e4;
-static const double ONE_CYCLE_MOMENTUM_SWING = 0.05, MOST_MOMENTUM = 0.999; // at 1 nothing would be forgotten
+static const double ONE_CYCLE_MOMENTUM_SWING = 0.05,
+                    MOST_MOMENTUM = 0.999; // at 1 nothing would be forgotten
 
 pleach_status plc_schedule_parse(pleach_ctx *ctx, const char *name, plc_schedule_kind *kind)
 {

@@ -8,7 +8,7 @@ typedef enum plc_schedule_kind {
     PLC_SCHEDULE_ONE_CYCLE, // Smith and Topin 2018: cosine up from peak/25, cosine down to peak/250000;
                             // momentum runs against it, between momentum - 0.05 and momentum + 0.05
     PLC_SCHEDULE_TWO_CYCLES, // one cycle over the first steps, another over the others
-    PLC_SCHEDULE_COSINE, // linear warm-up, then cosine to 0
+    PLC_SCHEDULE_COSINE,     // linear warm-up, then cosine to 0
     PLC_SCHEDULE_STEP, // linear warm-up, a tenth from half of the steps, a hundredth from three quarters
 } plc_schedule_kind;
 

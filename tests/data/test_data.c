@@ -196,8 +196,7 @@ static void plain_and_compressed_files_give_the_same_data(void **state)
     assert_int_equal(plain->train.n_images, N_TRAIN);
     assert_int_equal(plain->test.n_images, N_TEST);
     assert_memory_equal(plain->train.images, compressed->train.images, N_TRAIN * PLANE);
-    assert_memory_equal(plain->train.labels, compressed->train.labels,
-                        N_TRAIN * sizeof(uint16_t));
+    assert_memory_equal(plain->train.labels, compressed->train.labels, N_TRAIN * sizeof(uint16_t));
     assert_memory_equal(plain->test.images, compressed->test.images, N_TEST * PLANE);
     assert_true(plain->mean[0] == compressed->mean[0]);
     pleach_dataset_destroy(&plain);
@@ -278,7 +277,8 @@ static void idx_headers_that_lie_are_refused(void **state)
         {0, 0, 0x03080000, "magic"},
         {0, 4, 0, "byte 4: count is 0"},
         {0, 4, 0xffffffff, "byte 4: count is 4294967295"},
-        {0, 4, 10000000, "bytes of images are missing; the file is cut off: copy"}, // within the caps
+        {0, 4, 10000000,
+         "bytes of images are missing; the file is cut off: copy"}, // within the caps
         {0, 4, N_TRAIN + 1, "16 bytes of images are missing"},
         {0, 4, N_TRAIN - 1, "goes on behind byte 192"},
         {0, 8, 0, "byte 8: height is 0"},

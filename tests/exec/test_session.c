@@ -631,8 +631,8 @@ static void few_images_give_the_same_logits_as_many(void **state)
         unsigned char *images = random_images(graph, i);
         const int many = d->vector->lanes < BATCH ? 2 * d->vector->lanes : d->vector->lanes;
         for (int n = 1; n <= BATCH; n += BATCH - 1) {
-            float *expected = infer_first(d->vector, graph, weights, images, labels, many, n,
-                                          &expected_metrics);
+            float *expected =
+                infer_first(d->vector, graph, weights, images, labels, many, n, &expected_metrics);
             float *few = infer_first(d->vector, graph, weights, images, labels, n, n, &metrics);
             assert_close(graph, i, expected, few, 1e-4);
             assert_true(metrics.n_images == n && metrics.n_correct == expected_metrics.n_correct);

@@ -63,8 +63,7 @@ static Onnx__ValueInfoProto *make_value(const char *name, const int64_t *dims, i
     value->type->tensor_type = NEW(Onnx__TypeProto__Tensor, onnx__type_proto__tensor__init);
     value->type->tensor_type->has_elem_type = 1;
     value->type->tensor_type->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    value->type->tensor_type->shape =
-        NEW(Onnx__TensorShapeProto, onnx__tensor_shape_proto__init);
+    value->type->tensor_type->shape = NEW(Onnx__TensorShapeProto, onnx__tensor_shape_proto__init);
     for (int i = 0; i < n_dims; i++) {
         Onnx__TensorShapeProto__Dimension *dim =
             NEW(Onnx__TensorShapeProto__Dimension, onnx__tensor_shape_proto__dimension__init);
@@ -128,8 +127,7 @@ static Onnx__AttributeProto *add_attr(Onnx__NodeProto *node, const char *name,
 
 static void set_int(Onnx__NodeProto *node, const char *name, int64_t value)
 {
-    Onnx__AttributeProto *attr =
-        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+    Onnx__AttributeProto *attr = add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
 
     attr->has_i = 1;
     attr->i = value;
@@ -137,8 +135,7 @@ static void set_int(Onnx__NodeProto *node, const char *name, int64_t value)
 
 static void set_float(Onnx__NodeProto *node, const char *name, float value)
 {
-    Onnx__AttributeProto *attr =
-        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    Onnx__AttributeProto *attr = add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
 
     attr->has_f = 1;
     attr->f = value;
@@ -146,8 +143,7 @@ static void set_float(Onnx__NodeProto *node, const char *name, float value)
 
 static void set_ints(Onnx__NodeProto *node, const char *name, const int64_t *values, int n)
 {
-    Onnx__AttributeProto *attr =
-        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
+    Onnx__AttributeProto *attr = add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
 
     attr->ints = malloc((size_t)n * sizeof *values);
     assert_non_null(attr->ints);
@@ -234,7 +230,8 @@ static void a_bias_that_does_not_broadcast_is_refused(void **state)
     ADD_FLOATS(&d, "b", 0, 1, 1, 4000);
     ADD_FLOATS(&d, "c", 0, 1, 2); // 2 values for 4000
     set_int(add(&d, "Gemm", "gemm", "x b c", "y"), "transA", 1);
-    assert_int_equal(read_draft(&d, &read), PLEACH_EINPUT); // kept apart transA, as a whole the bias forbids it
+    assert_int_equal(read_draft(&d, &read),
+                     PLEACH_EINPUT); // kept apart transA, as a whole the bias forbids it
 }
 
 // x [1][3][8][4] seen as [2][3][4][4], times the mean of each channel of x: their channels differ.

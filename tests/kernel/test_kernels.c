@@ -193,10 +193,12 @@ static void lines_of_the_joined_text_are_told_as_those_of_its_files(void **state
     static const char *const source = "#line 1 \"count.cl\"\n#line 1 \"unit.h\"\n#define UNIT 1\n\n"
                                       "#line 2 \"count.cl\"\n\n__kernel void count(";
     static const char *const logs[][2] = {
-        {"<kernel>:7:22: error: no\n<kernel>:3:1: note\n", "count.cl:3:22: error: no\nunit.h:1:1: note\n"},
+        {"<kernel>:7:22: error: no\n<kernel>:3:1: note\n",
+         "count.cl:3:22: error: no\nunit.h:1:1: note\n"},
         {"input.cl:6: and <kernel>:99:1:", "count.cl:2: and <kernel>:99:1:"},
         {"<kernel>:", "<kernel>:"},
-        {"<kernel>:-1: <kernel>:99999999999999999999:", "<kernel>:-1: <kernel>:99999999999999999999:"},
+        {"<kernel>:-1: <kernel>:99999999999999999999:",
+         "<kernel>:-1: <kernel>:99999999999999999999:"},
         {"pool.cl:3: error", "pool.cl:3: error"},
         {"", ""}};
     fixture *f = *state;

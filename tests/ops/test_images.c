@@ -272,8 +272,10 @@ static void attributes_out_of_bounds_are_refused(void **state)
     expect_refused(ctx, "pad", (plc_attrs){.mode = 3});
     expect_refused(ctx, "resize", (plc_attrs){.size = {0, 1 << 30, 1}, .scale = {1, 1}});
     expect_refused(ctx, "resize", (plc_attrs){.size = {0, 2, 2}, .scale = {-1, 1}});
-    expect_refused(ctx, "resize", (plc_attrs){.size = {0, 2, 2}, .scale = {1, 1}, .shift = {-1, 0},
-                                              .mode = PLC_RESIZE_CUBIC_INSIDE});
+    expect_refused(
+        ctx, "resize",
+        (plc_attrs){
+            .size = {0, 2, 2}, .scale = {1, 1}, .shift = {-1, 0}, .mode = PLC_RESIZE_CUBIC_INSIDE});
     expect_refused(ctx, "max_pool",
                    (plc_attrs){.kernel = {2, 2}, .stride = {2, 2}, .pad_more = {4, 0}});
     // read beyond the end, before the beginning, too much, twice

@@ -38,7 +38,8 @@ static pool_case draw_case(const char *op, unsigned seed)
         c.kernel[i] = plc_harness_pick(seed, ++draw, 1, 4);
         c.stride[i] = plc_harness_pick(seed, ++draw, 1, 4);
         c.pad[i] = plc_harness_pick(seed, ++draw, 0, c.kernel[i] - 1);
-        c.dilation[i] = plc_harness_pick(seed, ++draw, 0, 1) ? 1 : plc_harness_pick(seed, ++draw, 2, 3);
+        c.dilation[i] =
+            plc_harness_pick(seed, ++draw, 0, 1) ? 1 : plc_harness_pick(seed, ++draw, 2, 3);
     }
     c.h = plc_harness_pick(seed, ++draw, least_size(&c, 0), 14);
     c.w = plc_harness_pick(seed, ++draw, least_size(&c, 1), 14);
@@ -47,7 +48,8 @@ static pool_case draw_case(const char *op, unsigned seed)
     if (seed % 8 == 0)
         c.h = c.w = 33; // several tiles
     snprintf(c.label, sizeof c.label,
-             "%s seed %u: N %d C %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d dilation %dx%d accumulate %d",
+             "%s seed %u: N %d C %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d dilation %dx%d "
+             "accumulate %d",
              op, seed, c.n_images, c.c, c.h, c.w, c.kernel[0], c.kernel[1], c.stride[0],
              c.stride[1], c.pad[0], c.pad[1], c.dilation[0], c.dilation[1], c.accumulate);
     return c;

@@ -341,9 +341,9 @@ static void a_run_goes_on_with_what_it_began_with(void **state)
     expect(pleach_train(ctx, device, &job), PLEACH_EUSAGE, "pleach compress --resume");
     // Time is that of all its parts, and the device the last one's.
     pleach_device *few = NULL;
-    assert_ok(pleach_device_open(ctx, plc_test_device(),
-                                 &(pleach_device_opts){.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
-                                 &few));
+    assert_ok(pleach_device_open(
+        ctx, plc_test_device(), &(pleach_device_opts){.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
+        &few));
     assert_ok(pleach_compress(ctx, few, &job));
     pleach_device_close(&few);
     read_report(out, &after);
