@@ -189,24 +189,13 @@ done:
     return status;
 }
 
-static pleach_status mean_loss(pleach_session *session, const plc_split *calibration, double *loss)
-{
-    pleach_status status = PLEACH_OK;
-    plc_metrics metrics;
-
-    TRY(plc_evaluate_split(session, calibration, &metrics));
-    *loss = metrics.loss_sum / metrics.n_images;
-done:
-    return status;
-}
-
 static bool is_worth_measuring(const plc_effect *effect)
 {
     return effect->possible && effect->saving > 0;
 }
 
 static pleach_status measure_drops(pleach_session *session, const plc_blocks *blocks,
-                                   const plc_split *calibration, double base, plc_plan *plan)
+                                   const plc_split *images, double base, plc_plan *plan)
 {
     pleach_status status = PLEACH_OK;
 
@@ -216,7 +205,7 @@ static pleach_status measure_drops(pleach_session *session, const plc_blocks *bl
         if (!is_worth_measuring(effect))
             continue;
         TRY(plc_gate_set(session, blocks->items[i].gate, 0.0f));
-        TRY(mean_loss(session, calibration, &loss));
+        TRY(plc_importance_loss(session, images, &loss));
         TRY(plc_gate_set(session, blocks->items[i].gate, 1.0f));
         effect->importance = loss - base;
     }
@@ -239,7 +228,7 @@ done:
 
 // In a session in which every ReLU that a merge would need to fade is a fading_relu, padding as it is.
 static pleach_status measure_merges(pleach_session *session, const plc_blocks *blocks,
-                                    const plc_split *calibration, double base, plc_plan *plan)
+                                    const plc_split *images, double base, plc_plan *plan)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)session->graph->n_nodes;
@@ -268,7 +257,7 @@ static pleach_status measure_merges(pleach_session *session, const plc_blocks *b
             continue;
         plc_block_mark_merge(session->graph, &blocks->items[i], seconds);
         TRY(set_activations(trial, seconds, 0.0f));
-        TRY(mean_loss(trial, calibration, &loss));
+        TRY(plc_importance_loss(trial, images, &loss));
         TRY(set_activations(trial, seconds, 1.0f));
         effect->importance = loss - base;
     }
@@ -285,11 +274,12 @@ pleach_status plc_plan_measure(pleach_session *session, const plc_blocks *blocks
                                const plc_split *calibration, plc_plan *plan)
 {
     pleach_status status = PLEACH_OK;
+    const plc_split images = plc_importance_images(calibration);
     double base = 0;
 
-    TRY(mean_loss(session, calibration, &base));
-    TRY(measure_drops(session, blocks, calibration, base, plan));
-    TRY(measure_merges(session, blocks, calibration, base, plan));
+    TRY(plc_importance_loss(session, &images, &base));
+    TRY(measure_drops(session, blocks, &images, base, plan));
+    TRY(measure_merges(session, blocks, &images, base, plan));
 done:
     return status;
 }

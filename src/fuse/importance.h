@@ -11,19 +11,23 @@ pleach_status plc_gate_set(pleach_session *session, int node, float gate);
 
 // What the greedy choice saw of a block, in the order of blocks->items.
 typedef struct plc_block_choice {
-    double
-        importance; // rise of the mean loss on the calibration images when last measured, NAN: never
-    double accuracy; // of the network without it, when last measured
-    int round;       // the round in which it was chosen, -1: kept
+    double importance; // rise of the mean loss when last measured, NAN: never
+    int round;         // the round in which it was chosen, -1: kept
+    int measured_in;   // the round in which it was measured last, -1: never
 } plc_block_choice;
 
 typedef struct plc_drop_opts {
     int n_drop;       // blocks to choose; -1: as many as keep the accuracy, at most a quarter
-    double tolerance; // with -1: accuracy may fall by this much in all
+    double tolerance; // with -1: accuracy on all calibration images may fall by this much in all
 } plc_drop_opts;
 
-// Chooses blocks greedily: measures every candidate with those already chosen taken out, takes the one
-// of least importance, measures again. Gates are 1 again afterwards. `choices` [n_items] is the caller's;
+// The calibration images on which importances are measured: the first quarter, at least 256 (or all).
+plc_split plc_importance_images(const plc_split *calibration);
+// Mean loss of a session on them. Waits.
+pleach_status plc_importance_loss(pleach_session *session, const plc_split *images, double *loss);
+
+// Chooses blocks greedily: measures every candidate, takes the one of least importance, and measures those that look
+// weakest again without it, until one is weakest as measured. Gates are 1 again afterwards. `choices` [n_items] is the caller's;
 // blocks without a gate are never chosen. Uses inference on `calibration` only. Waits.
 pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *blocks,
                                 const plc_split *calibration, const plc_drop_opts *opts,
