@@ -91,7 +91,11 @@ static void check(const char *model, int size)
     assert_ok(plc_pruner_set_masks(pruner, mask));
     assert_ok(plc_compact_describe(ctx, graph, channels, mask, &small, &edits));
     assert_true(pleach_graph_macs(small) < pleach_graph_macs(graph) / 2);
+    const plc_build_counts before = plc_kernels_counts(device);
     assert_ok(plc_rewrite_session(masked, small, edits, false, &compacted));
+    const plc_build_counts after = plc_kernels_counts(device);
+    assert_memory_equal(&before, &after,
+                        sizeof before); // sizes are arguments: nothing is built again
     compare(model, size, masked, compacted);
     plc_pruner_destroy(&pruner);
     pleach_session_destroy(&compacted);

@@ -292,7 +292,7 @@ static void expected_gradients_are_the_slope_of_the_expected_loss(void **state)
         e->weights[i] = was - step;
         const double below = loss_of(e, labels), slope = (above - below) / (2 * step);
         e->weights[i] = was;
-        if (fabs(slope - e->grads[i]) > 1e-6 * (1 + fabs(slope)))
+        if (!(fabs(slope - e->grads[i]) <= 1e-6 * (1 + fabs(slope))))
             fail_msg("parameter %d: slope %g, gradient %g", i, slope, e->grads[i]);
     }
     plc_expected_destroy(&e);

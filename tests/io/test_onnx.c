@@ -17,6 +17,7 @@
 #include <rewrite/fold.h>
 #include <rewrite/on_host.h>
 
+#include "difference.h"
 #include "evaluate.h"
 #include "random_graph.h"
 
@@ -76,19 +77,16 @@ static void write_subject(const subject *s, int opset, const plc_tensors *extra)
 // The largest difference of the logits of two networks, relative to the largest logit.
 static double difference(const subject *s, const pleach_graph *graph, const float *weights)
 {
-    double *expected = NULL, *found = NULL, most = 0, largest = 1e-30;
+    double *expected = NULL, *found = NULL;
     const plc_shape *y = &s->graph->nodes[s->graph->n_nodes - 1].shape;
 
     assert_memory_equal(y, &graph->nodes[graph->n_nodes - 1].shape, sizeof *y);
     assert_ok(plc_evaluate(ctx, s->graph, s->weights, s->image, NULL, NULL, NULL, &expected));
     assert_ok(plc_evaluate(ctx, graph, weights, s->image, NULL, NULL, NULL, &found));
-    for (int i = 0; i < y->c * y->h * y->w; i++) {
-        most = fmax(most, fabs(found[i] - expected[i]));
-        largest = fmax(largest, fabs(expected[i]));
-    }
+    const double most = plc_difference(expected, found, (size_t)(y->c * y->h * y->w));
     free(expected);
     free(found);
-    return most / largest;
+    return most;
 }
 
 // Every parameter that was read is the one of its name that was written.

@@ -21,7 +21,7 @@ static const plc_peaks made_up = {
 
 static void assert_near(double value, double expected)
 {
-    if (fabs(value - expected) > 1e-12 * fabs(expected))
+    if (!(fabs(value - expected) <= 1e-12 * fabs(expected)))
         fail_msg("%.17g, expected %.17g", value, expected);
 }
 

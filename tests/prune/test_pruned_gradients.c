@@ -66,7 +66,7 @@ static void compare(const char *model, const pleach_session *compacted, const fl
         const plc_node *node = &compacted->graph->nodes[place->node];
         for (int j = 0; node->params[place->param].trainable && j < place->count; j++) {
             const float a = expected[place->offset + j], b = found[place->offset + j];
-            if (a < b || a > b)
+            if (!(a >= b && a <= b)) // as bits, but for the sign of zeros
                 fail_msg("%s: %s of '%s', %d: %.9g masked, %.9g compacted", model,
                          node->params[place->param].name, node->name, j, (double)a, (double)b);
             differ |= a < 0 || a > 0;

@@ -201,7 +201,7 @@ static void wilson_intervals_are_those_of_the_formula(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         plc_wilson_interval(cases[i][0], cases[i][1], interval);
-        if (fabs(interval[0] - cases[i][2]) > 1e-6 || fabs(interval[1] - cases[i][3]) > 1e-6)
+        if (!(fabs(interval[0] - cases[i][2]) <= 1e-6 && fabs(interval[1] - cases[i][3]) <= 1e-6))
             fail_msg("%g of %g: %.7f..%.7f", cases[i][0], cases[i][1], interval[0], interval[1]);
     }
     plc_wilson_interval(0, 0, interval);

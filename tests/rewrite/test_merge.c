@@ -17,6 +17,7 @@
 #include <rewrite/fold.h>
 #include <rewrite/merge.h>
 #include <context.h>
+#include <difference.h>
 #include <platform.h>
 #include <random_graph.h>
 
@@ -132,13 +133,7 @@ static logits run(pleach_session *session)
 
 static double difference(const logits *a, const logits *b)
 {
-    double worst = 0, largest = 1e-30;
-
-    for (int i = 0; i < BATCH * N_CLASSES; i++) {
-        worst = fmax(worst, fabs((double)a->of[i] - (double)b->of[i]));
-        largest = fmax(largest, fabs((double)a->of[i]));
-    }
-    return worst / largest;
+    return plc_difference_of_floats(a->of, b->of, BATCH * N_CLASSES);
 }
 
 static void assert_near(const char *what, unsigned seed, const logits *a, const logits *b)

@@ -18,6 +18,7 @@
 #include <rewrite/unfold.h>
 #include <train/trainer.h>
 #include <context.h>
+#include <difference.h>
 #include <platform.h>
 #include <random_graph.h>
 
@@ -87,15 +88,11 @@ static void assert_same_function(unsigned seed, pleach_session *a, pleach_sessio
 {
     float of_a[BATCH * MAX_CLASSES], of_b[BATCH * MAX_CLASSES];
     const int n = BATCH * predict(a, of_a);
-    double worst = 0, largest = 1e-30;
 
     assert_int_equal(n, BATCH * predict(b, of_b));
-    for (int i = 0; i < n; i++) {
-        worst = fmax(worst, fabs((double)of_a[i] - (double)of_b[i]));
-        largest = fmax(largest, fabs((double)of_a[i]));
-    }
-    if (!(worst <= TOLERANCE * largest))
-        fail_msg("seed %u: logits differ by %g of %g", seed, worst, largest);
+    const double difference = plc_difference_of_floats(of_a, of_b, (size_t)n);
+    if (!(difference <= TOLERANCE))
+        fail_msg("seed %u: logits differ by %g of the largest", seed, difference);
 }
 
 // As --unfold does it; *watched (the caller's) keeps the statistics.

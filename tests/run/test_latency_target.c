@@ -150,6 +150,8 @@ static void the_chosen_network_is_measured_against_the_target(void **state)
     assert_true(each_event(out, "latency", take_last, &last) >= 1);
     assert_true(fabs(last.allowed - target) < 1e-6 * target);
     assert_true(last.scale > 0);
+    // In turns with the dense network, so what else runs counts less.
+    assert_true(last.ms > 0 && last.ms <= 1.15 * last.allowed);
     // Other programs run beside tests: no 5 %. A run that missed its target by more has not looked at it.
     print_message("dense %.3f ms, target %.3f ms, pruned %.3f ms\n", dense->inference_ms, target,
                   pruned->inference_ms);

@@ -172,7 +172,7 @@ static void count_epochs(void *user, const pleach_progress *progress)
     s->stop = s->calls >= s->at;
 }
 
-// Runs the job whole, and again with interruptions: the models have the same bits.
+// Runs the job whole, and again with interruptions: the models and what led to them have the same bits.
 static void check_resume(fixture *f, pleach_job job, const char *name)
 {
     char whole[128], parts[128], label[32];
@@ -185,7 +185,7 @@ static void check_resume(fixture *f, pleach_job job, const char *name)
     CHECK(pleach_compress(f->ctx, f->device, &job));
     job.opts.out = parts;
     // Interrupted in every epoch, one step into it: dense, pruning, fading, tuning.
-    for (int at = 1; at <= 4; at++) {
+    for (int at = 1; at < job.opts.epochs; at++) {
         stopper stop = {.at = 1};
         job.progress = count_epochs;
         job.user = &stop;
@@ -200,6 +200,8 @@ static void check_resume(fixture *f, pleach_job job, const char *name)
     assert_same_file(f, whole, parts, "dense.safetensors");
     assert_same_file(f, whole, parts, "pruned.safetensors");
     assert_same_file(f, whole, parts, "model.safetensors");
+    assert_same_file(f, whole, parts, "model-folded.safetensors");
+    assert_same_file(f, whole, parts, "plan.json");
 }
 
 static void resumed_run_gives_the_same_bits(void **state)
@@ -219,6 +221,8 @@ static void resumed_soft_pruning_that_settles_gives_the_same_bits(void **state)
     job.opts.recover = "soft";
     job.opts.score = "taylor";
     job.opts.settle = 2;
+    job.opts.prune_epochs = 3; // so that it is also interrupted after channels have settled
+    job.opts.epochs = 7;
     check_resume(f, job, "soft");
     out_path(f, "soft-parts", out);
     char *log = read_file(f, out, "log.jsonl", &size);
@@ -312,6 +316,8 @@ static void a_resumed_run_that_empties_branches_gives_the_same_bits(void **state
     job.opts.macs = 0.01;
     job.opts.settle = 0;
     job.opts.drop = 0;
+    job.opts.prune_epochs = 3;
+    job.opts.epochs = 6;
     check_resume(f, job, "empty");
     out_path(f, "empty-parts", out);
     snprintf(path, sizeof path, "%s/report.json", out);
@@ -416,20 +422,43 @@ static void pruned_for_good_stays_pruned(void **state)
     plc_report_finish(&report);
 }
 
+// Sets an option in a run's config.json.
+static void set_option(const char *dir, const char *key, const char *value)
+{
+    char path[256], command[512];
+
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    snprintf(command, sizeof command, "sed -i 's/%s: [^,}]*/%s: %s/' %s", key, key, value, path);
+    assert_int_equal(system(command), 0);
+}
+
 static void divergence_is_named_and_the_last_checkpoint_kept(void **state)
 {
     fixture *f = *state;
-    char out[128], path[256];
+    char out[128];
 
     out_path(f, "diverged", out);
     pleach_job job = small_job(out);
-    job.opts.learning_rate = 100;
-    job.opts.warmup = 0;
-    job.opts.weight_decay = 1;
+    stopper stop = {.at = 1};
+    size_t size, size_after;
+
+    // A good epoch, then one whose weights are beyond measure.
+    job.progress = count_epochs;
+    job.user = &stop;
+    job.stop = &stop.stop;
+    assert_int_equal(pleach_train(f->ctx, f->device, &job), PLEACH_EINTERRUPTED);
+    char *good = read_file(f, out, "checkpoint.safetensors", &size);
+    set_option(out, "\"lr\"", "100");
+    job.progress = NULL;
+    job.stop = NULL;
+    job.resume = out;
     assert_int_equal(pleach_train(f->ctx, f->device, &job), PLEACH_EDIVERGED);
     assert_non_null(strstr(pleach_error(f->ctx), "--lr"));
-    snprintf(path, sizeof path, "%s/config.json", out);
-    assert_true(plc_file_exists(path));
+    char *kept = read_file(f, out, "checkpoint.safetensors", &size_after);
+    assert_int_equal(size, size_after);
+    assert_memory_equal(good, kept, size);
+    free(good);
+    free(kept);
 }
 
 static void wrong_options_are_refused_before_anything_is_written(void **state)

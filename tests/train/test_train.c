@@ -191,7 +191,7 @@ static void check_optimizer(fixture *f, const plc_optimizer_opts *opts)
     }
     CHECK(plc_session_read_weights(session, weights));
     for (size_t i = 0; i < n; i++)
-        if (fabs((double)weights[i] - w[i]) > 2e-5 * (1 + fabs(w[i])))
+        if (!(fabs((double)weights[i] - w[i]) <= 2e-5 * (1 + fabs(w[i]))))
             fail_msg("optimizer %d, weight %zu: %g, expected %g", opts->kind, i, (double)weights[i],
                      w[i]);
     assert_int_equal(plc_optimizer_n_steps(optimizer), 5);
