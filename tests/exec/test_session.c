@@ -309,6 +309,23 @@ static double loss_at(pleach_session *session, const unsigned char *images, cons
     return metrics.loss_sum / metrics.n_images;
 }
 
+// A tensor that no gradient reaches stands still, and a slope along the gradient of all others does not see it.
+static void assert_every_tensor_has_a_gradient(const pleach_session *session, unsigned seed,
+                                               const float *gradient)
+{
+    for (int i = 0; i < session->layout->n_places; i++) {
+        const plc_param_place *place = &session->layout->places[i];
+        const plc_node *node = &session->graph->nodes[place->node];
+        bool any = !node->params[place->param].trainable;
+
+        for (int j = 0; j < place->count && !any; j++)
+            any = gradient[place->offset + j] < 0 || gradient[place->offset + j] > 0;
+        if (!any)
+            fail_msg("random graph %u: %s of '%s' has no gradient", seed,
+                     node->params[place->param].name, node->name);
+    }
+}
+
 // The loss along the gradient g must rise by |g| per unit of length.
 static void compare_gradient(pleach_device *device, unsigned seed)
 {
@@ -330,6 +347,7 @@ static void compare_gradient(pleach_device *device, unsigned seed)
     assert_non_null(moved);
     loss_at(session, images, labels, weights, 0);
     CHECK(plc_buffer_read(device, session->grads, 0, (size_t)n * sizeof *gradient, gradient));
+    assert_every_tensor_has_a_gradient(session, seed, gradient);
     double length = 0;
     for (int i = 0; i < n; i++)
         length += (double)gradient[i] * (double)gradient[i];
@@ -351,7 +369,7 @@ static void compare_gradient(pleach_device *device, unsigned seed)
             slope = found;
         }
     }
-    if (best > 0.03 * length)
+    if (!(best <= 0.03 * length))
         fail_msg("random graph %u: the loss rises by %g along a gradient of length %g", seed, slope,
                  length);
     free(gradient);
