@@ -31,6 +31,11 @@ static pleach_status read_most_items(pleach_device *device, cl_kernel kernel, si
     CL_TRY(device->ctx, device->cl,
            clGetKernelWorkGroupInfo(kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof *most,
                                     most, NULL));
+    if (*most == 0)
+        FAIL(device->ctx, PLEACH_EDEVICE,
+             "'%s' (driver %s) says that a kernel takes work-groups of no item; choose another "
+             "device or update its driver",
+             device->info->name, device->info->driver_version);
     if (*most > device->info->max_work_group_size)
         *most = device->info->max_work_group_size;
 done:

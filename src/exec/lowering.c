@@ -127,6 +127,21 @@ done:
     return status;
 }
 
+// A buffer must fit one allocation, and kernels index its values with an int.
+static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buffer, size_t slab)
+{
+    const size_t indexed = (size_t)INT_MAX * (size_t)s->device->value_bytes;
+    const size_t most = slab < indexed ? slab : indexed;
+
+    if (buffer->bytes <= most)
+        return PLEACH_OK;
+    return plc_fail(
+        s->ctx, PLEACH_ENOMEM,
+        "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
+        buffer->name, buffer->bytes, most, s->device->info->name,
+        (int)((double)s->batch * (double)most / (double)buffer->bytes));
+}
+
 // The input's value and the logits outlive the lists: they get memory of their own.
 static pleach_status realize_ends(pleach_session *s, plc_values *values)
 {
@@ -135,6 +150,7 @@ static pleach_status realize_ends(pleach_session *s, plc_values *values)
 
     for (int i = 0; i < 2; i++) {
         plc_buffer *buffer = values->items[ends[i]].buffer;
+        TRY(check_buffer(s, buffer, s->device->info->max_allocation_bytes));
         if (buffer->mem == NULL)
             TRY(realize_buffer(s->device, buffer, buffer->bytes));
     }
@@ -258,21 +274,6 @@ done:
     return status;
 }
 
-// A buffer must fit one allocation, and kernels index its values with an int.
-static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buffer, size_t slab)
-{
-    const size_t indexed = (size_t)INT_MAX * (size_t)s->device->value_bytes;
-    const size_t most = slab < indexed ? slab : indexed;
-
-    if (buffer->bytes <= most)
-        return PLEACH_OK;
-    return plc_fail(
-        s->ctx, PLEACH_ENOMEM,
-        "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
-        buffer->name, buffer->bytes, most, s->device->info->name,
-        (int)((double)s->batch * (double)most / (double)buffer->bytes));
-}
-
 pleach_status plc_session_plan_memory(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
@@ -283,6 +284,7 @@ pleach_status plc_session_plan_memory(pleach_session *s)
     int n_lifetimes[2] = {0, 0};
     size_t total = 0;
 
+    TRY(check_buffer(s, s->workspace, s->device->info->max_allocation_bytes));
     TRY(realize_buffer(s->device, s->workspace, s->workspace->bytes));
     for (int l = 0; l < 2; l++) {
         size_t bytes = 0;

@@ -1,6 +1,7 @@
 // conv_transpose: the transpose of a convolution, by that convolution's own kernels: what is its data gradient is
 // computed forward, and the other way round. Weight {C, K/groups, R, S} is that of the convolution from K to C channels.
 #include <ops/conv_launch.h>
+#include <ops/mask.h>
 #include <ops/ops.h>
 
 static pleach_status check_window(pleach_ctx *ctx, const plc_node *node, int axis)
@@ -136,6 +137,7 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     TRY(plc_lower_grad_target(lower, input, &dx, &accumulate, &wanted));
     if (!wanted)
         return status;
+    TRY(plc_mask_stop_lower(lower, step->output));
     conv_params p = make_params(lower, step->node, dy, dx);
     const plc_conv_buffers buffers = {.x = dy.buffer,
                                       .y = dx.buffer,

@@ -2,10 +2,13 @@
 #include <ops/eltwise.h>
 
 #include <eltwise_params.h>
+#include <stdlib.h>
+#include <base/memory.h>
 #include <ops/batch_norm.h>
 #include <ops/channel_lanes.h>
 #include <ops/fill.h>
 #include <ops/mask.h>
+#include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
 static eltwise_params make_params(const plc_lower *lower, plc_tensor y)
@@ -116,54 +119,59 @@ done:
     return status;
 }
 
-// Channels by which `reader` hands on its input `node` further back; -1 where it does not hand channels on.
-static int channels_before(const pleach_graph *graph, int reader, int node)
+// Whether a node hands its inputs' channels on one by one, those of a concatenation side by side.
+static bool hands_on(const pleach_graph *graph, int node)
 {
-    static const char *const passing[] = {"add",      "relu",     "fading_relu",    "concat",
-                                          "max_pool", "avg_pool", "global_avg_pool"};
-    const plc_node *n = &graph->nodes[reader];
-    const bool concat = plc_graph_is(graph, reader, "concat");
-    bool passes = false, reads = false;
-    int before = 0;
+    static const char *const others[] = {"conv", "conv_transpose", "linear", "flatten", "slice"};
+    const plc_node *n = &graph->nodes[node];
+    bool hands_on = n->op->channels != plc_op_channels_freeze;
 
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        passes |= plc_graph_is(graph, reader, passing[i]);
-    for (int i = 0; i < n->n_inputs && !reads; i++) {
-        reads = n->inputs[i] == node;
-        before += concat && !reads ? graph->nodes[n->inputs[i]].shape.c : 0;
-    }
-    return passes && reads ? before : -1;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        hands_on = hands_on && !plc_graph_is(graph, node, others[i]);
+    return hands_on;
 }
 
-// Offset of factors for the channels of a value: its own mask, or that of the first batch norm that they reach.
-static int find_mask(const plc_lower *lower, int node)
+// *mask is the offset of factors for the channels of a value: its own mask, or the first that they reach; -1: none.
+static pleach_status find_mask(const plc_lower *lower, int node, int *mask)
 {
+    pleach_status status = PLEACH_OK;
     const pleach_graph *graph = lower->graph;
-    int first = 0;
+    int *first = NULL; // where the value's channels begin in others that they reach, -1: nowhere
 
-    while (plc_lower_mask(lower, node) < 0) {
-        const int batch_norm = plc_batch_norm_after(lower, node);
-        int reader = batch_norm;
-        for (int i = node + 1; i < graph->n_nodes && reader == PLC_NO_NODE; i++)
-            if (channels_before(graph, i, node) >= 0)
-                reader = i;
-        if (reader == PLC_NO_NODE)
-            return -1;
-        first += batch_norm == PLC_NO_NODE ? channels_before(graph, reader, node) : 0;
-        node = reader;
+    *mask = plc_lower_mask(lower, node);
+    if (*mask >= 0)
+        return status;
+    TRY(plc_alloc(lower->ctx, (size_t)graph->n_nodes, sizeof *first, &first));
+    for (int i = 0; i < graph->n_nodes; i++)
+        first[i] = i == node ? 0 : -1;
+    for (int i = node + 1; i < graph->n_nodes && *mask < 0; i++) {
+        const plc_node *n = &graph->nodes[i];
+        int before = 0;
+
+        for (int j = 0; hands_on(graph, i) && j < n->n_inputs && first[i] < 0; j++) {
+            const int input = n->inputs[j];
+            first[i] = first[input] < 0 ? -1 : first[input] + before;
+            before += plc_graph_is(graph, i, "concat") ? graph->nodes[input].shape.c : 0;
+        }
+        if (first[i] >= 0 && plc_lower_mask(lower, i) >= 0)
+            *mask = plc_lower_mask(lower, i) + first[i];
     }
-    return plc_lower_mask(lower, node) + first;
+done:
+    free(first);
+    return status;
 }
 
 pleach_status plc_mask_stop_lower(plc_lower *lower, int node)
 {
     pleach_status status = PLEACH_OK;
     plc_tensor grad;
+    int mask = -1;
 
     if (lower->mask_gradients)
         return status;
     TRY(plc_lower_grad(lower, node, &grad));
-    TRY(append_mask(lower, find_mask(lower, node), grad));
+    TRY(find_mask(lower, node, &mask));
+    TRY(append_mask(lower, mask, grad));
 done:
     return status;
 }

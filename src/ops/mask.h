@@ -13,8 +13,8 @@ pleach_status plc_mask_gradient_lower(plc_lower *lower, int node);
 
 // Ends at a convolution or linear layer what its pruned filters have taken of the loss: in the gradient of its value, for
 // which its weights' gradients have been computed, channels become 0 that its own mask prunes or that of the first batch
-// norm that they reach (through sums, concatenations, activations and pooling). A pruned filter learns, but what it reads must not learn for its sake. Nothing with
-// lower->mask_gradients, as then there is nothing left.
+// norm that they reach, through whatever hands channels on. A pruned filter learns, but what it reads must not learn for
+// its sake. Nothing with lower->mask_gradients, as then there is nothing left.
 pleach_status plc_mask_stop_lower(plc_lower *lower, int node);
 
 #endif

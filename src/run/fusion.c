@@ -318,7 +318,7 @@ done:
     return status;
 }
 
-// Describes the next rewrite: a pair that has faded, or a block of run->dropping; *found is false when none
+// Describes the next rewrite: a block of run->dropping, then a pair that has faded; *found is false when none
 // is left.
 static pleach_status describe_next(plc_run *run, pleach_graph **graph, plc_edits **edits,
                                    bool *found)
@@ -328,21 +328,20 @@ static pleach_status describe_next(plc_run *run, pleach_graph **graph, plc_edits
     plc_blocks *blocks = NULL;
     plc_pair pair;
 
+    // From the outermost on: which side of an add is the branch depends on what lies in both, as it did when it faded.
     *found = false;
+    TRY(plc_blocks_find(run->ctx, now, &blocks));
+    for (int i = blocks->n_items - 1; i >= 0 && !*found; i--) {
+        const plc_block *block = &blocks->items[i];
+        *found = is_dropping(run, now->nodes[block->add].name);
+        if (*found)
+            TRY(plc_drop_describe(run->ctx, now, block->add, block->shortcut, graph, edits));
+    }
     for (int i = 0; i < now->n_nodes && !*found; i++) {
         *found = plc_pair_find(now, i, &pair) && pair.activation != PLC_NO_NODE &&
                  plc_graph_is(now, pair.activation, "fading_relu");
         if (*found)
             TRY(plc_merge_describe(run->ctx, now, i, graph, edits));
-    }
-    if (*found)
-        goto done;
-    TRY(plc_blocks_find(run->ctx, now, &blocks));
-    for (int i = 0; i < blocks->n_items && !*found; i++) {
-        const plc_block *block = &blocks->items[i];
-        *found = is_dropping(run, now->nodes[block->add].name);
-        if (*found)
-            TRY(plc_drop_describe(run->ctx, now, block->add, block->shortcut, graph, edits));
     }
 done:
     plc_blocks_destroy(&blocks);

@@ -75,9 +75,10 @@ static void compare(const char *model, const pleach_session *compacted, const fl
     assert_true(differ);
 }
 
-static void check(const char *model)
+// Takes graph.
+static void check(pleach_graph *graph)
 {
-    pleach_graph *graph = NULL, *small = NULL;
+    pleach_graph *small = NULL;
     plc_channels *channels = NULL;
     plc_edits *edits = NULL;
     plc_pruner *pruner = NULL;
@@ -86,7 +87,6 @@ static void check(const char *model)
     float *whole = NULL, *gathered = NULL, *found = NULL;
     const pleach_session_opts opts = {.seed = 3};
 
-    assert_ok(pleach_graph_create(ctx, model, CHANNELS, SIZE, SIZE, CLASSES, &graph));
     assert_ok(plc_channels_create(ctx, graph, &channels));
     assert_ok(plc_random_mask(ctx, channels, 5, 0.6, &mask));
     assert_ok(pleach_session_create(ctx, graph, device, BATCH, &opts, &masked));
@@ -98,7 +98,7 @@ static void check(const char *model)
     found = gradients(compacted);
     assert_ok(plc_edits_apply_on_host(ctx, graph, masked->layout, whole, edits, small,
                                       compacted->layout, &gathered));
-    compare(model, compacted, gathered, found);
+    compare(graph->name, compacted, gathered, found);
     free(whole);
     free(gathered);
     free(found);
@@ -112,16 +112,63 @@ static void check(const char *model)
     pleach_graph_destroy(&graph);
 }
 
+static void check_model(const char *model)
+{
+    pleach_graph *graph = NULL;
+
+    assert_ok(pleach_graph_create(ctx, model, CHANNELS, SIZE, SIZE, CLASSES, &graph));
+    check(graph);
+}
+
+// A convolution (or its transpose), another operator, and only then the batch norm that its mask stands behind.
+static void operators_before_the_batch_norm(void **state)
+{
+    static const struct {
+        const char *producer, *op;
+        plc_attrs attrs;
+    } cases[] = {
+        {"conv", "leaky_relu", {.alpha = 0.1f}},
+        {"conv", "tanh", {.alpha = 0}},
+        {"conv", "prelu", {.alpha = 0}},
+        {"conv", "pad", {.pad = {1, 0}, .pad_after = {0, 1}}},
+        {"conv", "max_pool", {.kernel = {2, 2}, .stride = {2, 2}}},
+        {"conv_transpose", NULL, {.alpha = 0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const plc_attrs conv = {
+            .out_channels = 12, .kernel = {3, 3}, .pad = {1, 1}, .pad_after = {1, 1}};
+        const plc_attrs fc = {.out_channels = CLASSES, .bias = true};
+        pleach_graph *g = NULL;
+        int node = 0;
+
+        assert_ok(plc_graph_create(ctx, cases[i].op ? cases[i].op : cases[i].producer,
+                                   (plc_shape){CHANNELS, SIZE, SIZE}, &g));
+        assert_ok(plc_graph_add(ctx, g, "conv", "stem", &node, 1, &conv, &node));
+        assert_ok(plc_graph_add(ctx, g, "batch_norm", "stem.bn", &node, 1, NULL, &node));
+        assert_ok(plc_graph_add(ctx, g, "relu", "stem.relu", &node, 1, NULL, &node));
+        assert_ok(plc_graph_add(ctx, g, cases[i].producer, "producer", &node, 1, &conv, &node));
+        if (cases[i].op)
+            assert_ok(plc_graph_add(ctx, g, cases[i].op, "op", &node, 1, &cases[i].attrs, &node));
+        assert_ok(plc_graph_add(ctx, g, "batch_norm", "bn", &node, 1, NULL, &node));
+        assert_ok(plc_graph_add(ctx, g, "relu", "relu", &node, 1, NULL, &node));
+        assert_ok(plc_graph_add(ctx, g, "global_avg_pool", "pool", &node, 1, NULL, &node));
+        assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1, &fc, &node));
+        check(g);
+    }
+}
+
 static void residual_blocks(void **state)
 {
     (void)state;
-    check("resnet20");
+    check_model("resnet20");
 }
 
 static void convolutions_in_a_row(void **state)
 {
     (void)state;
-    check("cnn5");
+    check_model("cnn5");
 }
 
 static void concatenations(void **state)
@@ -129,7 +176,7 @@ static void concatenations(void **state)
     (void)state;
     if (plc_test_is_quick())
         plc_test_skip("too slow a platform for densenet40");
-    check("densenet40");
+    check_model("densenet40");
 }
 
 int main(void)
@@ -138,6 +185,7 @@ int main(void)
         cmocka_unit_test(residual_blocks),
         cmocka_unit_test(convolutions_in_a_row),
         cmocka_unit_test(concatenations),
+        cmocka_unit_test(operators_before_the_batch_norm),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

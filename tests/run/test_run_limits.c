@@ -291,6 +291,78 @@ static void names_with_commas_are_names(void **state)
     plc_report_finish(&report);
 }
 
+static void add_layer(pleach_graph *g, const char *op, const char *name, int *node)
+{
+    static const plc_attrs conv = {.out_channels = 8, .kernel = {3, 3}, .pad = {1, 1}};
+    static const plc_attrs pooled = {.kernel = {4, 4}, .stride = {4, 4}};
+
+    assert_ok(plc_graph_add(ctx, g, op, name, node, 1,
+                            strcmp(op, "conv") == 0       ? &conv
+                            : strcmp(op, "avg_pool") == 0 ? &pooled
+                                                          : NULL,
+                            node));
+}
+
+// A block in the branch of another, both dropped: the outer one's shortcut stays, though the branch that is left
+// without the inner one has no more layers than it.
+static void nested_blocks_leave_the_shortcut(void **state)
+{
+    static const char text[] = "{\"schema\": \"pleach.plan/1\", \"blocks\": ["
+                               "{\"name\": \"iadd\", \"action\": \"drop\"}, "
+                               "{\"name\": \"oadd\", \"action\": \"drop\"}]}";
+    const char *model = path_of("nested.safetensors"), *out = path_of("nested");
+    char plan[MAX_PATH], path[MAX_PATH + 32];
+    plc_model_file file = {0};
+    int node = 0, stem, shortcut, inner, sides[2];
+
+    (void)state;
+    snprintf(plan, sizeof plan, "%s", path_of("nested.json"));
+    assert_ok(plc_file_write_all(ctx, plan, text, strlen(text)));
+    assert_ok(plc_graph_create(ctx, "nested", (plc_shape){1, 28, 28}, &file.graph));
+    pleach_graph *g = file.graph;
+    add_layer(g, "avg_pool", "smaller", &node);
+    add_layer(g, "conv", "stem", &node);
+    add_layer(g, "batch_norm", "stem.bn", &node);
+    add_layer(g, "relu", "stem.relu", &node);
+    stem = shortcut = node;
+    add_layer(g, "conv", "sc", &shortcut);
+    add_layer(g, "batch_norm", "sc.bn", &shortcut);
+    inner = stem;
+    add_layer(g, "conv", "i1", &inner);
+    add_layer(g, "batch_norm", "i1.bn", &inner);
+    add_layer(g, "relu", "i1.relu", &inner);
+    add_layer(g, "conv", "i2", &inner);
+    add_layer(g, "batch_norm", "i2.bn", &inner);
+    sides[0] = stem;
+    sides[1] = inner;
+    assert_ok(plc_graph_add(ctx, g, "add", "iadd", sides, 2, NULL, &node));
+    add_layer(g, "conv", "b2", &node);
+    add_layer(g, "batch_norm", "b2.bn", &node);
+    sides[0] = shortcut;
+    sides[1] = node;
+    assert_ok(plc_graph_add(ctx, g, "add", "oadd", sides, 2, NULL, &node));
+    add_layer(g, "relu", "orelu", &node);
+    add_layer(g, "global_avg_pool", "pool", &node);
+    assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
+                            &(plc_attrs){.out_channels = 10, .bias = true}, &node));
+    make_weights(&file, 0.5f, 0.4f);
+    assert_ok(plc_model_file_write(ctx, model, g, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+
+    pleach_job job = short_job(model, out);
+    job.opts.macs = 1;
+    job.opts.plan = plan;
+    job.opts.fade_epochs = 1;
+    job.opts.prune_epochs = 1;
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    assert_ok(plc_model_file_read(ctx, path, &file));
+    assert_int_not_equal(plc_graph_find(file.graph, "sc"), PLC_NO_NODE);
+    assert_int_equal(plc_graph_find(file.graph, "b2"), PLC_NO_NODE);
+    assert_int_equal(plc_graph_find(file.graph, "i1"), PLC_NO_NODE);
+    plc_model_file_finish(&file);
+}
+
 // Replaces text in a run's config.json.
 static void edit_config(const char *out, const char *from, const char *to)
 {
@@ -366,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_pruning_needs_is_asked_before_training),
         cmocka_unit_test(batches_of_one_image_are_as_good_as_others),
         cmocka_unit_test(names_with_commas_are_names),
+        cmocka_unit_test(nested_blocks_leave_the_shortcut),
         cmocka_unit_test(a_run_goes_on_with_what_it_began_with),
     };
 
