@@ -259,7 +259,7 @@ static void batches_of_one_image_are_as_good_as_others(void **state)
     assert_ok(pleach_train(ctx, device, &job));
     read_report(out, &report);
     const double images = report.networks[0].accuracy * 4200;
-    assert_true(fabs(images - round(images)) < 1e-6);
+    assert_true(fabs(images - round(images)) < 1e-4); // nine digits of it stand in the report
     plc_report_finish(&report);
 }
 
