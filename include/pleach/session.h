@@ -25,7 +25,8 @@ typedef struct pleach_session_opts {
 } pleach_session_opts;
 
 // Compiles `graph` for `device` at `batch` images: memory planned, kernels built, launches frozen.
-// Copies the graph, borrows `ctx` (the texts of later failures are its) and the device. Weights start from opts->seed (He normal).
+// Copies the graph, borrows `ctx` (the texts of later failures are its) and the device. Weights start from
+// opts->seed (He normal).
 // Blocks while kernels build, and where no session of this device, driver and version of the kernels
 // has passed the self-test yet, while that runs. Fails with PLEACH_ENOMEM (text: bytes needed and
 // there), PLEACH_EBUILD (compiler's log), PLEACH_EDEVICE (what the device computes wrongly; see

@@ -204,9 +204,7 @@ static pleach_status measure_drops(pleach_session *session, const plc_blocks *bl
         double loss = 0;
         if (!is_worth_measuring(effect))
             continue;
-        TRY(plc_gate_set(session, blocks->items[i].gate, 0.0f));
-        TRY(plc_importance_loss(session, images, &loss));
-        TRY(plc_gate_set(session, blocks->items[i].gate, 1.0f));
+        TRY(plc_importance_loss_without(session, &blocks->items[i], images, &loss));
         effect->importance = loss - base;
     }
 done:

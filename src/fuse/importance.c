@@ -43,9 +43,8 @@ done:
     return status;
 }
 
-// The loss without the block; its gate is open again afterwards.
-static pleach_status loss_without(pleach_session *session, const plc_block *block,
-                                  const plc_split *images, double *loss)
+pleach_status plc_importance_loss_without(pleach_session *session, const plc_block *block,
+                                          const plc_split *images, double *loss)
 {
     pleach_status status = PLEACH_OK;
 
@@ -90,7 +89,7 @@ static pleach_status find_weakest(pleach_session *session, const plc_blocks *blo
         if (*weakest < 0 || choices[*weakest].measured_in == round)
             break;
         double loss;
-        TRY(loss_without(session, &blocks->items[*weakest], images, &loss));
+        TRY(plc_importance_loss_without(session, &blocks->items[*weakest], images, &loss));
         choices[*weakest].importance = isnan(loss) ? INFINITY : loss - base;
         choices[*weakest].measured_in = round;
     }

@@ -25,10 +25,13 @@ typedef struct plc_drop_opts {
 plc_split plc_importance_images(const plc_split *calibration);
 // Mean loss of a session on them. Waits.
 pleach_status plc_importance_loss(pleach_session *session, const plc_split *images, double *loss);
+// The same without a block that has a gate, which is 1 again afterwards.
+pleach_status plc_importance_loss_without(pleach_session *session, const plc_block *block,
+                                          const plc_split *images, double *loss);
 
 // Chooses blocks greedily: measures every candidate, takes the one of least importance, and measures those that look
-// weakest again without it, until one is weakest as measured. Gates are 1 again afterwards. `choices` [n_items] is the caller's;
-// blocks without a gate are never chosen. Uses inference on `calibration` only. Waits.
+// weakest again without it, until one is weakest as measured. Gates are 1 again afterwards. `choices` [n_items] is the
+// caller's; blocks without a gate are never chosen. Uses inference on `calibration` only. Waits.
 pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *blocks,
                                 const plc_split *calibration, const plc_drop_opts *opts,
                                 plc_block_choice *choices);

@@ -38,15 +38,15 @@ static pleach_status pool(plc_onnx_reader *r, const Onnx__NodeProto *n, const ch
     const int sizes[] = {shape.h, shape.w}, behind[] = {pads[2], pads[3]};
     if (ceil_mode)
         add_ceil(sizes, &attrs, pads);
+    if (include_pad && (pads[0] || pads[1] || behind[0] || behind[1])) {
+        const int counted[] = {pads[0], pads[1], behind[0], behind[1]};
+
+        TRY(plc_onnx_pad_before(r, n, counted, &attrs, &node));
+        for (int i = 0; i < 4; i++) // what ceil_mode has added stays outside of the means
+            pads[i] -= counted[i];
+    }
     for (int i = 0; i < 2; i++)
         attrs.pad_more[i] = pads[2 + i] - pads[i];
-    if (include_pad && (pads[0] || pads[1] || behind[0] || behind[1])) {
-        for (int i = 0; i < 2; i++) { // what ceil_mode has added stays outside of the means
-            attrs.pad_more[i] = pads[2 + i] - behind[i];
-            pads[2 + i] = behind[i];
-        }
-        TRY(plc_onnx_pad_before(r, n, pads, &attrs, &node));
-    }
     TRY(plc_onnx_add(r, n, op, "", &(int){node}, 1, &attrs, &node));
     plc_onnx_image_dims(r, x, node, (int)x->dims[1], dims);
     plc_onnx_set_node(r, n, node, dims, x->n_dims);

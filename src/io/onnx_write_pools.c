@@ -16,8 +16,7 @@ done:
 }
 
 // An attribute of pools since some opset; before, windows have no gaps.
-static pleach_status write_pool_dilation(plc_onnx_writer *w, int node, int since,
-                                         Onnx__NodeProto *made)
+static pleach_status write_dilation(plc_onnx_writer *w, int node, int since, Onnx__NodeProto *made)
 {
     pleach_status status = PLEACH_OK;
     const plc_node *n = &w->graph->nodes[node];
@@ -31,16 +30,23 @@ done:
     return status;
 }
 
-pleach_status plc_onnx_write_max_pool(plc_onnx_writer *w, int node)
+static pleach_status write_pool(plc_onnx_writer *w, int node, const char *op, int dilation_since,
+                                Onnx__NodeProto **made)
 {
     pleach_status status = PLEACH_OK;
-    Onnx__NodeProto *made = NULL;
 
-    TRY(write_plane(w, node, "MaxPool", &made));
-    TRY(plc_onnx_attr_window(w, made, &w->graph->nodes[node].attrs));
-    TRY(write_pool_dilation(w, node, 10, made));
+    TRY(write_plane(w, node, op, made));
+    TRY(plc_onnx_attr_window(w, *made, &w->graph->nodes[node].attrs));
+    TRY(write_dilation(w, node, dilation_since, *made));
 done:
     return status;
+}
+
+pleach_status plc_onnx_write_max_pool(plc_onnx_writer *w, int node)
+{
+    Onnx__NodeProto *made = NULL;
+
+    return write_pool(w, node, "MaxPool", 10, &made);
 }
 
 pleach_status plc_onnx_write_avg_pool(plc_onnx_writer *w, int node)
@@ -48,9 +54,7 @@ pleach_status plc_onnx_write_avg_pool(plc_onnx_writer *w, int node)
     pleach_status status = PLEACH_OK;
     Onnx__NodeProto *made = NULL;
 
-    TRY(write_plane(w, node, "AveragePool", &made));
-    TRY(plc_onnx_attr_window(w, made, &w->graph->nodes[node].attrs));
-    TRY(write_pool_dilation(w, node, 19, made));
+    TRY(write_pool(w, node, "AveragePool", 19, &made));
     TRY(plc_onnx_attr_int(w, made, "count_include_pad", 0));
 done:
     return status;

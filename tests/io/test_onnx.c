@@ -19,24 +19,8 @@
 
 #include "difference.h"
 #include "evaluate.h"
+#include "onnx_path.h"
 #include "random_graph.h"
-
-static char path[] = "/tmp/pleach-test-onnx-XXXXXX.onnx";
-
-static int make_path(void **state)
-{
-    const int file = mkstemps(path, 5);
-
-    if (file >= 0)
-        close(file);
-    return file < 0 || make_fixture(state) ? -1 : 0;
-}
-
-static int drop_path(void **state)
-{
-    unlink(path);
-    return drop_fixture(state);
-}
 
 // A network with weights and an image.
 typedef struct subject {
@@ -299,25 +283,6 @@ static Onnx__ModelProto *good_model(void)
     assert_ok(plc_onnx_file_read(ctx, path, &model));
     finish(&s);
     return model;
-}
-
-static void write_bytes(const void *bytes, size_t size)
-{
-    FILE *stream = fopen(path, "wb"); // not atomic: no flush to the disk thousands of times
-
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, size, stream), size);
-    fclose(stream);
-}
-
-static void write_model(const Onnx__ModelProto *model)
-{
-    const size_t size = onnx__model_proto__get_packed_size(model);
-    uint8_t *bytes = malloc(size);
-
-    onnx__model_proto__pack(model, bytes);
-    write_bytes(bytes, size);
-    free(bytes);
 }
 
 static void assert_refused(const char *what, const char *text)
@@ -617,7 +582,7 @@ static void damaged_files_are_refused_with_a_reason(void **state)
         Onnx__ModelProto *model = good_model();
 
         cases[i].damage(model);
-        write_model(model);
+        write_model(path, model);
         assert_refused(cases[i].what, cases[i].said);
         onnx__model_proto__free_unpacked(model, NULL);
     }
@@ -631,7 +596,7 @@ static void uneven_pads_become_a_node_of_their_own(void **state)
 
     (void)state;
     pads[0]++; // 8 rows and 3 more for a kernel of 3 in steps of 2
-    write_model(model);
+    write_model(path, model);
     assert_ok(plc_model_file_read(ctx, path, &read));
     const int pad = plc_graph_find(read.graph, "conv.pad"),
               conv = plc_graph_find(read.graph, "conv");
@@ -671,7 +636,7 @@ static void messages_nested_too_deep_are_refused_before_they_are_unpacked(void *
         at -= n;
         memcpy(bytes + at, head, n);
     }
-    write_bytes(bytes + at, BYTES - at);
+    write_bytes(path, bytes + at, BYTES - at);
     assert_refused("nested messages", "deep");
     free(bytes);
 }
@@ -686,7 +651,7 @@ static void a_file_of_empty_messages_takes_no_memory(void **state)
         bytes[i] = 14 << 3 | 2;
         bytes[i + 1] = 0;
     }
-    write_bytes(bytes, N);
+    write_bytes(path, bytes, N);
     assert_refused("empty messages", "fields");
     free(bytes);
 }
@@ -697,9 +662,9 @@ static void other_files_are_no_onnx_files(void **state)
         "This is no model, but a text about one, and long enough to be read.";
 
     (void)state;
-    write_bytes(text, sizeof text);
+    write_bytes(path, text, sizeof text);
     assert_refused("text", "ONNX file");
-    write_bytes("", 0);
+    write_bytes(path, "", 0);
     assert_refused("nothing", "ONNX file");
 }
 
@@ -713,7 +678,7 @@ static void files_cut_anywhere_are_refused(void **state)
     onnx__model_proto__free_unpacked(good_model(), NULL);
     assert_ok(plc_file_read(ctx, path, (size_t)1 << 30, &whole, &size));
     for (size_t at = 0; at < size; at += 1 + size / 300) {
-        write_bytes(whole, at);
+        write_bytes(path, whole, at);
         assert_int_not_equal(plc_model_file_read(ctx, path, &read), PLEACH_OK);
         assert_null(read.graph);
     }
@@ -737,7 +702,7 @@ static void files_with_flipped_bits_never_crash(void **state)
         plc_model_file read = {0};
 
         whole[place] = (char)(round % 2 ? (unsigned)kept ^ (1u << draw.y % 8) : draw.y);
-        write_bytes(whole, size);
+        write_bytes(path, whole, size);
         if (plc_model_file_read(ctx, path, &read) == PLEACH_OK)
             n_read++;
         plc_model_file_finish(&read);

@@ -8,6 +8,7 @@
 
 #include <io/onnx.h>
 #include <io/onnx_file.h>
+#include <onnx_path.h>
 #include <random_graph.h>
 
 enum { MAX_PATH = 128, GAP = 64 };
@@ -84,19 +85,6 @@ static void move_out(Onnx__ModelProto *model)
     fclose(file);
 }
 
-static void write_model(const Onnx__ModelProto *model)
-{
-    const size_t size = onnx__model_proto__get_packed_size(model);
-    uint8_t *bytes = malloc(size);
-    FILE *file = fopen(onnx, "wb");
-
-    assert_true(bytes && file);
-    onnx__model_proto__pack(model, bytes);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-    free(bytes);
-}
-
 // A network written as two files. *whole (the caller's) is what one file gives.
 static Onnx__ModelProto *make_files(plc_model_file *whole)
 {
@@ -112,7 +100,7 @@ static Onnx__ModelProto *make_files(plc_model_file *whole)
     assert_ok(plc_model_file_read(ctx, onnx, whole));
     assert_ok(plc_onnx_file_read(ctx, onnx, &model));
     move_out(model);
-    write_model(model);
+    write_model(onnx, model);
     free(weights);
     plc_params_layout_destroy(&layout);
     pleach_graph_destroy(&graph);
@@ -181,7 +169,7 @@ static void what_cannot_be_trusted_is_refused(void **state)
         Onnx__ModelProto *model = make_files(&whole);
 
         set(model, cases[i].key, cases[i].value);
-        write_model(model);
+        write_model(onnx, model);
         const pleach_status status = plc_model_file_read(ctx, onnx, &read);
         if (status != cases[i].status || !strstr(pleach_error(ctx), cases[i].said))
             fail_msg("%s '%s': status %d, '%s', expected '%s'", cases[i].key, cases[i].value,
@@ -207,7 +195,7 @@ static void bytes_are_given_once(void **state)
             if (strcmp(tensor->external_data[j]->key, "offset") == 0)
                 strcpy(tensor->external_data[j]->value, "0");
     }
-    write_model(model);
+    write_model(onnx, model);
     assert_int_equal(plc_model_file_read(ctx, onnx, &read), PLEACH_EINPUT);
     assert_non_null(strstr(pleach_error(ctx), "of which others have"));
     onnx__model_proto__free_unpacked(model, NULL);
@@ -230,7 +218,7 @@ static void each_file_has_bytes_of_its_own(void **state)
         assert_int_equal(system(command), 0);
         set_of(tensor, "location", name);
     }
-    write_model(model);
+    write_model(onnx, model);
     assert_ok(plc_model_file_read(ctx, onnx, &read));
     assert_memory_equal(read.weights, whole.weights,
                         (size_t)whole.layout->n_floats * sizeof(float));
@@ -239,7 +227,7 @@ static void each_file_has_bytes_of_its_own(void **state)
     const size_t last = model->graph->n_initializer - 1;
     set_of(model->graph->initializer[last], "location", "part1.data");
     set_of(model->graph->initializer[last], "offset", "0");
-    write_model(model);
+    write_model(onnx, model);
     assert_int_equal(plc_model_file_read(ctx, onnx, &read), PLEACH_EINPUT);
     assert_non_null(strstr(pleach_error(ctx), "of which others have"));
     onnx__model_proto__free_unpacked(model, NULL);

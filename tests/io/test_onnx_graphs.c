@@ -13,25 +13,9 @@
 #include <io/onnx_file.h>
 
 #include "evaluate.h"
+#include "onnx_path.h"
 
 enum { MAX_NODES = 4000, MAX_VALUES = 512 };
-
-static char path[] = "/tmp/pleach-test-onnx-graphs-XXXXXX.onnx";
-
-static int make_path(void **state)
-{
-    const int file = mkstemps(path, 5);
-
-    if (file >= 0)
-        close(file);
-    return file < 0 || make_fixture(state) ? -1 : 0;
-}
-
-static int drop_path(void **state)
-{
-    unlink(path);
-    return drop_fixture(state);
-}
 
 // A file in the making. All that it points to is its own.
 typedef struct draft {
@@ -187,15 +171,7 @@ static void add_ints(draft *d, const char *name, int64_t value)
 
 static pleach_status read_draft(draft *d, plc_model_file *read)
 {
-    const size_t size = onnx__model_proto__get_packed_size(d->model);
-    uint8_t *bytes = malloc(size);
-    FILE *file = fopen(path, "wb");
-
-    assert_true(bytes && file);
-    onnx__model_proto__pack(d->model, bytes);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-    free(bytes);
+    write_model(path, d->model);
     onnx__model_proto__free_unpacked(d->model, NULL);
     d->model = NULL;
     return plc_model_file_read(ctx, path, read);

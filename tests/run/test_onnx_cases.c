@@ -16,12 +16,12 @@
 #include <run/onnx_cases.h>
 
 #include "evaluate.h"
+#include "onnx_path.h"
 #include "platform.h"
 
 #define TOLERANCE 1e-4
 enum { MAX_PATH = 1000, MAX_FILE = 1 << 26, LEAST_PASSED = 300 };
 
-static char path[] = "/tmp/pleach-test-onnx-case-XXXXXX.onnx";
 static pleach_device *device;
 
 static void expect_on_host(const plc_onnx_case_run *run, const plc_model_file *network)
@@ -114,23 +114,18 @@ static void a_folder_without_cases_is_refused(void **state)
     assert_non_null(strstr(pleach_error(ctx), "libonnx-testdata"));
 }
 
-static int make_path(void **state)
+static int set_up(void **state)
 {
-    const int file = mkstemps(path, 5);
     const pleach_device_opts opts = {.cache_dir = plc_test_cache()};
 
-    if (file >= 0)
-        close(file);
-    if (file < 0 || make_fixture(state))
-        return -1;
-    return pleach_device_open(ctx, plc_test_device(), &opts, &device) != PLEACH_OK;
+    return make_path(state) ||
+           pleach_device_open(ctx, plc_test_device(), &opts, &device) != PLEACH_OK;
 }
 
-static int drop_path(void **state)
+static int tear_down(void **state)
 {
-    unlink(path);
     pleach_device_close(&device);
-    return drop_fixture(state);
+    return drop_path(state);
 }
 
 int main(void)
@@ -140,5 +135,5 @@ int main(void)
         cmocka_unit_test(a_folder_without_cases_is_refused),
     };
 
-    return cmocka_run_group_tests_name("onnx_cases", tests, make_path, drop_path);
+    return cmocka_run_group_tests_name("onnx_cases", tests, set_up, tear_down);
 }
