@@ -1,80 +1,14 @@
-// Jobs at their limits: networks and options that cannot work, and runs that go on with something else than they began with.
+// Jobs at their limits: networks and options that cannot work, or nearly so.
 #include <context.h>
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <pleach/run.h>
 #include <base/file.h>
 #include <graph/op.h>
 #include <io/model_file.h>
-#include <platform.h>
-#include <report/report.h>
-
-enum { MAX_PATH = 256 };
-
-static pleach_device *device;
-static char folder[] = "/tmp/pleach-run-limits-XXXXXX";
-
-static int set_up(void **state)
-{
-    return make_fixture(state) || !mkdtemp(folder) ||
-           pleach_device_open(ctx, plc_test_device(), NULL, &device) != PLEACH_OK;
-}
-
-static int tear_down(void **state)
-{
-    char command[MAX_PATH];
-
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    const int removed = system(command);
-    pleach_device_close(&device);
-    return drop_fixture(state) | removed;
-}
-
-static const char *path_of(const char *name)
-{
-    static char paths[4][MAX_PATH];
-    static int next;
-    char *path = paths[next++ % 4];
-
-    snprintf(path, MAX_PATH, "%s/%s", folder, name);
-    return path;
-}
-
-// Two epochs of 256 images: a second or two.
-static pleach_job short_job(const char *model, const char *out)
-{
-    pleach_job job = {0};
-
-    pleach_run_opts_init(&job.opts);
-    job.opts.model = model;
-    job.opts.out = out;
-    job.opts.epochs = 2;
-    job.opts.limit = 256;
-    job.opts.calibration = 64;
-    job.opts.batch = 32;
-    job.opts.macs = 0.5;
-    job.opts.learning_rate = 0.02;
-    return job;
-}
-
-static void expect(pleach_status found, pleach_status expected, const char *said)
-{
-    if (found != expected || !strstr(pleach_error(ctx), said))
-        fail_msg("status %d, '%s'; expected %d, '%s'", found, pleach_error(ctx), expected, said);
-}
-
-static void read_report(const char *out, plc_report *report)
-{
-    char path[MAX_PATH + 16];
-
-    snprintf(path, sizeof path, "%s/report.json", out);
-    assert_ok(plc_report_read_json(ctx, path, report));
-}
+#include <run_folder.h>
 
 // Layout and weights of file->graph: about `middle`, by `swing`.
 static void make_weights(plc_model_file *file, float middle, float swing)
@@ -363,72 +297,6 @@ static void nested_blocks_leave_the_shortcut(void **state)
     plc_model_file_finish(&file);
 }
 
-// Replaces text in a run's config.json.
-static void edit_config(const char *out, const char *from, const char *to)
-{
-    char path[MAX_PATH + 16], *text = NULL, *edited = NULL;
-    size_t size = 0;
-
-    snprintf(path, sizeof path, "%s/config.json", out);
-    assert_ok(plc_file_read(ctx, path, 1 << 20, &text, &size));
-    char *at = memmem(text, size, from, strlen(from));
-    assert_non_null(at);
-    const int n = asprintf(&edited, "%.*s%s%.*s", (int)(at - text), text, to,
-                           (int)(text + size - at - strlen(from)), at + strlen(from));
-    assert_ok(plc_file_write_all(ctx, path, edited, (size_t)n));
-    free(edited);
-    free(text);
-}
-
-// A CIFAR-10 of a few grey images.
-static const char *write_cifar(void)
-{
-    static const char *const names[] = {"data_batch_1", "data_batch_2", "data_batch_3",
-                                        "data_batch_4", "data_batch_5", "test_batch"};
-    static unsigned char records[64 * 3073];
-    const char *dir = path_of("cifar");
-    char path[MAX_PATH + 32];
-
-    assert_ok(plc_make_dirs(ctx, dir));
-    for (size_t i = 0; i < sizeof records; i += 3073)
-        records[i] = (unsigned char)(i % 10);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, "%s/%s.bin", dir, names[i]);
-        assert_ok(plc_file_write_all(ctx, path, records, sizeof records));
-    }
-    return dir;
-}
-
-static void a_run_goes_on_with_what_it_began_with(void **state)
-{
-    const char *out = path_of("begun");
-    pleach_job job = short_job("cnn5", out);
-    plc_report before = {0}, after = {0};
-    char other[MAX_PATH + 16];
-
-    (void)state;
-    assert_ok(pleach_compress(ctx, device, &job));
-    read_report(out, &before);
-    job.resume = out;
-    expect(pleach_train(ctx, device, &job), PLEACH_EUSAGE, "pleach compress --resume");
-    // Time is that of all its parts, and the device the last one's.
-    pleach_device *few = NULL;
-    assert_ok(pleach_device_open(
-        ctx, plc_test_device(), &(pleach_device_opts){.lanes = 4, .mapping = PLEACH_MAPPING_VECTOR},
-        &few));
-    assert_ok(pleach_compress(ctx, few, &job));
-    pleach_device_close(&few);
-    read_report(out, &after);
-    assert_true(after.seconds >= before.seconds && before.seconds > 0);
-    assert_int_equal(after.device.lanes, 4);
-    assert_true(after.memory.host_peak_bytes >= before.memory.host_peak_bytes);
-    plc_report_finish(&before);
-    plc_report_finish(&after);
-    snprintf(other, sizeof other, "cifar10:%s", write_cifar());
-    edit_config(out, "fashion-mnist", other);
-    expect(pleach_compress(ctx, device, &job), PLEACH_EINPUT, "3x32x32");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,7 +307,6 @@ int main(void)
         cmocka_unit_test(batches_of_one_image_are_as_good_as_others),
         cmocka_unit_test(names_with_commas_are_names),
         cmocka_unit_test(nested_blocks_leave_the_shortcut),
-        cmocka_unit_test(a_run_goes_on_with_what_it_began_with),
     };
 
     return cmocka_run_group_tests_name("run limits", tests, set_up, tear_down);

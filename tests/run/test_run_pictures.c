@@ -8,12 +8,9 @@
 #include <sys/stat.h>
 #include <pleach/run.h>
 #include <base/file.h>
-#include <platform.h>
+#include <run_folder.h>
 
-enum { N_CLASSES = 2, N_EACH = 24, MAX_PATH = 256, MAX_INTERRUPTIONS = 100 };
-
-static pleach_device *device;
-static char folder[] = "/tmp/pleach-run-pictures-XXXXXX";
+enum { N_CLASSES = 2, N_EACH = 24, MAX_INTERRUPTIONS = 100 };
 
 static void put_pictures(void)
 {
@@ -32,21 +29,6 @@ static void put_pictures(void)
             free(bytes);
         }
     }
-}
-
-static int set_up(void **state)
-{
-    return make_fixture(state) || !mkdtemp(folder) ||
-           pleach_device_open(ctx, plc_test_device(), NULL, &device) != PLEACH_OK;
-}
-
-static int tear_down(void **state)
-{
-    char command[MAX_PATH];
-
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    pleach_device_close(&device);
-    return system(command) | drop_fixture(state);
 }
 
 // Asks to stop as soon as the job tells something, which it does at each epoch's end at the latest.
