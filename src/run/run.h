@@ -174,7 +174,7 @@ pleach_status plc_run_fuse(plc_run *run); // at the end of the fade
 // measure.c: a row of the report for the session as it stands.
 pleach_status plc_run_measure(plc_run *run, const char *name, pleach_session *session);
 
-// checkpoint.c
+// checkpoint.c writes, resume.c reads.
 pleach_status plc_run_save(plc_run *run);
 pleach_status plc_run_load(plc_run *run, bool *found);
 pleach_status plc_run_write_model(plc_run *run, pleach_session *session, const char *name);
