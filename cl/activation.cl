@@ -9,13 +9,6 @@
 
 #pragma OPENCL FP_CONTRACT OFF
 
-// Between low and high; lets a NaN through.
-static inline real_t limit(real_t v, float low, float high)
-{
-    v = select(v, (real_t)(low), v < (real_t)(low));
-    return select(v, (real_t)(high), v > (real_t)(high));
-}
-
 static inline real_t sigmoid(real_t v)
 {
     return (real_t)(1.0f) / ((real_t)(1.0f) + exp(-v));
@@ -31,16 +24,8 @@ static inline real_t activation(const int kind, real_t v, float a, float b)
     case ACTIVATION_TANH: return tanh(v);
     case ACTIVATION_ELU: return select(v, (exp(v) - 1.0f) * a, v < (real_t)(0.0f)) * b;
     case ACTIVATION_SOFTPLUS: return limit(v, 0.0f, INFINITY) + log(exp(-fabs(v)) + 1.0f);
-    case ACTIVATION_SOFTSIGN: return v / (fabs(v) + 1.0f);
-    default: return limit(v, a, b);
+    default: return v / (fabs(v) + 1.0f);
     }
-}
-
-// `inside` where low < v < high, else 0.
-static inline real_t where_inside(real_t v, float low, float high, real_t inside)
-{
-    const real_t above = select((real_t)(0.0f), inside, v > (real_t)(low));
-    return select((real_t)(0.0f), above, v < (real_t)(high));
 }
 
 // f'(v). At a kink that of the flat side.
@@ -58,8 +43,7 @@ static inline real_t slope(const int kind, real_t v, float a, float b)
     case ACTIVATION_TANH: return one - tanh(v) * tanh(v);
     case ACTIVATION_ELU: return select(one, exp(v) * a, v < (real_t)(0.0f)) * b;
     case ACTIVATION_SOFTPLUS: return sigmoid(v);
-    case ACTIVATION_SOFTSIGN: return one / ((fabs(v) + 1.0f) * (fabs(v) + 1.0f));
-    default: return where_inside(v, a, b, one);
+    default: return one / ((fabs(v) + 1.0f) * (fabs(v) + 1.0f));
     }
 }
 
@@ -80,8 +64,7 @@ static inline real_t slope(const int kind, real_t v, float a, float b)
     case ACTIVATION_TANH: WITH_KIND(ACTIVATION_TANH, call);                 \
     case ACTIVATION_ELU: WITH_KIND(ACTIVATION_ELU, call);                   \
     case ACTIVATION_SOFTPLUS: WITH_KIND(ACTIVATION_SOFTPLUS, call);         \
-    case ACTIVATION_SOFTSIGN: WITH_KIND(ACTIVATION_SOFTSIGN, call);         \
-    default: WITH_KIND(ACTIVATION_CLIP, call);                              \
+    default: WITH_KIND(ACTIVATION_SOFTSIGN, call);                          \
     }
 
 static inline void forward_run(const int kind, __global const stored_t *x, __global stored_t *y,

@@ -3,15 +3,14 @@
 #define PLEACH_ACTIVATION_PARAMS_H
 
 // y = f(x), a, b the parameters of f.
-#define ACTIVATION_CLIP 0         // min(max(x, a), b)
-#define ACTIVATION_LEAKY_RELU 1   // x, or a x where x < 0
-#define ACTIVATION_SIGMOID 2      // 1 / (1 + exp(-x))
-#define ACTIVATION_HARD_SIGMOID 3 // min(max(a x + b, 0), 1)
-#define ACTIVATION_HARD_SWISH 4   // x min(max(x / 6 + 1/2, 0), 1)
-#define ACTIVATION_TANH 5         // (exp(x) - exp(-x)) / (exp(x) + exp(-x))
-#define ACTIVATION_ELU 6          // b x, or b a (exp(x) - 1) where x < 0
-#define ACTIVATION_SOFTPLUS 7     // log(1 + exp(x))
-#define ACTIVATION_SOFTSIGN 8     // x / (1 + abs(x))
+#define ACTIVATION_LEAKY_RELU 0   // x, or a x where x < 0
+#define ACTIVATION_SIGMOID 1      // 1 / (1 + exp(-x))
+#define ACTIVATION_HARD_SIGMOID 2 // min(max(a x + b, 0), 1)
+#define ACTIVATION_HARD_SWISH 3   // x min(max(x / 6 + 1/2, 0), 1)
+#define ACTIVATION_TANH 4         // (exp(x) - exp(-x)) / (exp(x) + exp(-x))
+#define ACTIVATION_ELU 5          // b x, or b a (exp(x) - 1) where x < 0
+#define ACTIVATION_SOFTPLUS 6     // log(1 + exp(x))
+#define ACTIVATION_SOFTSIGN 7     // x / (1 + abs(x))
 
 // A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
 // channel `first`.

@@ -1,12 +1,12 @@
-// batch_norm.cl: batch norm + [add] + [relu] on batch lanes, forward and backward.
+// batch_norm.cl: batch norm + [add] + [clip] on batch lanes, forward and backward.
 //
-//   y = [relu](mask * gate * (gamma * (x - mean) * rstd + beta) [+ add])
+//   y = [clip](mask * gate * (gamma * (x - mean) * rstd + beta) [+ add])
 //
 // Training forward:  bn_statistics, bn_finalize, bn_apply    reads x twice, add once; writes y once;
 //                    without bn_statistics where the convolution before it summed already
 // Inference:         bn_coefficients (once), bn_apply        reads x and add once; writes y once
 // Backward:          bn_backward_reduce, bn_backward_finalize, bn_backward_apply
-//   with g = dy where the ReLU was open, else 0. Without add the ReLU is judged from x, and y is
+//   with g = dy where y was not clipped, else 0. Without add that is judged from x, and y is
 //   not read. With add it is judged from y, and the first pass leaves g in dadd, where the second
 //   finds it (unless dadd holds other sums).
 // A masked channel's gradient is that of the unmasked one, so that it keeps learning
@@ -175,19 +175,19 @@ __kernel void bn_coefficients(__global const float *restrict weights,
                     weights[p.variance_offset + c]);
 }
 
-static inline void apply_run(const bool has_add, const bool has_relu, __global const stored_t *x,
+static inline void apply_run(const bool has_add, const bool clips, __global const stored_t *x,
                              __global const stored_t *add, __global stored_t *y, int n, float scale,
-                             float shift)
+                             float shift, float low, float high)
 {
     for (int i = 0; i < n; i++) {
         real_t v = fma(load(x + i * STEP), (real_t)(scale), (real_t)(shift));
         if (has_add)
             v += load(add + i * STEP);
-        store(y + i * STEP, has_relu ? relu(v) : v);
+        store(y + i * STEP, clips ? limit(v, low, high) : v);
     }
 }
 
-// y = [relu](scale[c]*x + shift[c] [+ add]).    y may be x or add.
+// y = [clip](scale[c]*x + shift[c] [+ add]).    y may be x or add.
 // Work: a group per (pixel tile, channel tile, block).
 GROUP __kernel void bn_apply(__global const stored_t *x, __global const stored_t *add,
                              __global stored_t *y, __global const float *coefficients,
@@ -203,11 +203,11 @@ GROUP __kernel void bn_apply(__global const stored_t *x, __global const stored_t
         __global const stored_t *va = add + AT(VIEW(nb, p.add_planes, p.add_first, c, p.size) + i);
         __global stored_t *vy = y + AT(VIEW(nb, p.y_planes, p.y_first, c, p.size) + i);
 
-        switch (p.flags & (BN_ADD | BN_RELU)) {
-        case 0: apply_run(false, false, vx, va, vy, n, scale, shift); break;
-        case BN_RELU: apply_run(false, true, vx, va, vy, n, scale, shift); break;
-        case BN_ADD: apply_run(true, false, vx, va, vy, n, scale, shift); break;
-        default: apply_run(true, true, vx, va, vy, n, scale, shift); break;
+        switch (p.flags & (BN_ADD | BN_CLIP)) {
+        case 0: apply_run(false, false, vx, va, vy, n, scale, shift, p.low, p.high); break;
+        case BN_CLIP: apply_run(false, true, vx, va, vy, n, scale, shift, p.low, p.high); break;
+        case BN_ADD: apply_run(true, false, vx, va, vy, n, scale, shift, p.low, p.high); break;
+        default: apply_run(true, true, vx, va, vy, n, scale, shift, p.low, p.high); break;
         }
     }
 }
@@ -218,18 +218,29 @@ enum { OPEN_ALWAYS, OPEN_BY_X, OPEN_BY_Y };
 // y alone knows what was added. In a masked channel that is masked too, so x decides there.
 static inline int open_by(const batch_norm_params *p, float kept)
 {
-    if (!(p->flags & BN_RELU))
+    if (!(p->flags & BN_CLIP))
         return OPEN_ALWAYS;
     return (p->flags & BN_ADD) && kept != 0.0f ? OPEN_BY_Y : OPEN_BY_X;
 }
 
+// What decides there: scale*x + shift, or y.
+typedef struct {
+    float scale, shift, low, high;
+} gate_t;
+
 static inline real_t open_gradient(const int by, real_t dy, real_t x, __global const stored_t *y,
-                                   float scale, float shift)
+                                   gate_t k)
 {
     if (by == OPEN_ALWAYS)
         return dy;
-    const real_t v = by == OPEN_BY_Y ? load(y) : fma(x, (real_t)(scale), (real_t)(shift));
-    return select((real_t)(0.0f), dy, v > (real_t)(0.0f));
+    const real_t v = by == OPEN_BY_Y ? load(y) : fma(x, (real_t)(k.scale), (real_t)(k.shift));
+    return where_inside(v, k.low, k.high, dy);
+}
+
+static inline gate_t gate_of(__global const float *coefficients, const batch_norm_params *p, int c)
+{
+    return (gate_t){coefficient(coefficients, p, BN_OPEN_SCALE, c),
+                    coefficient(coefficients, p, BN_OPEN_SHIFT, c), p->low, p->high};
 }
 
 // One channel of one block.
@@ -239,14 +250,15 @@ typedef struct {
 } planes_t;
 
 typedef struct {
-    float mean, scale, shift;
+    float mean;
+    gate_t gate;
 } reduce_t;
 
 static inline void reduce_pixel(const int by, const int dadd, planes_t v, int i, mask_t mask,
                                 reduce_t k, real_t *restrict sum, real_t *restrict sum_x)
 {
     const real_t x = load(v.x + i * STEP);
-    const real_t g = open_gradient(by, load(v.dy + i * STEP), x, v.y + i * STEP, k.scale, k.shift);
+    const real_t g = open_gradient(by, load(v.dy + i * STEP), x, v.y + i * STEP, k.gate);
 
     *sum += g;
     *sum_x = fma(g, x - k.mean, *sum_x);
@@ -296,8 +308,7 @@ GROUP __kernel void bn_backward_reduce(__global const stored_t *dy, __global con
     const int end = min((split + 1) * p.run, p.n_blocks * p.size);
     const reduce_t k = {
         .mean = coefficient(coefficients, &p, BN_MEAN, c),
-        .scale = coefficient(coefficients, &p, BN_OPEN_SCALE, c),
-        .shift = coefficient(coefficients, &p, BN_OPEN_SHIFT, c),
+        .gate = gate_of(coefficients, &p, c),
     };
     const int by = open_by(&p, coefficient(coefficients, &p, BN_KEPT, c));
     real_t sums[2] = {0.0f, 0.0f};
@@ -355,7 +366,8 @@ GROUP __kernel void bn_backward_finalize(__global const real_t *restrict partial
 }
 
 typedef struct {
-    float mean, scale, shift, g, x, one;
+    float mean, g, x, one;
+    gate_t gate;
 } dx_t;
 
 static inline void backward_run(const int by, const bool accumulate, planes_t v, int n, mask_t mask,
@@ -364,7 +376,7 @@ static inline void backward_run(const int by, const bool accumulate, planes_t v,
     for (int i = 0; i < n; i++) {
         const int at = i * STEP;
         const real_t x = load(v.x + at);
-        const real_t g = open_gradient(by, load(v.dy + at), x, v.y + at, k.scale, k.shift);
+        const real_t g = open_gradient(by, load(v.dy + at), x, v.y + at, k.gate);
         const real_t dx = fma((real_t)(k.g), g, fma((real_t)(k.x), x - k.mean, (real_t)(k.one)));
 
         if (accumulate)
@@ -377,7 +389,7 @@ static inline void backward_run(const int by, const bool accumulate, planes_t v,
 // dx (+)= dx_g*g + dx_x*(x - mean) + dx_one.
 // Work: a group per (pixel tile, channel tile, block). Reads dy and x once.
 // With an add it reads y too, unless bn_backward_reduce left g in dadd: then dy is that dadd and
-// the flags say neither ReLU nor add.
+// the flags say neither clip nor add.
 GROUP __kernel void bn_backward_apply(__global const stored_t *dy, __global const stored_t *x,
                                       __global const stored_t *y,
                                       __global const float *coefficients,
@@ -390,8 +402,7 @@ GROUP __kernel void bn_backward_apply(__global const stored_t *dy, __global cons
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
         const dx_t k = {
             .mean = coefficient(coefficients, &p, BN_MEAN, c),
-            .scale = coefficient(coefficients, &p, BN_OPEN_SCALE, c),
-            .shift = coefficient(coefficients, &p, BN_OPEN_SHIFT, c),
+            .gate = gate_of(coefficients, &p, c),
             .g = coefficient(coefficients, &p, BN_DX_G, c),
             .x = coefficient(coefficients, &p, BN_DX_X, c),
             .one = coefficient(coefficients, &p, BN_DX_ONE, c),

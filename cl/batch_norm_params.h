@@ -8,7 +8,7 @@ enum {
     BN_SHIFT,
     BN_MEAN, // of the batch
     BN_RSTD, // 1 / sqrt(variance + eps)
-    // The ReLU lets the gradient through where open_scale*x + open_shift > 0: as BN_SCALE and
+    // Clipping lets the gradient through where low < open_scale*x + open_shift < high: as BN_SCALE and
     // BN_SHIFT, but in a masked channel as if there were no mask.
     BN_OPEN_SCALE,
     BN_OPEN_SHIFT,
@@ -20,7 +20,7 @@ enum {
 };
 
 // Flags.
-#define BN_RELU 1 // y = relu(bn + add)
+#define BN_CLIP 1 // y between low and high
 #define BN_ADD 2
 #define BN_WRITE_DADD 4      // bn_backward_reduce: dadd = g
 #define BN_ACCUMULATE_DADD 8 // bn_backward_reduce: dadd += g
@@ -48,6 +48,7 @@ typedef struct {
     int tile_channels, tile_pixels; // what one work-group of an elementwise kernel covers
     int flags;
     float eps, momentum;
+    float low, high; // where a tensor is of halfs, such
 } batch_norm_params;
 
 #endif

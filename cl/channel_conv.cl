@@ -58,7 +58,7 @@ __kernel void channel_coefficients(__global const float *w, __global const float
     prepared[p.shift_offset + i] = b;
 }
 
-// channel_conv: y = relu(scale[k] conv + shift[k] + add), relu and add if their flags are set
+// channel_conv: y = clip(scale[k] conv + shift[k] + add), clip and add if their flags are set
 //     conv = sum_rsc w[k][c][r][s] x[p*stride - pad + r*dilation][q*stride - pad + s*dilation][c]
 // x        [N][H][W][x_planes], view at x_first
 // y        [N][P][Q][y_planes], view at y_first       add as y, at add_first; it may be y itself

@@ -20,8 +20,8 @@ static void map_group(int2 at, __global const float *x, __global const float *ad
                         load_channels(coefficients + p->shift_offset + c));
             if (p->flags & MAP_ADD)
                 v = v + load_channels(add + i * p->add_planes + p->add_first + c);
-            if (p->flags & MAP_RELU)
-                v = relu(v);
+            if (p->flags & MAP_CLIP)
+                v = limit(v, p->low, p->high);
             store_channels(y + i * p->y_planes + p->y_first + c, v, p->C - c);
         }
 }

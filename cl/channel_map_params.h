@@ -4,7 +4,7 @@
 
 #define MAP_SCALE 1
 #define MAP_ADD 2
-#define MAP_RELU 4
+#define MAP_CLIP 4 // between low and high
 
 // A view is (planes, first): its buffer has `planes` channels per pixel, the tensor begins at
 // channel `first`.
@@ -16,6 +16,7 @@ typedef struct {
     int scale_offset, shift_offset; // C floats each
     int tile_pixels;                // what a work-group covers
     int flags;                      // MAP_*
+    float low, high;
 } channel_map_params;
 
 #endif

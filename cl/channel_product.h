@@ -63,13 +63,14 @@ static inline int2 block_of(const conv_params *p, int block)
 ADD_PRODUCT(add_global_product, __global)
 ADD_PRODUCT(add_local_product, __local)
 
-// What happens to sums before they are stored: relu(scale * sum + shift + add), where scale and shift
+// What happens to sums before they are stored: clip(scale * sum + shift + add), where scale and shift
 // hold batch norm, bias and mask (channel_coefficients).
 typedef struct {
     __global float *y; // at the first channel of the first vector, at pixel 0
     __global const float *add;
     __global const float *scale, *shift;
     int flags, n_channels; // channels from here on
+    float low, high;
 } channel_target_t;
 
 // Stores one vector of a pixel; `vector` counts from the target's first.
@@ -81,8 +82,8 @@ INLINE void finish_channels(real_t sum, const channel_target_t *to, int vector, 
 
     if (to->flags & CONV_ADD)
         v = v + load_channels(to->add + add_at + c);
-    if (to->flags & CONV_RELU)
-        v = relu(v);
+    if (to->flags & CONV_CLIP)
+        v = limit(v, to->low, to->high);
     store_channels(to->y + y_at + c, v, to->n_channels - c);
 }
 
@@ -101,6 +102,8 @@ INLINE void set_target(channel_target_t *to, const conv_params *p, int g, int fi
     to->shift = prepared + p->shift_offset + padded;
     to->flags = p->flags;
     to->n_channels = p->K - first * LANES;
+    to->low = p->low;
+    to->high = p->high;
 }
 
 #endif

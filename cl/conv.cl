@@ -268,7 +268,7 @@ static inline void row_of_any(int n_out, int n_row, __global const stored_t *res
 
 #ifndef GRAD_DATA_STRIDED
 
-// conv_forward: y = relu(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
+// conv_forward: y = clip(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
 // its flag is set
 //     conv = sum_crs w[k][c][r][s] x[c][p*stride - pad + r*dilation][q*stride - pad + s*dilation]
 // With CONV_FLIP it is the data gradient of a convolution of stride 1: x is dy, y is dx, sizes are
@@ -309,7 +309,9 @@ GROUP __kernel void conv_forward(__global const stored_t *restrict x,
                        w + p.bias_offset + k,
                        scale + p.scale_offset + k,
                        shift + p.shift_offset + k,
-                       p.flags};
+                       p.flags,
+                       p.low,
+                       p.high};
 
     x += AT(VIEW(nb, p.x_planes, p.x_first, g * p.C, p.H * p.W));
     w += p.w_offset + (flip ? (g * p.C * p.K + run.x + 1) * taps - 1 : k * p.C * taps);

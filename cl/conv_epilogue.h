@@ -13,6 +13,7 @@ typedef struct {
     __global const stored_t *add;
     __global const float *bias, *scale, *shift;
     int flags;
+    float low, high;
 } target_t;
 
 static inline real_t finish(real_t v, const target_t *target, int k, int at)
@@ -27,7 +28,7 @@ static inline real_t finish(real_t v, const target_t *target, int k, int at)
         v = (real_t)(0.0f);
     if (target->flags & CONV_ADD)
         v = v + load(target->add + at);
-    return target->flags & CONV_RELU ? relu(v) : v;
+    return target->flags & CONV_CLIP ? limit(v, target->low, target->high) : v;
 }
 
 #endif

@@ -2,13 +2,13 @@
 #ifndef PLEACH_CONV_PARAMS_H
 #define PLEACH_CONV_PARAMS_H
 
-// Parts of the epilogue of conv_forward: y = relu(mask * (scale * (conv + bias) + shift) + add).
+// Parts of the epilogue of conv_forward: y = clip(mask * (scale * (conv + bias) + shift) + add).
 // The data gradients know CONV_ADD only. Masks are read from the buffer of scales, so a launch has
 // CONV_SCALE or CONV_MASK.
 #define CONV_SCALE 1
 #define CONV_SHIFT 2
 #define CONV_ADD   4
-#define CONV_RELU  8
+#define CONV_CLIP  8 // between low and high
 #define CONV_BIAS  16
 #define CONV_MASK  32
 #define CONV_SUMS  128 // also sums for a batch norm's statistics
@@ -30,6 +30,7 @@ typedef struct {
     int shift_offset;           // first of groups*K shifts
     int mean_offset;            // first of groups*K running means, with CONV_SUMS
     int flags;                  // CONV_*
+    float low, high;
     int rows;                   // rows of a plane per work-group (weight gradient: of y per split)
     int strips;                 // work-groups that share a row, each with a run of its pixels
     int splits;                 // weight gradient: runs of image blocks, see conv_grad_weight

@@ -264,7 +264,7 @@ INLINE void transform_output(int n_out, const __local scratch_t *m, int m_step, 
     }
 }
 
-// conv_winograd: y = relu(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
+// conv_winograd: y = clip(mask[k] (scale[k] (conv + bias[k]) + shift[k]) + add), each part only if
 // its flag is set; conv as in conv_forward with R = S = 3, stride and dilation 1.
 // u    as winograd_filters left it, with the same OT
 // x    [N/L][x_planes][H][W][L], view at x_first
@@ -304,6 +304,8 @@ conv_winograd(__global const stored_t *restrict x, __global const float *restric
             .scale = scale + p.scale_offset + k,
             .shift = shift + p.shift_offset + k,
             .flags = p.flags,
+            .low = p.low,
+            .high = p.high,
         };
         for (int c = 0; c < p.C; c += p.channels) {
             const pass_t pass = {min(p.channels, p.C - c), chunk.y, c > 0,

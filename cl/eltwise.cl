@@ -1,4 +1,4 @@
-// eltwise.cl: ReLU, adding, copying and masking on batch lanes: pixel by pixel.
+// eltwise.cl: clipping (ReLU), adding, copying and masking on batch lanes: pixel by pixel.
 //
 // The channels of a view lie behind one another, so these kernels see C*size pixels of a block and
 // no channels.
@@ -9,18 +9,19 @@
 
 #pragma OPENCL FP_CONTRACT OFF
 
-static inline void forward_run(const bool add, const bool has_relu, __global const stored_t *a,
-                               __global const stored_t *b, __global stored_t *y, int n)
+static inline void forward_run(const bool add, const bool clips, __global const stored_t *a,
+                               __global const stored_t *b, __global stored_t *y, int n, float low,
+                               float high)
 {
     for (int i = 0; i < n; i++) {
         real_t v = load(a + i * STEP);
         if (add)
             v += load(b + i * STEP);
-        store(y + i * STEP, has_relu ? relu(v) : v);
+        store(y + i * STEP, clips ? limit(v, low, high) : v);
     }
 }
 
-// y = [relu](a [+ b]).    a, b, y [N/L][C][H][W][L]; y may be a or b.
+// y = [clip](a [+ b]).    a, b, y [N/L][C][H][W][L]; y may be a or b.
 GROUP __kernel void eltwise_forward(__global const stored_t *a, __global const stored_t *b,
                                     __global stored_t *y, const eltwise_params p)
 {
@@ -29,29 +30,29 @@ GROUP __kernel void eltwise_forward(__global const stored_t *a, __global const s
     a += TILE(p, p.a_planes, p.a_first);
     b += TILE(p, p.b_planes, p.b_first);
     y += TILE(p, p.y_planes, p.y_first);
-    switch (p.flags & (ELTWISE_ADD | ELTWISE_RELU)) {
-    case 0: forward_run(false, false, a, b, y, n); break;
-    case ELTWISE_ADD: forward_run(true, false, a, b, y, n); break;
-    case ELTWISE_RELU: forward_run(false, true, a, b, y, n); break;
-    default: forward_run(true, true, a, b, y, n); break;
+    switch (p.flags & (ELTWISE_ADD | ELTWISE_CLIP)) {
+    case 0: forward_run(false, false, a, b, y, n, p.low, p.high); break;
+    case ELTWISE_ADD: forward_run(true, false, a, b, y, n, p.low, p.high); break;
+    case ELTWISE_CLIP: forward_run(false, true, a, b, y, n, p.low, p.high); break;
+    default: forward_run(true, true, a, b, y, n, p.low, p.high); break;
     }
 }
 
-static inline void backward_run(const bool has_relu, const bool accumulate,
+static inline void backward_run(const bool clips, const bool accumulate,
                                 __global const stored_t *dy, __global const stored_t *y,
-                                __global stored_t *dx, int n, mask_t mask)
+                                __global stored_t *dx, int n, mask_t mask, float low, float high)
 {
     for (int i = 0; i < n; i++) {
         real_t g = keep(mask, load(dy + i * STEP));
-        if (has_relu)
-            g = select((real_t)(0.0f), g, load(y + i * STEP) > (real_t)(0.0f));
+        if (clips)
+            g = where_inside(load(y + i * STEP), low, high, g);
         if (accumulate)
             g += load(dx + i * STEP);
         store(dx + i * STEP, g);
     }
 }
 
-// dx (+)= dy, or dy where y > 0 (ELTWISE_RELU). dx is the view a, dy the view b; 0 in empty lanes.
+// dx (+)= dy, or dy where low < y < high (ELTWISE_CLIP). dx is the view a, dy the view b; 0 in empty lanes.
 GROUP __kernel void eltwise_backward(__global const stored_t *dy, __global const stored_t *y,
                                      __global stored_t *dx, const eltwise_params p)
 {
@@ -61,11 +62,11 @@ GROUP __kernel void eltwise_backward(__global const stored_t *dy, __global const
     dx += TILE(p, p.a_planes, p.a_first);
     dy += TILE(p, p.b_planes, p.b_first);
     y += TILE(p, p.y_planes, p.y_first);
-    switch (p.flags & (ELTWISE_ACCUMULATE | ELTWISE_RELU)) {
-    case 0: backward_run(false, false, dy, y, dx, n, mask); break;
-    case ELTWISE_ACCUMULATE: backward_run(false, true, dy, y, dx, n, mask); break;
-    case ELTWISE_RELU: backward_run(true, false, dy, y, dx, n, mask); break;
-    default: backward_run(true, true, dy, y, dx, n, mask); break;
+    switch (p.flags & (ELTWISE_ACCUMULATE | ELTWISE_CLIP)) {
+    case 0: backward_run(false, false, dy, y, dx, n, mask, p.low, p.high); break;
+    case ELTWISE_ACCUMULATE: backward_run(false, true, dy, y, dx, n, mask, p.low, p.high); break;
+    case ELTWISE_CLIP: backward_run(true, false, dy, y, dx, n, mask, p.low, p.high); break;
+    default: backward_run(true, true, dy, y, dx, n, mask, p.low, p.high); break;
     }
 }
 

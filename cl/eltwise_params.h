@@ -3,7 +3,7 @@
 #define PLEACH_ELTWISE_PARAMS_H
 
 #define ELTWISE_ADD 1
-#define ELTWISE_RELU 2
+#define ELTWISE_CLIP 2 // between low and high
 #define ELTWISE_ACCUMULATE 4
 
 // A view is (planes, first): its buffer has `planes` channels per image block, the tensor begins at
@@ -18,6 +18,7 @@ typedef struct {
     int tile_pixels;   // what a work-group covers: pixels of C*size,
     int tile_channels; // mask_apply: pixels of a plane, and channels
     int flags;         // ELTWISE_*
+    float low, high;   // where a tensor is of halfs, such
 } eltwise_params;
 
 #endif

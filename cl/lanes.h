@@ -143,10 +143,19 @@ static inline int parts_of(int n, int largest)
 #define lane_mask(nb, n_images) (LANE_NUMBERS < (mask_t)((n_images) - (nb) * LANES))
 #define keep(mask, value) select((real_t)(0.0f), (value), (mask))
 
-// max(0, v) that lets a NaN through, so that a diverging network is noticed (fmax would hide it).
-static inline real_t relu(real_t v)
+// Between low and high; a ReLU is that from 0 to infinity. Lets a NaN through, so that a diverging
+// network is noticed (fmax would hide it).
+static inline real_t limit(real_t v, float low, float high)
 {
-    return select(v, (real_t)(0.0f), v < (real_t)(0.0f));
+    v = select(v, (real_t)(low), v < (real_t)(low));
+    return select(v, (real_t)(high), v > (real_t)(high));
+}
+
+// `inside` where low < v < high, else 0.
+static inline real_t where_inside(real_t v, float low, float high, real_t inside)
+{
+    const real_t above = select((real_t)(0.0f), inside, v > (real_t)(low));
+    return select((real_t)(0.0f), above, v < (real_t)(high));
 }
 
 // Lanes that a work-item holds, and its real_t from and to floats of consecutive lanes. store_held

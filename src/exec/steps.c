@@ -32,7 +32,7 @@ static void absorb(plc_steps *steps, bool *absorbed, plc_step *step, int node)
     step->output = node;
 }
 
-// Extends a step with the add and the ReLU that follow it.
+// Extends a step with the add and the clipping that follow it.
 static void absorb_tail(const pleach_graph *graph, plc_steps *steps, bool *absorbed, plc_step *step,
                         bool with_add)
 {
@@ -44,8 +44,8 @@ static void absorb_tail(const pleach_graph *graph, plc_steps *steps, bool *absor
         absorb(steps, absorbed, step, next);
         next = single_consumer(graph, step->output);
     }
-    if (next != PLC_NO_NODE && plc_graph_is(graph, next, "relu")) {
-        step->relu = true;
+    if (next != PLC_NO_NODE && plc_clip_of(graph, next).on) {
+        step->clip = plc_clip_of(graph, next);
         absorb(steps, absorbed, step, next);
     }
 }

@@ -24,7 +24,8 @@ pleach_status plc_mark_non_negative(pleach_ctx *ctx, const pleach_graph *graph, 
         bool inputs = keeps_sign(graph, i);
         for (int j = 0; inputs && j < node->n_inputs; j++)
             inputs = (*marks)[node->inputs[j]];
-        (*marks)[i] = inputs || plc_graph_is(graph, i, "relu");
+        (*marks)[i] = inputs || plc_graph_is(graph, i, "relu") ||
+                      (plc_graph_is(graph, i, "clip") && node->attrs.alpha >= 0);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-// clip, leaky_relu, sigmoid, hard_sigmoid, hard_swish, tanh, elu, softplus, softsign: y = f(x), value by value (cl/activation_params.h has the f).
+// leaky_relu, sigmoid, hard_sigmoid, hard_swish, tanh, elu, softplus, softsign: y = f(x), value by value (cl/activation_params.h has the f).
 #include <activation_params.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
@@ -8,25 +8,6 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
     const plc_shape *x = plc_op_input_shape(graph, node, 0);
 
     return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
-}
-
-static pleach_status clip_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
-{
-    // Written so that a NaN fails too.
-    if (!(node->attrs.alpha <= node->attrs.beta))
-        return plc_fail(ctx, PLEACH_EGRAPH,
-                        "clip '%s': from %g to %g; the first must not be larger", node->name,
-                        (double)node->attrs.alpha, (double)node->attrs.beta);
-    return shape(ctx, graph, node);
-}
-
-// A pruned channel is 0 before f. Where f(0) is not, what reads it would miss a constant.
-static void clip_channels(plc_channels *channels, const pleach_graph *graph, int node)
-{
-    const plc_attrs *a = &graph->nodes[node].attrs;
-
-    (a->alpha <= 0 && a->beta >= 0 ? plc_op_channels_pass : plc_op_channels_freeze)(channels, graph,
-                                                                                    node);
 }
 
 static bool is_positive(const pleach_graph *graph, int node)
@@ -47,6 +28,7 @@ static bool is_factor_only(const pleach_graph *graph, int node)
     return node < graph->n_nodes - 1;
 }
 
+// A pruned channel is 0 before f. Where f(0) is not, what reads it would miss a constant.
 static void sigmoid_channels(plc_channels *channels, const pleach_graph *graph, int node)
 {
     (is_factor_only(graph, node) ? plc_op_channels_pass : plc_op_channels_freeze)(channels, graph,
@@ -56,7 +38,6 @@ static void sigmoid_channels(plc_channels *channels, const pleach_graph *graph, 
 static int kind_of(const plc_node *node)
 {
     const struct op *const ops[] = {
-        [ACTIVATION_CLIP] = &op_clip,
         [ACTIVATION_LEAKY_RELU] = &op_leaky_relu,
         [ACTIVATION_SIGMOID] = &op_sigmoid,
         [ACTIVATION_HARD_SIGMOID] = &op_hard_sigmoid,
@@ -153,7 +134,6 @@ done:
         .backward = backward,                                                                      \
     }
 
-ACTIVATION(clip, PLC_ATTR_ALPHA | PLC_ATTR_BETA, clip_shape, clip_channels);
 ACTIVATION(leaky_relu, PLC_ATTR_ALPHA, shape, plc_op_channels_pass);
 ACTIVATION(sigmoid, 0, shape, sigmoid_channels);
 ACTIVATION(hard_sigmoid, PLC_ATTR_ALPHA | PLC_ATTR_BETA, shape, sigmoid_channels);

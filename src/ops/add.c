@@ -31,11 +31,11 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
     const int *inputs = lower->graph->nodes[step->node].inputs;
     const plc_tensor b = plc_lower_value(lower, inputs[1]);
 
-    return plc_eltwise_forward(lower, plc_lower_value(lower, inputs[0]), &b, step->relu,
+    return plc_eltwise_forward(lower, plc_lower_value(lower, inputs[0]), &b, step->clip,
                                plc_lower_value(lower, step->output));
 }
 
-// da (+)= g, db (+)= g; g = dy, where y > 0 if the step has a ReLU. a and b may be one value.
+// da (+)= g, db (+)= g; g = dy, where y was not clipped. a and b may be one value.
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
@@ -48,7 +48,7 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     for (int i = 0; i < node->n_inputs; i++) {
         TRY(plc_lower_grad_target(lower, node->inputs[i], &dx, &accumulate, &wanted));
         if (wanted)
-            TRY(plc_eltwise_backward(lower, dy, step->relu ? &y : NULL, dx, accumulate));
+            TRY(plc_eltwise_backward(lower, dy, y, step->clip, dx, accumulate));
     }
 done:
     return status;

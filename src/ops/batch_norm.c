@@ -193,6 +193,7 @@ static views set_views(const plc_lower *lower, const plc_step *step, batch_norm_
 {
     const int x = lower->graph->nodes[step->node].inputs[0];
     const bool has_add = step->add != PLC_NO_NODE;
+    const plc_clip clip = plc_lower_stored_clip(lower, step->clip);
     const views v = {plc_lower_value(lower, x), plc_lower_value(lower, has_add ? step->add : x),
                      plc_lower_value(lower, step->output)};
 
@@ -202,7 +203,9 @@ static views set_views(const plc_lower *lower, const plc_step *step, batch_norm_
     p->add_first = v.add.first;
     p->y_planes = v.y.planes;
     p->y_first = v.y.first;
-    p->flags = (step->relu ? BN_RELU : 0) | (has_add ? BN_ADD : 0);
+    p->flags = (clip.on ? BN_CLIP : 0) | (has_add ? BN_ADD : 0);
+    p->low = clip.low;
+    p->high = clip.high;
     return v;
 }
 
@@ -266,7 +269,7 @@ static pleach_status set_gradients(plc_lower *lower, const plc_step *step, batch
     TRY(plc_lower_grad(lower, step->output, &dy));
     set_dy(p, g, dy);
     g->x = v.x;
-    g->y = has_add && step->relu ? v.y : v.x;
+    g->y = has_add && step->clip.on ? v.y : v.x;
     g->dadd = dy;
     if (has_add)
         TRY(plc_lower_grad_target(lower, step->add, &g->dadd, &accumulate, &wants_dadd));
@@ -296,7 +299,7 @@ static int count_flag(const batch_norm_params *p, int flags)
 static pleach_status append_backward_sums(plc_lower *lower, const gradients *g,
                                           const batch_norm_params *p)
 {
-    const int passes = 2 + count_flag(p, BN_RELU | BN_ADD) + count_flag(p, BN_WRITE_DADD) +
+    const int passes = 2 + count_flag(p, BN_CLIP | BN_ADD) + count_flag(p, BN_WRITE_DADD) +
                        2 * count_flag(p, BN_ACCUMULATE_DADD);
 
     return append_sums(lower, "bn_backward_reduce",
@@ -308,7 +311,7 @@ static pleach_status append_backward_sums(plc_lower *lower, const gradients *g,
 static pleach_status append_backward_map(plc_lower *lower, const gradients *g,
                                          const batch_norm_params *p)
 {
-    const int passes = 3 + count_flag(p, BN_RELU | BN_ADD) + count_flag(p, BN_ACCUMULATE_DX);
+    const int passes = 3 + count_flag(p, BN_CLIP | BN_ADD) + count_flag(p, BN_ACCUMULATE_DX);
 
     return append_map(
         lower, "bn_backward_apply",
@@ -330,10 +333,10 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
         &p));
     if (!g.wants_dx)
         return status;
-    if (p.flags & BN_WRITE_DADD) { // dadd is g: the ReLU needs no second judgement
+    if (p.flags & BN_WRITE_DADD) { // dadd is g: clipping needs no second judgement
         set_dy(&p, &g, g.dadd);
         g.y = g.x;
-        p.flags &= ~(BN_RELU | BN_ADD);
+        p.flags &= ~(BN_CLIP | BN_ADD);
     }
     TRY(append_backward_map(lower, &g, &p));
 done:

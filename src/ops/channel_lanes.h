@@ -27,9 +27,9 @@ typedef struct plc_channel_scaling {
     int scale_offset, shift_offset;
 } plc_channel_scaling;
 
-// y = [relu]([scale *] x [+ shift] [+ add]); add and scaling may be NULL. y may be x or add.
+// y = [clip]([scale *] x [+ shift] [+ add]); add and scaling may be NULL. y may be x or add.
 pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,
-                              const plc_channel_scaling *scaling, bool relu, plc_tensor y);
+                              const plc_channel_scaling *scaling, plc_clip clip, plc_tensor y);
 
 // The input's value from uint8 images [n_images][C][H][W]; mean_std as plc_augment_lower has it.
 pleach_status plc_channel_images(plc_lower *lower, plc_buffer *images, plc_buffer *mean_std);

@@ -1,4 +1,4 @@
-// Batch norm, addition, ReLU and copies on channel lanes: launches of cl/channel_map.cl.
+// Batch norm, addition, clipping and copies on channel lanes: launches of cl/channel_map.cl.
 #include <ops/channel_lanes.h>
 
 #include <channel_map_params.h>
@@ -9,7 +9,7 @@
 enum { GROUP_FLOATS = 1 << 13 };
 
 pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,
-                              const plc_channel_scaling *scaling, bool relu, plc_tensor y)
+                              const plc_channel_scaling *scaling, plc_clip clip, plc_tensor y)
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
@@ -29,7 +29,9 @@ pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *
         .scale_offset = scaling ? scaling->scale_offset : 0,
         .shift_offset = scaling ? scaling->shift_offset : 0,
         .tile_pixels = tile,
-        .flags = (scaling ? MAP_SCALE : 0) | (add ? MAP_ADD : 0) | (relu ? MAP_RELU : 0),
+        .flags = (scaling ? MAP_SCALE : 0) | (add ? MAP_ADD : 0) | (clip.on ? MAP_CLIP : 0),
+        .low = clip.low,
+        .high = clip.high,
     };
 
     TRY(plc_append_tensor_launch(lower->list, "channel_map", "channel_map",
@@ -52,7 +54,7 @@ pleach_status plc_channel_batch_norm_forward(plc_lower *lower, const plc_step *s
 
     TRY(plc_batch_norm_coefficients(lower, step->node, &scaling.scale_offset,
                                     &scaling.shift_offset));
-    TRY(plc_channel_map(lower, x, has_add ? &add : NULL, &scaling, step->relu, y));
+    TRY(plc_channel_map(lower, x, has_add ? &add : NULL, &scaling, step->clip, y));
 done:
     return status;
 }

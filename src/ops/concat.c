@@ -54,7 +54,7 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
         const plc_tensor x = plc_lower_value(lower, node->inputs[i]);
         const plc_tensor y = part(lower->graph, node, plc_lower_value(lower, step->output), i);
         if (!is_same_view(x, y))
-            TRY(plc_eltwise_forward(lower, x, NULL, false, y));
+            TRY(plc_eltwise_forward(lower, x, NULL, (plc_clip){0}, y));
     }
 done:
     return status;
@@ -75,7 +75,8 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
         TRY(plc_lower_grad(lower, step->output, &dy));
         TRY(plc_lower_grad_target(lower, node->inputs[i], &dx, &accumulate, &wanted));
         if (wanted)
-            TRY(plc_eltwise_backward(lower, part(lower->graph, node, dy, i), NULL, dx, accumulate));
+            TRY(plc_eltwise_backward(lower, part(lower->graph, node, dy, i), dy, (plc_clip){0}, dx,
+                                     accumulate));
     }
 done:
     return status;

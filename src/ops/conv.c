@@ -185,8 +185,10 @@ pleach_status plc_conv_set_epilogue(plc_lower *lower, const plc_step *step, conv
     *scale = *shift = lower->weights;
     if (lower->graph->nodes[step->node].n_params > 1)
         p->flags |= CONV_BIAS;
-    if (step->relu)
-        p->flags |= CONV_RELU;
+    if (step->clip.on)
+        p->flags |= CONV_CLIP;
+    p->low = step->clip.low;
+    p->high = step->clip.high;
     if (step->batch_norm != PLC_NO_NODE) {
         TRY(plc_batch_norm_coefficients(lower, step->batch_norm, &p->scale_offset,
                                         &p->shift_offset));

@@ -5,8 +5,8 @@
 
 #include <ops/lower.h>
 
-// y = [relu](mask * (conv(x) + bias) [+ add]), or in inference with an absorbed batch norm
-// y = [relu](scale * (conv(x) + bias) + shift [+ add]).
+// y = [clip](mask * (conv(x) + bias) [+ add]), or in inference with an absorbed batch norm
+// y = [clip](scale * (conv(x) + bias) + shift [+ add]).
 pleach_status plc_conv_forward(plc_lower *lower, const plc_step *step);
 
 // dw += , db += , dx = or += . With lower->mask_gradients the gradient of masked channels is

@@ -24,6 +24,15 @@ static eltwise_params make_params(const plc_lower *lower, plc_tensor y)
     };
 }
 
+static void set_clip(const plc_lower *lower, plc_clip clip, eltwise_params *p)
+{
+    const plc_clip stored = plc_lower_stored_clip(lower, clip);
+
+    p->flags |= clip.on ? ELTWISE_CLIP : 0;
+    p->low = stored.low;
+    p->high = stored.high;
+}
+
 static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *const *buffers,
                             int n_buffers, eltwise_params *p, double bytes)
 {
@@ -39,36 +48,38 @@ static pleach_status append(plc_lower *lower, const char *kernel, plc_buffer *co
     return plc_append_pixels_launch(lower, pixels, p->C * p->size);
 }
 
-pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tensor *b, bool relu,
-                                  plc_tensor y)
+pleach_status plc_eltwise_forward(plc_lower *lower, plc_tensor a, const plc_tensor *b,
+                                  plc_clip clip, plc_tensor y)
 {
     const plc_tensor second = b ? *b : a; // a launch names only what it reads
     eltwise_params p = make_params(lower, y);
 
     if (lower->channel_lanes)
-        return plc_channel_map(lower, a, b, NULL, relu, y);
+        return plc_channel_map(lower, a, b, NULL, clip, y);
+    set_clip(lower, clip, &p);
     p.a_planes = a.planes;
     p.a_first = a.first;
     p.b_planes = second.planes;
     p.b_first = second.first;
-    p.flags = (b ? ELTWISE_ADD : 0) | (relu ? ELTWISE_RELU : 0);
+    p.flags |= b ? ELTWISE_ADD : 0;
     return append(lower, "eltwise_forward", PLC_BUFFERS(a.buffer, second.buffer, y.buffer), &p,
                   (b ? 3 : 2) * plc_tensor_bytes(lower, y));
 }
 
-pleach_status plc_eltwise_backward(plc_lower *lower, plc_tensor dy, const plc_tensor *y,
+pleach_status plc_eltwise_backward(plc_lower *lower, plc_tensor dy, plc_tensor y, plc_clip clip,
                                    plc_tensor dx, bool accumulate)
 {
-    const plc_tensor gate = y ? *y : dy;
+    const plc_tensor gate = clip.on ? y : dy; // a launch names only what it reads
     eltwise_params p = make_params(lower, gate);
 
+    set_clip(lower, clip, &p);
     p.a_planes = dx.planes;
     p.a_first = dx.first;
     p.b_planes = dy.planes;
     p.b_first = dy.first;
-    p.flags = (accumulate ? ELTWISE_ACCUMULATE : 0) | (y ? ELTWISE_RELU : 0);
+    p.flags |= accumulate ? ELTWISE_ACCUMULATE : 0;
     return append(lower, "eltwise_backward", PLC_BUFFERS(dy.buffer, gate.buffer, dx.buffer), &p,
-                  (2 + accumulate + (y != NULL)) * plc_tensor_bytes(lower, dx));
+                  (2 + accumulate + clip.on) * plc_tensor_bytes(lower, dx));
 }
 
 pleach_status plc_fill_view(plc_lower *lower, plc_tensor tensor)

@@ -1,6 +1,7 @@
 // What operators share while they append launches: views, gradients that accumulate, scratch.
 #include <ops/lower.h>
 
+#include <base/half.h>
 #include <base/memory.h>
 #include <ops/fill.h>
 
@@ -120,6 +121,15 @@ done:
 int plc_lower_mask(const plc_lower *lower, int node)
 {
     return lower->mask_offsets[node];
+}
+
+plc_clip plc_lower_stored_clip(const plc_lower *lower, plc_clip clip)
+{
+    if (lower->device->value_bytes == sizeof(uint16_t)) {
+        clip.low = plc_half_to_float(plc_half_from_float(clip.low));
+        clip.high = plc_half_to_float(plc_half_from_float(clip.high));
+    }
+    return clip;
 }
 
 double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor)

@@ -17,14 +17,20 @@ typedef struct plc_tensor {
 } plc_tensor;
 
 // A step: an anchor node and the nodes that its kernels absorb.
-//   training:  batch_norm + [add] + [relu]; every other node alone
-//   inference: conv|linear + [batch_norm] + [add] + [relu]; batch_norm + [add] + [relu]; others alone
+//   training:  batch_norm + [add] + [clip]; every other node alone
+//   inference: conv|linear + [batch_norm] + [add] + [clip]; batch_norm + [add] + [clip]; others alone
+// A clip is a relu node too.
 // Nodes between anchor and output have a single consumer and no buffer.
+typedef struct plc_clip {
+    bool on;
+    float low, high; // of a ReLU: 0 and infinity
+} plc_clip;
+
 typedef struct plc_step {
     int node;       // the anchor: its operator launches
     int batch_norm; // conv or linear anchors in inference; else PLC_NO_NODE
-    int add;        // the value added before the ReLU, or PLC_NO_NODE
-    bool relu;
+    int add;        // the value added before clipping, or PLC_NO_NODE
+    plc_clip clip;
     int output; // the node whose value this step writes
 } plc_step;
 
@@ -84,6 +90,12 @@ pleach_status plc_lower_sums(plc_lower *lower, int node, int batch_norm, int n_s
 
 // Offset in `masks` of the first channel's factor, -1 when no mask acts at this node.
 int plc_lower_mask(const plc_lower *lower, int node);
+
+// What a relu or clip node does; off for any other.
+plc_clip plc_clip_of(const pleach_graph *graph, int node);
+
+// The bounds as tensors of this device hold them, so that a stored value tells whether it was clipped.
+plc_clip plc_lower_stored_clip(const plc_lower *lower, plc_clip clip);
 
 // Bytes of a tensor's planes for all images.
 double plc_tensor_bytes(const plc_lower *lower, plc_tensor tensor);

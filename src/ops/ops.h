@@ -9,9 +9,9 @@ extern const struct op op_input;           // input.c
 extern const struct op op_conv;            // conv.c
 extern const struct op op_linear;          // linear.c
 extern const struct op op_batch_norm;      // batch_norm.c
-extern const struct op op_relu;            // relu.c
+extern const struct op op_relu;            // clip.c
 extern const struct op op_fading_relu;     // fading_relu.c: on its way from a ReLU to the identity
-extern const struct op op_clip;            // activation.c
+extern const struct op op_clip;            // clip.c
 extern const struct op op_leaky_relu;      // activation.c
 extern const struct op op_sigmoid;         // activation.c
 extern const struct op op_hard_sigmoid;    // activation.c

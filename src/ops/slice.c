@@ -32,8 +32,8 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 {
     const plc_node *n = &lower->graph->nodes[step->node];
 
-    return plc_eltwise_forward(lower, part(n, plc_lower_value(lower, n->inputs[0])), NULL, false,
-                               plc_lower_value(lower, step->output));
+    return plc_eltwise_forward(lower, part(n, plc_lower_value(lower, n->inputs[0])), NULL,
+                               (plc_clip){0}, plc_lower_value(lower, step->output));
 }
 
 static pleach_status backward(plc_lower *lower, const plc_step *step)
@@ -46,7 +46,7 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     if (!lower->value_grads[n->inputs[0]].buffer)
         return status;
     TRY(plc_lower_grad(lower, n->inputs[0], &dx)); // 0 where nothing was written yet
-    TRY(plc_eltwise_backward(lower, dy, NULL, part(n, dx), true));
+    TRY(plc_eltwise_backward(lower, dy, dy, (plc_clip){0}, part(n, dx), true));
 done:
     return status;
 }

@@ -83,7 +83,7 @@ bool plc_step_describe(const pleach_graph *graph, const plc_step *step, int batc
     describe_attrs(node, kind);
     set_channels(node, kind);
     append(kind, "%s%s%s%s %dx%d, batch %d", step->batch_norm != PLC_NO_NODE ? " bn" : "",
-           step->add != PLC_NO_NODE ? " add" : "", step->relu ? " relu" : "",
+           step->add != PLC_NO_NODE ? " add" : "", step->clip.on ? " clip" : "",
            kind->of_images ? " of images" : "", kind->source.h, kind->source.w, batch);
     return true;
 }
@@ -143,7 +143,7 @@ done:
     return status;
 }
 
-// The step behind its source: anchor, batch norm, add, ReLU.
+// The step behind its source: anchor, batch norm, add, clip: its bounds do not matter for the time.
 static pleach_status add_step(draft *d, const plc_node *anchor, const plc_step *step,
                               const plc_attrs *attrs, int source, int *made)
 {
@@ -160,7 +160,7 @@ static pleach_status add_step(draft *d, const plc_node *anchor, const plc_step *
         TRY(add(d, "batch_norm", "step bn"));
     if (step->add != PLC_NO_NODE)
         TRY(add_to(d, "add", "step add", (int[]){d->at, other}, 2, NULL));
-    if (step->relu)
+    if (step->clip.on)
         TRY(add(d, "relu", "step relu"));
 done:
     return status;

@@ -8,7 +8,7 @@ enum { PLC_STEP_KIND_MAX = 160 };
 
 // What a step's time depends on: `text` says all of it but the channels.
 typedef struct plc_step_kind {
-    char text[PLC_STEP_KIND_MAX]; // "conv 3x3 s1x1 p1x1 d1x1 bn add relu 32x32, batch 1"
+    char text[PLC_STEP_KIND_MAX]; // "conv 3x3 s1x1 p1x1 d1x1 bn add clip 32x32, batch 1"
     int in, out;                  // channels, of a group where there are several
     int factor;       // out is in times this: depthwise, pools, batch norms; 0: both vary
     int groups;       // of a grouped convolution, else 1

@@ -602,7 +602,7 @@ static float *infer_first(pleach_device *device, const pleach_graph *graph, cons
     return logits;
 }
 
-// A depthwise and a pointwise convolution, pooled, flattened with its pixels, and a linear layer.
+// A depthwise and a pointwise convolution, clipped, pooled, clipped, flattened with its pixels, and a linear layer.
 static pleach_graph *make_depthwise(pleach_ctx *ctx)
 {
     const plc_attrs wide = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = 21};
@@ -611,12 +611,14 @@ static pleach_graph *make_depthwise(pleach_ctx *ctx)
     const plc_attrs pointwise = {.kernel = {1, 1}, .out_channels = 35, .bias = true};
     const plc_attrs window = {.kernel = {2, 2}, .stride = {2, 2}};
     const plc_attrs linear = {.out_channels = 7, .bias = true};
+    const plc_attrs bounds = {.alpha = -0.5f, .beta = 0.8f};
     const struct {
         const char *op;
         const plc_attrs *attrs;
     } nodes[] = {{"conv", &wide},       {"batch_norm", NULL}, {"conv", &depthwise},
-                 {"batch_norm", NULL},  {"relu", NULL},       {"conv", &pointwise},
-                 {"avg_pool", &window}, {"flatten", NULL},    {"linear", &linear}};
+                 {"batch_norm", NULL},  {"clip", &bounds},    {"conv", &pointwise},
+                 {"avg_pool", &window}, {"clip", &bounds},    {"flatten", NULL},
+                 {"linear", &linear}};
     const plc_attrs none = {0};
     pleach_graph *graph = NULL;
     char name[] = "node0";

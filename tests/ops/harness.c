@@ -91,6 +91,33 @@ int plc_harness_add_node(pleach_ctx *ctx, pleach_graph *graph, const char *op, c
     return node;
 }
 
+plc_clip plc_harness_clip(int choice)
+{
+    static const plc_clip clips[PLC_HARNESS_CLIPS] = {
+        {0}, {true, 0.0f, INFINITY}, {true, 0.0f, 1.3f}, {true, -0.4f, 0.7f}};
+
+    return clips[choice];
+}
+
+int plc_harness_add_clip(pleach_ctx *ctx, pleach_graph *graph, int node, plc_clip clip)
+{
+    const plc_attrs attrs = {.alpha = clip.low, .beta = clip.high};
+
+    if (!clip.on)
+        return node;
+    return plc_harness_add_node(ctx, graph, isinf(clip.high) ? "relu" : "clip", &node, 1, &attrs);
+}
+
+double plc_harness_low(plc_clip clip)
+{
+    return clip.on ? (double)clip.low : (double)-INFINITY;
+}
+
+double plc_harness_high(plc_clip clip)
+{
+    return clip.on ? (double)clip.high : (double)INFINITY;
+}
+
 int plc_harness_image_size(const plc_harness *h, int node)
 {
     const plc_shape s = h->graph->nodes[node].shape;

@@ -87,6 +87,15 @@ void plc_harness_alias(plc_harness *harness, int node, int root, int first);
 // A mask acts at `node`: each channel is pruned with probability 0.4. Call before running.
 void plc_harness_mask(plc_harness *harness, int node);
 
+// None, a ReLU, and bounds of a clip; and a node that does it, or `node` itself for none.
+enum { PLC_HARNESS_CLIPS = 4 };
+plc_clip plc_harness_clip(int choice);
+int plc_harness_add_clip(pleach_ctx *ctx, pleach_graph *graph, int node, plc_clip clip);
+
+// Bounds for a reference: infinite without a clip.
+double plc_harness_low(plc_clip clip);
+double plc_harness_high(plc_clip clip);
+
 // Uploads values (NaN in empty lanes and in the output), runs, downloads every value, checks that
 // what lies outside the output's view kept its bits.
 void plc_harness_run_forward(plc_harness *harness, const plc_step *step);

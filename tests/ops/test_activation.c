@@ -83,7 +83,7 @@ static void run_function(pleach_device *device, int f, const draw *c)
     const plc_attrs attrs = {.alpha = functions[f].alpha, .beta = functions[f].beta};
     const int node =
         plc_harness_add_node(device->ctx, graph, functions[f].op, &(int){0}, 1, &attrs);
-    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
     plc_harness *h = make_harness(device, graph, c);
     const size_t n = plc_harness_value_size(h, node);
     double *y = calloc(n, sizeof *y), *dx = calloc(n, sizeof *dx);
@@ -148,7 +148,7 @@ static void run_product(pleach_device *device, const draw *c, bool gate)
     const int b = plc_harness_add_node(device->ctx, graph, gate ? "global_avg_pool" : "relu",
                                        &(int){0}, 1, NULL);
     const int node = plc_harness_add_node(device->ctx, graph, "mul", (int[]){a, b}, 2, NULL);
-    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
     plc_harness *h = make_harness(device, graph, c);
     const size_t n = plc_harness_value_size(h, a), n_b = plc_harness_value_size(h, b);
     double *y = calloc(n, sizeof *y), *da = calloc(n, sizeof *da), *db = calloc(n, sizeof *db);

@@ -10,13 +10,14 @@
 // Sums of some hundred products in float; xhat is as far off as rounding of x is in units of its
 // deviation.
 static const double TOLERANCE = 3e-5;
-// Where what the ReLU's gate looks at is closer to 0, rounding decides: no gradient is sent there.
+// Where what clipping's gate looks at is closer to a bound, rounding decides: no gradient is sent there.
 static const double GATE_MARGIN = 1e-3;
 enum { CASES_PER_DEVICE = 24, LABEL_MAX = 160 };
 
 typedef struct bn_case {
     int n_images, c, h, w;
-    bool add, relu, mask, mask_gradients, accumulate, inference;
+    plc_clip clip;
+    bool add, mask, mask_gradients, accumulate, inference;
     bool channel_lanes;
     bool add_is_x;    // the value added is the batch norm's own input
     float gate, mean; // mean: what is added to x, to see that large means do not hurt
@@ -32,11 +33,13 @@ static bool flip_coin(unsigned seed, unsigned draw)
 static void name_case(bn_case *c)
 {
     snprintf(c->label, sizeof c->label,
-             "seed %u: N %d C %d H %d W %d add %d relu %d mask %d mask_gradients %d accumulate %d "
+             "seed %u: N %d C %d H %d W %d add %d clip %d %g..%g mask %d mask_gradients %d "
+             "accumulate %d "
              "inference %d "
              "gate %g mean %g",
-             c->seed, c->n_images, c->c, c->h, c->w, c->add, c->relu, c->mask, c->mask_gradients,
-             c->accumulate, c->inference, (double)c->gate, (double)c->mean);
+             c->seed, c->n_images, c->c, c->h, c->w, c->add, c->clip.on, (double)c->clip.low,
+             (double)c->clip.high, c->mask, c->mask_gradients, c->accumulate, c->inference,
+             (double)c->gate, (double)c->mean);
 }
 
 static bn_case draw_case(unsigned seed)
@@ -48,7 +51,7 @@ static bn_case draw_case(unsigned seed)
         .h = plc_harness_pick(seed, 3, 1, plc_test_size(1, 9)),
         .w = plc_harness_pick(seed, 4, 1, plc_test_size(1, 9)),
         .add = flip_coin(seed, 5),
-        .relu = flip_coin(seed, 6),
+        .clip = plc_harness_clip(plc_harness_pick(seed, 6, 0, PLC_HARNESS_CLIPS - 1)),
         .mask = flip_coin(seed, 7),
         .mask_gradients = flip_coin(seed, 8),
         .accumulate = flip_coin(seed, 9),
@@ -75,15 +78,13 @@ static pleach_graph *make_graph(pleach_ctx *ctx, const bn_case *c, plc_step *ste
     const int other = plc_harness_add_node(ctx, graph, "relu", &input, 1, NULL);
     const int bn = plc_harness_add_node(ctx, graph, "batch_norm", &input, 1, NULL);
     int last = bn;
-    *step = (plc_step){.node = bn, .batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .relu = c->relu};
+    *step = (plc_step){.node = bn, .batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .clip = c->clip};
     if (c->add) {
         step->add = c->add_is_x ? input : other;
         const int inputs[] = {bn, step->add};
         last = plc_harness_add_node(ctx, graph, "add", inputs, 2, NULL);
     }
-    if (c->relu)
-        last = plc_harness_add_node(ctx, graph, "relu", &last, 1, NULL);
-    step->output = last;
+    step->output = plc_harness_add_clip(ctx, graph, last, c->clip);
     return graph;
 }
 
@@ -142,7 +143,8 @@ static plc_reference_batch_norm make_reference(const plc_harness *h, const bn_ca
         .beta = h->weights + offsets[1],
         .mask = mask < 0 ? NULL : h->masks + mask,
         .gate = (double)c->gate,
-        .relu = c->relu,
+        .low = plc_harness_low(c->clip),
+        .high = plc_harness_high(c->clip),
         .add = step->add == PLC_NO_NODE ? NULL : h->values[step->add],
         .mean = doubles(c->inference ? h->weights + offsets[2] : NULL, (size_t)c->c),
         .variance = doubles(c->inference ? h->weights + offsets[3] : NULL, (size_t)c->c),
@@ -187,9 +189,10 @@ static void check_backward(plc_harness *h, const bn_case *c, const plc_step *ste
     double *dx = doubles(c->accumulate ? h->grads[0] : NULL, n);
     double *dadd = step->add == 0 ? dx : doubles(c->accumulate ? h->grads[1] : NULL, n);
     double *dw = doubles(h->weight_grads, (size_t)h->layout->n_floats);
+    const double margin = GATE_MARGIN + 2 * plc_harness_rounding(h); // bounds are below 2
 
     for (size_t i = 0; i < n; i++)
-        if (fabs(open_at[i]) < GATE_MARGIN)
+        if (fabs(open_at[i] - p->low) < margin || fabs(open_at[i] - p->high) < margin)
             h->grads[step->output][i] = 0;
     plc_reference_batch_norm_backward(p, x, h->grads[step->output], open_at, c->mask_gradients, dx,
                                       c->add ? dadd : NULL, dw + offsets[0], dw + offsets[1]);
@@ -304,7 +307,7 @@ static void a_masked_channel_is_exactly_zero_and_still_learns(void **state)
                      .c = 3,
                      .h = 5,
                      .w = 5,
-                     .relu = true,
+                     .clip = plc_harness_clip(1 + (int)i % 2),
                      .mask = true,
                      .gate = 1,
                      .seed = 77};
@@ -369,7 +372,7 @@ static void fewer_channels_give_the_same_bits(void **state)
                      .h = 11,
                      .w = 9,
                      .add = true,
-                     .relu = true,
+                     .clip = plc_harness_clip(1),
                      .gate = 1,
                      .seed = 5};
         bn_case d = c;
@@ -416,6 +419,8 @@ static void reference_gradient_is_that_of_finite_differences(void **state)
                                   .gamma = gamma,
                                   .beta = beta,
                                   .gate = 0.8,
+                                  .low = (double)-INFINITY,
+                                  .high = (double)INFINITY,
                                   .mean = mean,
                                   .variance = variance};
 

@@ -23,7 +23,8 @@ typedef struct conv_case {
     plc_attrs attrs;
     bool linear, accumulate, mask, mask_gradients;
     bool winograd; // the layer reads no images, as Winograd's algorithm wants it
-    bool inference, batch_norm, add, relu;
+    bool inference, batch_norm, add;
+    plc_clip clip;
     bool channel_lanes;
     unsigned seed;
     char label[LABEL_MAX];
@@ -46,7 +47,7 @@ enum {
     DRAW_MASK,
     DRAW_BATCH_NORM,
     DRAW_ADD,
-    DRAW_RELU,
+    DRAW_CLIP,
     DRAW_AXIS = 20,
     DRAWS_PER_AXIS = 10,
 };
@@ -98,11 +99,11 @@ static void set_label(conv_case *c)
     snprintf(c->label, sizeof c->label,
              "%s seed %u: N %d C %d K %d groups %d H %d W %d kernel %dx%d stride %dx%d pad %dx%d "
              "dilation %dx%d "
-             "bias %d accumulate %d mask %d batch_norm %d add %d relu %d",
+             "bias %d accumulate %d mask %d batch_norm %d add %d clip %d %g..%g",
              c->linear ? "linear" : "conv", c->seed, c->n_images, c->x.c, a->out_channels,
              a->groups, c->x.h, c->x.w, a->kernel[0], a->kernel[1], a->stride[0], a->stride[1],
              a->pad[0], a->pad[1], a->dilation[0], a->dilation[1], a->bias, c->accumulate, c->mask,
-             c->batch_norm, c->add, c->relu);
+             c->batch_norm, c->add, c->clip.on, (double)c->clip.low, (double)c->clip.high);
 }
 
 static conv_case draw_case(unsigned seed, family family, bool linear, bool inference)
@@ -134,7 +135,7 @@ static conv_case draw_case(unsigned seed, family family, bool linear, bool infer
     c.mask = !c.batch_norm && pick(&c, DRAW_MASK, 0, 1);
     c.mask_gradients = c.mask && pick(&c, DRAW_MASK + 100, 0, 1);
     c.add = inference && pick(&c, DRAW_ADD, 0, 1);
-    c.relu = inference && pick(&c, DRAW_RELU, 0, 1);
+    c.clip = plc_harness_clip(inference ? pick(&c, DRAW_CLIP, 0, PLC_HARNESS_CLIPS - 1) : 0);
     set_label(&c);
     return c;
 }
@@ -154,7 +155,7 @@ static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_
     *step = (plc_step){.node = plc_harness_add_node(device->ctx, graph, op, &input, 1, &c->attrs),
                        .batch_norm = PLC_NO_NODE,
                        .add = PLC_NO_NODE,
-                       .relu = c->relu};
+                       .clip = c->clip};
     step->output = step->node;
     if (c->batch_norm)
         step->output = step->batch_norm =
@@ -165,8 +166,7 @@ static plc_harness *make_harness(pleach_device *device, const conv_case *c, plc_
         step->add = other;
         step->output = plc_harness_add_node(device->ctx, graph, "add", inputs, 2, NULL);
     }
-    if (c->relu)
-        step->output = plc_harness_add_node(device->ctx, graph, "relu", &step->output, 1, NULL);
+    step->output = plc_harness_add_clip(device->ctx, graph, step->output, c->clip);
     plc_harness *h = plc_harness_create(graph, &(plc_harness_opts){
                                                    .device = device,
                                                    .n_images = c->n_images,
@@ -245,7 +245,7 @@ static double finish(const plc_harness *h, const conv_case *c, const plc_step *s
     }
     if (c->add)
         v += (double)add;
-    return c->relu && v < 0 ? 0 : v;
+    return fmin(fmax(v, plc_harness_low(c->clip)), plc_harness_high(c->clip));
 }
 
 static int input_of(const plc_harness *h, const plc_step *step)
@@ -368,7 +368,7 @@ static void conv_by_winograd_matches_the_reference(void **state)
     run_cases(state, WINOGRAD, false, true);
 }
 
-static void conv_absorbs_batch_norm_add_and_relu_in_inference(void **state)
+static void conv_absorbs_batch_norm_add_and_clip_in_inference(void **state)
 {
     run_cases(state, ANY, false, true);
     run_cases(state, FIXED, false, true);
@@ -428,6 +428,8 @@ static void check_statistics(pleach_device *device, unsigned seed)
                                   .gamma = parameter(h, node, 0),
                                   .beta = parameter(h, node, 1),
                                   .gate = 1,
+                                  .low = (double)-INFINITY,
+                                  .high = (double)INFINITY,
                                   .mean = calloc((size_t)s.c, sizeof(double)),
                                   .variance = calloc((size_t)s.c, sizeof(double))};
     double *y = calloc(n, sizeof *y), *open_at = calloc(n, sizeof *open_at);
@@ -579,7 +581,7 @@ int main(void)
         cmocka_unit_test(conv_of_any_kernel_matches_the_reference),
         cmocka_unit_test(conv_of_width_three_matches_the_reference),
         cmocka_unit_test(conv_by_winograd_matches_the_reference),
-        cmocka_unit_test(conv_absorbs_batch_norm_add_and_relu_in_inference),
+        cmocka_unit_test(conv_absorbs_batch_norm_add_and_clip_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
         cmocka_unit_test(one_set_of_kernels_matches_the_reference),
         cmocka_unit_test(a_convolution_sums_for_the_batch_norm_after_it),

@@ -1,4 +1,4 @@
-// Tests of relu, add, concat, masks and fills on the device against tests/reference/eltwise.
+// Tests of relu, clip, add, concat, masks and fills on the device against tests/reference/eltwise.
 #include "harness.h"
 
 #include <math.h>
@@ -15,7 +15,8 @@ enum { CASES_PER_DEVICE = 8, LABEL_MAX = 120 };
 typedef struct eltwise_case {
     int n_images;
     plc_shape shape;
-    bool relu, accumulate;
+    plc_clip clip;
+    bool accumulate;
     bool channel_lanes; // forward only
     unsigned seed;
     char label[LABEL_MAX];
@@ -28,15 +29,17 @@ static eltwise_case draw_case(const char *op, unsigned seed)
         .shape = {plc_harness_pick(seed, 2, 1, 9),
                   plc_harness_pick(seed, 3, 1, plc_test_size(1, 20)),
                   plc_harness_pick(seed, 4, 1, plc_test_size(1, 20))},
-        .relu = plc_harness_pick(seed, 5, 0, 1) == 1,
+        .clip = plc_harness_clip(plc_harness_pick(seed, 5, 0, PLC_HARNESS_CLIPS - 1)),
         .accumulate = plc_harness_pick(seed, 6, 0, 1) == 1,
         .seed = seed,
     };
 
     if (seed % 4 == 0)
         c.shape.h = c.shape.w = 1;
-    snprintf(c.label, sizeof c.label, "%s seed %u: N %d C %d H %d W %d relu %d accumulate %d", op,
-             seed, c.n_images, c.shape.c, c.shape.h, c.shape.w, c.relu, c.accumulate);
+    snprintf(c.label, sizeof c.label,
+             "%s seed %u: N %d C %d H %d W %d clip %d %g..%g accumulate %d", op, seed, c.n_images,
+             c.shape.c, c.shape.h, c.shape.w, c.clip.on, (double)c.clip.low, (double)c.clip.high,
+             c.accumulate);
     return c;
 }
 
@@ -63,19 +66,24 @@ static plc_harness *make_harness(pleach_device *device, pleach_graph *graph, con
 }
 
 // Runs `step`, whose inputs are a and (not PLC_NO_NODE) b, and compares all of it.
-static void run_step(plc_harness *h, const plc_step *step, int a, int b, bool relu)
+static void run_step(plc_harness *h, const plc_step *step, int a, int b, plc_clip clip)
 {
+    const double low = plc_harness_low(clip), high = plc_harness_high(clip);
+    const double margin = 2 * (EXACT + plc_harness_rounding(h)); // where rounding decides
     const size_t n = plc_harness_value_size(h, step->output);
     const float *add = b == PLC_NO_NODE ? NULL : h->values[b];
     double *y = calloc(n, sizeof *y), *dx = calloc(n, sizeof *dx);
 
     assert_true(y && dx);
-    plc_reference_eltwise_forward(h->values[a], add, relu, y, n);
+    plc_reference_eltwise_forward(h->values[a], add, low, high, y, n);
+    for (size_t i = 0; i < n; i++)
+        if (fabs(y[i] - low) < margin || fabs(y[i] - high) < margin)
+            h->grads[step->output][i] *= (float)(y[i] == low || y[i] == high);
     for (size_t i = 0; i < n; i++)
         dx[i] = h->opts.accumulate ? (double)h->grads[a][i] : 0;
-    plc_reference_eltwise_backward(h->values[a], add, h->grads[step->output], relu, dx, n);
+    plc_reference_eltwise_backward(h->values[a], add, h->grads[step->output], low, high, dx, n);
     if (a == b)
-        plc_reference_eltwise_backward(h->values[a], add, h->grads[step->output], relu, dx, n);
+        plc_reference_eltwise_backward(h->values[a], add, h->grads[step->output], low, high, dx, n);
     plc_harness_run_forward(h, step);
     const double rounding = plc_harness_rounding(h);
     plc_harness_compare(h, "y", h->values[step->output], y, n, EXACT + rounding);
@@ -87,7 +95,7 @@ static void run_step(plc_harness *h, const plc_step *step, int a, int b, bool re
     free(dx);
 }
 
-static void relu_passes_what_is_positive(void **state)
+static void relu_and_clip_pass_what_lies_between_their_bounds(void **state)
 {
     const plc_harness_devices *devices = *state;
     const int input = 0;
@@ -95,17 +103,18 @@ static void relu_passes_what_is_positive(void **state)
 
     for (unsigned i = 0; i < devices->n * n_cases; i++) {
         pleach_device *device = devices->items[i / n_cases];
-        const eltwise_case c = draw_case("relu", i);
+        const eltwise_case c = draw_case("clip", i);
+        const plc_clip clip = plc_harness_clip(1 + (int)i % (PLC_HARNESS_CLIPS - 1));
         pleach_graph *graph = make_graph(device->ctx, c.shape);
-        const int node = plc_harness_add_node(device->ctx, graph, "relu", &input, 1, NULL);
-        const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+        const int node = plc_harness_add_clip(device->ctx, graph, input, clip);
+        const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
         plc_harness *h = make_harness(device, graph, &c);
-        run_step(h, &step, input, PLC_NO_NODE, true);
+        run_step(h, &step, input, PLC_NO_NODE, clip);
         plc_harness_destroy(&h);
     }
 }
 
-// add of two values, or of one with itself, and the ReLU that the step absorbed.
+// add of two values, or of one with itself, and the clip that the step absorbed.
 static void run_add(pleach_device *device, const eltwise_case *c, bool twice)
 {
     pleach_graph *graph = make_graph(device->ctx, c->shape);
@@ -113,13 +122,12 @@ static void run_add(pleach_device *device, const eltwise_case *c, bool twice)
     const int other =
         twice ? input : plc_harness_add_node(device->ctx, graph, "relu", &input, 1, NULL);
     const int inputs[] = {input, other};
-    plc_step step = {.batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .relu = c->relu};
+    plc_step step = {.batch_norm = PLC_NO_NODE, .add = PLC_NO_NODE, .clip = c->clip};
 
-    step.node = step.output = plc_harness_add_node(device->ctx, graph, "add", inputs, 2, NULL);
-    if (c->relu)
-        step.output = plc_harness_add_node(device->ctx, graph, "relu", &step.node, 1, NULL);
+    step.node = plc_harness_add_node(device->ctx, graph, "add", inputs, 2, NULL);
+    step.output = plc_harness_add_clip(device->ctx, graph, step.node, c->clip);
     plc_harness *h = make_harness(device, graph, c);
-    run_step(h, &step, input, other, c->relu);
+    run_step(h, &step, input, other, c->clip);
     plc_harness_destroy(&h);
 }
 
@@ -143,7 +151,7 @@ static void run_concat(pleach_device *device, const eltwise_case *c, int aliases
     const int conv = plc_harness_add_node(device->ctx, graph, "conv", &input, 1, &attrs);
     const int inputs[] = {input, conv};
     const int node = plc_harness_add_node(device->ctx, graph, "concat", inputs, 2, NULL);
-    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
     plc_harness *h = make_harness(device, graph, c);
     const int plane = c->shape.h * c->shape.w;
     int first = 0;
@@ -307,7 +315,7 @@ static void fill_zeroes_the_view_and_nothing_else(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(relu_passes_what_is_positive),
+        cmocka_unit_test(relu_and_clip_pass_what_lies_between_their_bounds),
         cmocka_unit_test(add_gives_its_gradient_to_both),
         cmocka_unit_test(concat_copies_only_what_is_no_view),
         cmocka_unit_test(channel_lanes_add_and_copy_the_same),

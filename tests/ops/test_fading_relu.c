@@ -44,7 +44,7 @@ static plc_harness *make_harness(pleach_device *device, const fading_case *c, pl
     if (plc_graph_create(device->ctx, "case", c->shape, &graph) != PLEACH_OK)
         fail_msg("%s", pleach_error(device->ctx));
     const int node = plc_harness_add_node(device->ctx, graph, "fading_relu", &input, 1, NULL);
-    *step = (plc_step){node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+    *step = (plc_step){node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
     plc_harness *h = plc_harness_create(graph, &(plc_harness_opts){
                                                    .device = device,
                                                    .n_images = c->n_images,

@@ -208,7 +208,7 @@ static void run_case(pleach_device *device, const image_op *op, const draw *d)
     if (plc_graph_create(device->ctx, "case", d->shape, &graph) != PLEACH_OK)
         fail_msg("%s", pleach_error(device->ctx));
     const int node = plc_harness_add_node(device->ctx, graph, op->op, &(int){0}, 1, &attrs);
-    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, false, node};
+    const plc_step step = {node, PLC_NO_NODE, PLC_NO_NODE, {0}, node};
     plc_harness *h = plc_harness_create(
         graph, &(plc_harness_opts){.device = device,
                                    .n_images = pick(d, 1, 1, plc_test_size(2, 11)),

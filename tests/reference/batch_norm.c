@@ -45,7 +45,7 @@ void plc_reference_batch_norm_forward(const plc_reference_batch_norm *p, const f
                     (double)p->gamma[c] * normalise(p, c, (double)x[k]) + (double)p->beta[c];
                 const double mask = p->mask ? (double)p->mask[c] : 1;
                 const double z = mask * p->gate * bn + (p->add ? (double)p->add[k] : 0);
-                y[k] = p->relu && z < 0 ? 0 : z;
+                y[k] = fmin(fmax(z, p->low), p->high);
                 open_at[k] = is_masked(p, c) ? bn : z;
             }
 }
@@ -63,7 +63,8 @@ void plc_reference_batch_norm_backward(const plc_reference_batch_norm *p, const 
             for (int n = 0; n < p->N; n++)
                 for (int i = 0; i < p->size; i++) {
                     const int k = at(p, n, c, i);
-                    const double g = p->relu && !(open_at[k] > 0) ? 0 : (double)dy[k];
+                    const double g =
+                        p->low < open_at[k] && open_at[k] < p->high ? (double)dy[k] : 0;
                     const double xhat = normalise(p, c, (double)x[k]);
                     if (pass == 0) {
                         sum += g;

@@ -1,4 +1,4 @@
-// Batch norm + [add] + [relu] in plain double precision, forward and backward.
+// Batch norm + [add] + [clip] in plain double precision, forward and backward.
 #ifndef PLC_TESTS_REFERENCE_BATCH_NORM_H
 #define PLC_TESTS_REFERENCE_BATCH_NORM_H
 
@@ -11,7 +11,7 @@ typedef struct plc_reference_batch_norm {
     const float *gamma, *beta;
     const float *mask; // NULL: none
     double gate;
-    bool relu;
+    double low, high; // clipping; -INFINITY and INFINITY: none
     const float *add; // NULL: none
     // Statistics that normalise: of the batch (plc_reference_batch_norm_statistics) or running
     // ones.
@@ -21,8 +21,8 @@ typedef struct plc_reference_batch_norm {
 // Mean and biased variance of every channel.
 void plc_reference_batch_norm_statistics(plc_reference_batch_norm *p, const float *x);
 
-// y = [relu](z), z = mask * gate * (gamma * xhat + beta) [+ add].
-// open_at is what the ReLU's gradient is judged by: z, or gamma * xhat + beta in a masked channel.
+// y = z between low and high, z = mask * gate * (gamma * xhat + beta) [+ add].
+// open_at is what clipping's gradient is judged by: z, or gamma * xhat + beta in a masked channel.
 void plc_reference_batch_norm_forward(const plc_reference_batch_norm *p, const float *x, double *y,
                                       double *open_at);
 
