@@ -5,28 +5,9 @@
 // Work: a group per (tile of pixels, 1, block). Each input is read once, each output written once.
 #include "lanes.h"
 #include "tiles.h"
-#include "activation_params.h"
+#include "activation.h"
 
 #pragma OPENCL FP_CONTRACT OFF
-
-static inline real_t sigmoid(real_t v)
-{
-    return (real_t)(1.0f) / ((real_t)(1.0f) + exp(-v));
-}
-
-static inline real_t activation(const int kind, real_t v, float a, float b)
-{
-    switch (kind) {
-    case ACTIVATION_LEAKY_RELU: return select(v, v * a, v < (real_t)(0.0f));
-    case ACTIVATION_SIGMOID: return sigmoid(v);
-    case ACTIVATION_HARD_SIGMOID: return limit(v * a + b, 0.0f, 1.0f);
-    case ACTIVATION_HARD_SWISH: return v * limit(v * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f);
-    case ACTIVATION_TANH: return tanh(v);
-    case ACTIVATION_ELU: return select(v, (exp(v) - 1.0f) * a, v < (real_t)(0.0f)) * b;
-    case ACTIVATION_SOFTPLUS: return limit(v, 0.0f, INFINITY) + log(exp(-fabs(v)) + 1.0f);
-    default: return v / (fabs(v) + 1.0f);
-    }
-}
 
 // f'(v). At a kink that of the flat side.
 static inline real_t slope(const int kind, real_t v, float a, float b)

@@ -3,6 +3,7 @@
 #define PLEACH_CHANNEL_MAP_H
 
 #include "channel_lanes.h"
+#include "activation.h"
 #include "channel_map_params.h"
 
 static void map_group(int2 at, __global const float *x, __global const float *add,
@@ -11,7 +12,10 @@ static void map_group(int2 at, __global const float *x, __global const float *ad
 {
     const int begin = at.x * p->tile_pixels, end = min(begin + p->tile_pixels, p->n_pixels);
 
-    for (int i = begin; i < end; i++)
+    for (int i = begin; i < end; i++) {
+        const int pixel = p->flags & MAP_GATE ? i / p->size : i;
+        __global const float *other = add + pixel * p->add_planes + p->add_first;
+
         for (int c = 0; c < p->C; c += LANES) {
             real_t v = load_channels(x + i * p->x_planes + p->x_first + c);
 
@@ -19,11 +23,16 @@ static void map_group(int2 at, __global const float *x, __global const float *ad
                 v = fma(v, load_channels(coefficients + p->scale_offset + c),
                         load_channels(coefficients + p->shift_offset + c));
             if (p->flags & MAP_ADD)
-                v = v + load_channels(add + i * p->add_planes + p->add_first + c);
+                v = v + load_channels(other + c);
+            if (p->flags & MAP_TIMES)
+                v = v * load_channels(other + c);
             if (p->flags & MAP_CLIP)
                 v = limit(v, p->low, p->high);
+            if (p->flags & MAP_FUNCTION)
+                v = activation(p->function, v, p->a, p->b);
             store_channels(y + i * p->y_planes + p->y_first + c, v, p->C - c);
         }
+    }
 }
 
 #endif

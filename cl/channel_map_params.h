@@ -5,11 +5,15 @@
 #define MAP_SCALE 1
 #define MAP_ADD 2
 #define MAP_CLIP 4 // between low and high
+#define MAP_FUNCTION 8
+#define MAP_TIMES 16 // what would be added is a factor,
+#define MAP_GATE 32  // of one pixel per image and channel
 
 // A view is (planes, first): its buffer has `planes` channels per pixel, the tensor begins at
 // channel `first`.
 typedef struct {
     int C, n_pixels; // channels; pixels of all images, N*H*W
+    int size;        // pixels of an image
     int x_planes, x_first;
     int add_planes, add_first;
     int y_planes, y_first;
@@ -17,6 +21,8 @@ typedef struct {
     int tile_pixels;                // what a work-group covers
     int flags;                      // MAP_*
     float low, high;
+    int function;                   // ACTIVATION_*
+    float a, b;                     // its parameters
 } channel_map_params;
 
 #endif

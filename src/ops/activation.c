@@ -1,5 +1,6 @@
 // leaky_relu, sigmoid, hard_sigmoid, hard_swish, tanh, elu, softplus, softsign: y = f(x), value by value (cl/activation_params.h has the f).
 #include <activation_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
@@ -97,6 +98,15 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
                   2 * plc_tensor_bytes(lower, y));
 }
 
+static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
+{
+    const plc_node *n = &lower->graph->nodes[step->node];
+
+    return plc_channel_function(lower, plc_lower_value(lower, n->inputs[0]), kind_of(n),
+                                n->attrs.alpha, n->attrs.beta,
+                                plc_lower_value(lower, step->output));
+}
+
 // dx (+)= dy f'(x).
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
@@ -131,6 +141,7 @@ done:
         .channels = (channel_rule),                                                                \
         .cost = plc_op_cost_of_pass,                                                               \
         .forward = forward,                                                                        \
+        .forward_channel_lanes = channel_forward,                                                  \
         .backward = backward,                                                                      \
     }
 

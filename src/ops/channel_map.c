@@ -1,4 +1,4 @@
-// Batch norm, addition, clipping and copies on channel lanes: launches of cl/channel_map.cl.
+// Batch norm, addition, clipping, functions, products and copies on channel lanes: launches of cl/channel_map.cl.
 #include <ops/channel_lanes.h>
 
 #include <channel_map_params.h>
@@ -8,39 +8,61 @@
 // Floats that repay starting a work-group.
 enum { GROUP_FLOATS = 1 << 13 };
 
-pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,
-                              const plc_channel_scaling *scaling, plc_clip clip, plc_tensor y)
+// `second` is x where the flags ask for none: a launch names only what it reads.
+static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
+                            plc_buffer *coefficients, plc_tensor y, channel_map_params p)
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
-    const plc_tensor second = add ? *add : x; // a launch names only what it reads
-    plc_buffer *coefficients = scaling ? lower->scratch : x.buffer;
-    const int n_pixels = lower->n_images * y.shape.h * y.shape.w;
-    const int tile = y.shape.c < GROUP_FLOATS ? GROUP_FLOATS / y.shape.c : 1;
+
+    p.C = y.shape.c;
+    p.size = y.shape.h * y.shape.w;
+    p.n_pixels = lower->n_images * p.size;
+    p.x_planes = x.planes;
+    p.x_first = x.first;
+    p.add_planes = second.planes;
+    p.add_first = second.first;
+    p.y_planes = y.planes;
+    p.y_first = y.first;
+    p.tile_pixels = p.C < GROUP_FLOATS ? GROUP_FLOATS / p.C : 1;
+    TRY(plc_append_tensor_launch(lower->list, "channel_map", "channel_map",
+                                 PLC_BUFFERS(x.buffer, second.buffer, y.buffer, coefficients), &p,
+                                 sizeof p, &launch));
+    plc_launch_groups(lower->device, launch,
+                      (size_t)((p.n_pixels + p.tile_pixels - 1) / p.tile_pixels), 1, 1);
+    launch->bytes = (p.flags & (MAP_ADD | MAP_TIMES) ? 3 : 2) * plc_tensor_bytes(lower, y);
+done:
+    return status;
+}
+
+pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,
+                              const plc_channel_scaling *scaling, plc_clip clip, plc_tensor y)
+{
     const channel_map_params p = {
-        .C = y.shape.c,
-        .n_pixels = n_pixels,
-        .x_planes = x.planes,
-        .x_first = x.first,
-        .add_planes = second.planes,
-        .add_first = second.first,
-        .y_planes = y.planes,
-        .y_first = y.first,
         .scale_offset = scaling ? scaling->scale_offset : 0,
         .shift_offset = scaling ? scaling->shift_offset : 0,
-        .tile_pixels = tile,
         .flags = (scaling ? MAP_SCALE : 0) | (add ? MAP_ADD : 0) | (clip.on ? MAP_CLIP : 0),
         .low = clip.low,
         .high = clip.high,
     };
 
-    TRY(plc_append_tensor_launch(lower->list, "channel_map", "channel_map",
-                                 PLC_BUFFERS(x.buffer, second.buffer, y.buffer, coefficients), &p,
-                                 sizeof p, &launch));
-    plc_launch_groups(lower->device, launch, (size_t)((n_pixels + tile - 1) / tile), 1, 1);
-    launch->bytes = (add ? 3 : 2) * plc_tensor_bytes(lower, y);
-done:
-    return status;
+    return append(lower, x, add ? *add : x, scaling ? lower->scratch : x.buffer, y, p);
+}
+
+pleach_status plc_channel_function(plc_lower *lower, plc_tensor x, int function, float a, float b,
+                                   plc_tensor y)
+{
+    const channel_map_params p = {.flags = MAP_FUNCTION, .function = function, .a = a, .b = b};
+
+    return append(lower, x, x, x.buffer, y, p);
+}
+
+pleach_status plc_channel_product(plc_lower *lower, plc_tensor a, plc_tensor b, plc_tensor y)
+{
+    const bool is_gate = b.shape.h * b.shape.w < a.shape.h * a.shape.w;
+
+    return append(lower, a, b, a.buffer, y,
+                  (channel_map_params){.flags = MAP_TIMES | (is_gate ? MAP_GATE : 0)});
 }
 
 pleach_status plc_channel_batch_norm_forward(plc_lower *lower, const plc_step *step)

@@ -1,5 +1,6 @@
 // mul: y = a * b of two values of one shape, or with b of one pixel per channel (a gate, as in squeeze-excite).
 #include <mul_params.h>
+#include <ops/channel_lanes.h>
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
@@ -84,6 +85,15 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
                   plc_lower_value(lower, inputs[1]), plc_lower_value(lower, step->output), false);
 }
 
+static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
+{
+    const int *inputs = lower->graph->nodes[step->node].inputs;
+
+    return plc_channel_product(lower, plc_lower_value(lower, inputs[0]),
+                               plc_lower_value(lower, inputs[1]),
+                               plc_lower_value(lower, step->output));
+}
+
 // da (+)= dy b, db (+)= dy a, summed over the plane where b has one pixel. a and b may be one value.
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
@@ -112,5 +122,6 @@ const struct op op_mul = {
     .channels = channels,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
+    .forward_channel_lanes = channel_forward,
     .backward = backward,
 };

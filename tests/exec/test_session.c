@@ -602,8 +602,21 @@ static float *infer_first(pleach_device *device, const pleach_graph *graph, cons
     return logits;
 }
 
-// A depthwise and a pointwise convolution, clipped, pooled, clipped, flattened with its pixels, and a linear layer.
-static pleach_graph *make_depthwise(pleach_ctx *ctx)
+static int add_node(pleach_ctx *ctx, pleach_graph *graph, const char *op, const int *inputs, int n,
+                    const plc_attrs *attrs)
+{
+    const plc_attrs none = {0};
+    char name[16];
+    int node;
+
+    snprintf(name, sizeof name, "node%d", graph->n_nodes);
+    CHECK(plc_graph_add(ctx, graph, op, name, inputs, n, attrs ? attrs : &none, &node));
+    return node;
+}
+
+// As mobile networks are made: a depthwise and a pointwise convolution with functions between and a gate of
+// squeeze-excite behind, pooled, flattened with its pixels, and a linear layer.
+static pleach_graph *make_mobile(pleach_ctx *ctx)
 {
     const plc_attrs wide = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = 21};
     const plc_attrs depthwise = {
@@ -615,19 +628,23 @@ static pleach_graph *make_depthwise(pleach_ctx *ctx)
     const struct {
         const char *op;
         const plc_attrs *attrs;
-    } nodes[] = {{"conv", &wide},       {"batch_norm", NULL}, {"conv", &depthwise},
-                 {"batch_norm", NULL},  {"clip", &bounds},    {"conv", &pointwise},
-                 {"avg_pool", &window}, {"clip", &bounds},    {"flatten", NULL},
-                 {"linear", &linear}};
-    const plc_attrs none = {0};
+    } nodes[] = {{"conv", &wide},      {"batch_norm", NULL}, {"hard_swish", NULL},
+                 {"conv", &depthwise}, {"batch_norm", NULL}, {"clip", &bounds},
+                 {"conv", &pointwise}, {"mul", NULL},        {"avg_pool", &window},
+                 {"clip", &bounds},    {"flatten", NULL},    {"linear", &linear}};
     pleach_graph *graph = NULL;
-    char name[] = "node0";
-    int node = 0;
+    int x = 0;
 
-    CHECK(plc_graph_create(ctx, "depthwise", (plc_shape){3, 11, 13}, &graph));
-    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++, name[4]++)
-        CHECK(plc_graph_add(ctx, graph, nodes[i].op, name, &node, 1,
-                            nodes[i].attrs ? nodes[i].attrs : &none, &node));
+    CHECK(plc_graph_create(ctx, "mobile", (plc_shape){3, 11, 13}, &graph));
+    for (size_t i = 0; i < sizeof nodes / sizeof nodes[0]; i++) {
+        int inputs[2] = {x};
+        const bool gated = strcmp(nodes[i].op, "mul") == 0;
+        if (gated) {
+            inputs[1] = add_node(ctx, graph, "global_avg_pool", &x, 1, NULL);
+            inputs[1] = add_node(ctx, graph, "sigmoid", &inputs[1], 1, NULL);
+        }
+        x = add_node(ctx, graph, nodes[i].op, inputs, 1 + gated, nodes[i].attrs);
+    }
     return graph;
 }
 
@@ -645,7 +662,7 @@ static void few_images_give_the_same_logits_as_many(void **state)
         if (models[i])
             CHECK(pleach_graph_create(ctx, models[i], 3, 32, 32, 10, &graph));
         else
-            graph = make_depthwise(ctx);
+            graph = make_mobile(ctx);
         CHECK(plc_random_params(ctx, graph, 1, &weights));
         unsigned char *images = random_images(graph, i);
         const int many = d->vector->lanes < BATCH ? 2 * d->vector->lanes : d->vector->lanes;
