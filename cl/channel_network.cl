@@ -14,6 +14,7 @@
 #include "channel_conv.h"
 #include "channel_map.h"
 #include "channel_network_params.h"
+#include "channel_pad.h"
 #include "channel_pool.h"
 #include "channel_winograd.h"
 
@@ -66,8 +67,11 @@ static void run_group(const memory_t *memory, __global const channel_launch *fro
     case CHANNEL_MAX_POOL:
         pool_group(true, at, x, y, &launch.of.pool);
         break;
-    default:
+    case CHANNEL_AVG_POOL:
         pool_group(false, at, x, y, &launch.of.pool);
+        break;
+    default:
+        pad_group(at, x, y, &launch.of.pad);
         break;
     }
 }

@@ -5,6 +5,7 @@
 
 #include "channel_map_params.h"
 #include "conv_params.h"
+#include "pad_params.h"
 #include "pool_params.h"
 
 // Which kernel a launch is of.
@@ -15,6 +16,7 @@ enum {
     CHANNEL_MAP,
     CHANNEL_MAX_POOL,
     CHANNEL_AVG_POOL,
+    CHANNEL_PAD,
     CHANNEL_N_KINDS
 };
 
@@ -35,6 +37,7 @@ typedef struct {
         conv_params conv;
         channel_map_params map;
         pool_params pool;
+        pad_params pad;
     } of;
 } channel_launch;
 

@@ -1,19 +1,9 @@
 // pad.cl: pixels around images on batch lanes: of one value, of the border's, or mirrored at it.
 // Work: a group per (tile of rows, tile of channels, block). Each input is read once, each output written once.
 #include "lanes.h"
-#include "pad_params.h"
+#include "pad_source.h"
 
 #pragma OPENCL FP_CONTRACT OFF
-
-// The position along an axis of `size` pixels that position i, counted from the image's first, shows; -1: none.
-static inline int source_of(int i, int size, int mode)
-{
-    if (mode == PAD_EDGE)
-        return clamp(i, 0, size - 1);
-    if (mode == PAD_REFLECT)
-        return i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i;
-    return i >= 0 && i < size ? i : -1;
-}
 
 // y[c][p][q] = x at the sources of p - top and q - left, or the value.    x [N/L][C][H][W][L], y [N/L][C][P][Q][L]
 GROUP __kernel void pad_forward(__global const stored_t *x, __global stored_t *y, const pad_params p)
@@ -27,10 +17,10 @@ GROUP __kernel void pad_forward(__global const stored_t *x, __global stored_t *y
         __global stored_t *to = y + AT(VIEW(GRID(2), p.y_planes, p.y_first, c, p.P * p.Q));
 
         for (int row = begin; row < end; row++) {
-            const int h = source_of(row - p.top, p.H, p.mode);
+            const int h = pad_source(row - p.top, p.H, p.mode);
 
             for (int q = 0; q < p.Q; q++) {
-                const int w = source_of(q - p.left, p.W, p.mode);
+                const int w = pad_source(q - p.left, p.W, p.mode);
                 real_t v = (real_t)(p.value);
 
                 if (h >= 0 && w >= 0)
@@ -49,7 +39,7 @@ static inline real_t sum_of_row(__global const stored_t *row, int w, const pad_p
     if (p->mode == PAD_VALUE)
         return load(row + (w + p->left) * STEP);
     for (int q = 0; q < p->Q; q++)
-        if (source_of(q - p->left, p->W, p->mode) == w)
+        if (pad_source(q - p->left, p->W, p->mode) == w)
             sum += load(row + q * STEP);
     return sum;
 }
@@ -75,7 +65,7 @@ GROUP __kernel void pad_backward(__global const stored_t *dy, __global stored_t 
                 real_t g = (real_t)(0.0f);
 
                 for (int row = first; row < end_row; row++)
-                    if (source_of(row - p.top, p.H, p.mode) == h)
+                    if (pad_source(row - p.top, p.H, p.mode) == h)
                         g += sum_of_row(from + row * p.Q * STEP, w, &p);
                 g = keep(mask, g);
                 if (p.accumulate)

@@ -15,6 +15,9 @@
 // device maps lanes to vectors, and every operator knows how. Says the same of a network and its pruned one.
 bool plc_channel_lanes_suit(const pleach_device *device, const pleach_graph *graph, int n_images);
 
+// Floats that repay starting a work-group.
+enum { PLC_CHANNEL_GROUP_FLOATS = 1 << 13 };
+
 // Operators' forward_channel_lanes.
 pleach_status plc_channel_conv_forward(plc_lower *lower, const plc_step *step);
 pleach_status plc_channel_batch_norm_forward(plc_lower *lower, const plc_step *step);

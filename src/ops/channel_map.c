@@ -5,9 +5,6 @@
 #include <ops/batch_norm.h>
 #include <ops/tensor_launch.h>
 
-// Floats that repay starting a work-group.
-enum { GROUP_FLOATS = 1 << 13 };
-
 // `second` is x where the flags ask for none: a launch names only what it reads.
 static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
                             plc_buffer *coefficients, plc_tensor y, channel_map_params p)
@@ -24,7 +21,7 @@ static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
     p.add_first = second.first;
     p.y_planes = y.planes;
     p.y_first = y.first;
-    p.tile_pixels = p.C < GROUP_FLOATS ? GROUP_FLOATS / p.C : 1;
+    p.tile_pixels = p.C < PLC_CHANNEL_GROUP_FLOATS ? PLC_CHANNEL_GROUP_FLOATS / p.C : 1;
     TRY(plc_append_tensor_launch(lower->list, "channel_map", "channel_map",
                                  PLC_BUFFERS(x.buffer, second.buffer, y.buffer, coefficients), &p,
                                  sizeof p, &launch));

@@ -624,14 +624,16 @@ static pleach_graph *make_mobile(pleach_ctx *ctx)
     const plc_attrs pointwise = {.kernel = {1, 1}, .out_channels = 35, .bias = true};
     const plc_attrs window = {.kernel = {2, 2}, .stride = {2, 2}};
     const plc_attrs linear = {.out_channels = 7, .bias = true};
+    const plc_attrs border = {.pad_after = {1, 2}};
     const plc_attrs bounds = {.alpha = -0.5f, .beta = 0.8f};
     const struct {
         const char *op;
         const plc_attrs *attrs;
-    } nodes[] = {{"conv", &wide},      {"batch_norm", NULL}, {"hard_swish", NULL},
-                 {"conv", &depthwise}, {"batch_norm", NULL}, {"clip", &bounds},
-                 {"conv", &pointwise}, {"mul", NULL},        {"avg_pool", &window},
-                 {"clip", &bounds},    {"flatten", NULL},    {"linear", &linear}};
+    } nodes[] = {{"conv", &wide},       {"batch_norm", NULL}, {"hard_swish", NULL},
+                 {"pad", &border},      {"conv", &depthwise}, {"batch_norm", NULL},
+                 {"clip", &bounds},     {"conv", &pointwise}, {"mul", NULL},
+                 {"avg_pool", &window}, {"clip", &bounds},    {"flatten", NULL},
+                 {"linear", &linear}};
     pleach_graph *graph = NULL;
     int x = 0;
 
