@@ -2,20 +2,33 @@
 // Work: one item per float of the new parameter, 1-D. Bytes: 8 per float, and the lists.
 #include "rewrite_params.h"
 
-// new[o][i][t] = old[kept0[o]][kept1[i]][t]: new is [n0][n1][tail], old has `depth` for n1.
-// kept0, kept1 are offsets of index lists in `kept`, -1: all. from, to are offsets in the arenas.
+// Parameters that keep some of their channels. gathers[n_gathers] ascend in `to`; of the n floats of the new arena
+// those that none of them covers are left alone.
 __kernel void gather_oihw(__global const float *restrict old, __global float *restrict new,
-                          __global const int *restrict kept, const int from, const int to,
-                          const int n0, const int n1, const int tail, const int depth,
-                          const int kept0, const int kept1)
+                          __global const int *restrict kept,
+                          __global const gather_params *restrict gathers, const int n_gathers,
+                          const int n)
 {
-    const int index = get_global_id(0);
-    if (index >= n0 * n1 * tail)
+    const int at = get_global_id(0);
+    int first = 0, end = n_gathers; // the last gather that begins at `at` or before is in [first, end)
+
+    if (at >= n || at < gathers[0].to)
         return;
-    const int t = index % tail, i = index / tail % n1, o = index / tail / n1;
-    const int source_o = kept0 < 0 ? o : kept[kept0 + o];
-    const int source_i = kept1 < 0 ? i : kept[kept1 + i];
-    new[to + index] = old[from + (source_o * depth + source_i) * tail + t];
+    while (end - first > 1) {
+        const int middle = (first + end) / 2;
+        if (gathers[middle].to <= at)
+            first = middle;
+        else
+            end = middle;
+    }
+    const gather_params g = gathers[first];
+    const int index = at - g.to;
+    if (index >= g.n0 * g.n1 * g.tail)
+        return;
+    const int t = index % g.tail, i = index / g.tail % g.n1, o = index / g.tail / g.n1;
+    const int source_o = g.kept0 < 0 ? o : kept[g.kept0 + o];
+    const int source_i = g.kept1 < 0 ? i : kept[g.kept1 + i];
+    new[at] = old[g.from + (source_o * g.depth + source_i) * g.tail + t];
 }
 
 // Batch norm at inference is y = s (x - mean) + beta with s = gamma / sqrt(var + eps).

@@ -1,6 +1,14 @@
-// rewrite_params.h: arguments of the composing kernels in rewrite.cl. Read by C11 and by OpenCL C.
+// rewrite_params.h: arguments of the gathering and composing kernels in rewrite.cl. Read by C11 and by OpenCL C.
 #ifndef PLEACH_REWRITE_PARAMS_H
 #define PLEACH_REWRITE_PARAMS_H
+
+// new[to + ((o * n1 + i) * tail + t)] = old[from + ((kept[kept0 + o] * depth + kept[kept1 + i]) * tail + t)]: a
+// parameter [n0][n1][tail] from one whose second dimension is `depth`. kept0, kept1 of -1: all, in order.
+typedef struct {
+    int from, to; // in the arenas
+    int n0, n1, tail, depth;
+    int kept0, kept1; // of index lists
+} gather_params;
 
 // Two convolutions as one, with what stands between and behind them. Offsets count floats of the old
 // arena, `to` those of the new one; -1: there is none.

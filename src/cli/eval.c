@@ -119,7 +119,7 @@ static pleach_status evaluate(plc_cli *cli, const eval_args *args, const plc_mod
     TRY(plc_normalisation_choose(cli->ctx, args->mean, args->std, &model->extra, dataset,
                                  &normalisation));
     TRY(plc_cli_open_device(cli, false, &device));
-    TRY(pleach_session_create(cli->ctx, model->graph, device, args->batch, &opts, &session));
+    TRY(plc_session_create_unset(cli->ctx, model->graph, device, args->batch, &opts, &session));
     TRY(plc_session_write_weights(session, model->weights));
     if (args->logits)
         TRY(plc_alloc(cli->ctx, dims[0] * dims[1], sizeof *logits, &logits));

@@ -203,13 +203,13 @@ pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t 
                  "clEnqueueFillBuffer", buffer);
 }
 
-pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, plc_buffer *to,
-                              size_t bytes)
+pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_offset,
+                              plc_buffer *to, size_t to_offset, size_t bytes)
 {
     if (bytes == 0)
         return PLEACH_OK;
     return check(device,
-                 device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem, 0, 0, bytes, 0,
-                                                 NULL, NULL),
+                 device->cl->clEnqueueCopyBuffer(device->queue, from->mem, to->mem, from_offset,
+                                                 to_offset, bytes, 0, NULL, NULL),
                  "clEnqueueCopyBuffer", to);
 }

@@ -92,9 +92,9 @@ pleach_status plc_buffer_read(pleach_device *device, const plc_buffer *buffer, s
                               size_t bytes, void *data);
 pleach_status plc_buffer_fill(pleach_device *device, plc_buffer *buffer, size_t offset_bytes,
                               size_t bytes, unsigned pattern);
-// Enqueues a copy of the first `bytes` of `from`; it never visits the host.
-pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, plc_buffer *to,
-                              size_t bytes);
+// Enqueues a copy; it never visits the host. Offsets in bytes.
+pleach_status plc_buffer_copy(pleach_device *device, const plc_buffer *from, size_t from_offset,
+                              plc_buffer *to, size_t to_offset, size_t bytes);
 
 pleach_status plc_device_flush(pleach_device *device);
 pleach_status plc_device_finish(pleach_device *device);

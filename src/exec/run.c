@@ -69,9 +69,9 @@ static pleach_status ask_teacher(pleach_session *s)
     const plc_buffer *images = s->train_values.items[0].buffer;
     const plc_buffer *logits = t->infer_values.items[last].buffer;
 
-    TRY(plc_buffer_copy(s->device, images, t->infer_values.items[0].buffer, images->bytes));
+    TRY(plc_buffer_copy(s->device, images, 0, t->infer_values.items[0].buffer, 0, images->bytes));
     TRY(plc_session_infer_only(t));
-    TRY(plc_buffer_copy(s->device, logits, s->teacher_logits, logits->bytes));
+    TRY(plc_buffer_copy(s->device, logits, 0, s->teacher_logits, 0, logits->bytes));
 done:
     return status;
 }

@@ -99,6 +99,22 @@ pleach_status pleach_session_create(pleach_ctx *ctx, const pleach_graph *graph,
     pleach_status status = PLEACH_OK;
     pleach_session *s = NULL;
 
+    TRY(plc_session_create_unset(ctx, graph, device, batch, opts, &s));
+    TRY(fill_initial_weights(s));
+    *session = s;
+    s = NULL;
+done:
+    pleach_session_destroy(&s);
+    return status;
+}
+
+pleach_status plc_session_create_unset(pleach_ctx *ctx, const pleach_graph *graph,
+                                       pleach_device *device, int batch,
+                                       const pleach_session_opts *opts, pleach_session **session)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *s = NULL;
+
     // Tested after the session is made: by then nearly all that the test needs is compiled.
     TRY(plc_session_create_untested(ctx, graph, device, batch, opts, &s));
     TRY(plc_self_test_require(device, s->opts.inference_only ? PLC_SELF_TEST_INFERENCE
@@ -147,7 +163,6 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
     TRY(freeze(s));
     plc_tuner_end_session(device);
     TRY(plc_session_first_runs(s));
-    TRY(fill_initial_weights(s));
     *session = s;
     s = NULL;
 done:

@@ -57,7 +57,12 @@ struct pleach_session {
     size_t activation_bytes;
 };
 
-// pleach_session_create without the self-test of the device, which uses it.
+// pleach_session_create without initial weights: for callers that write all of them.
+pleach_status plc_session_create_unset(pleach_ctx *ctx, const pleach_graph *graph,
+                                       pleach_device *device, int batch,
+                                       const pleach_session_opts *opts, pleach_session **session);
+
+// The same without the self-test of the device, which uses it.
 pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *graph,
                                           pleach_device *device, int batch,
                                           const pleach_session_opts *opts,

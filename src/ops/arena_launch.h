@@ -4,17 +4,12 @@
 
 #include <kernel/kernels.h>
 
-// new[to + ((o * n1 + i) * tail + t)] = old[from + ((kept0[o] * depth + kept1[i]) * tail + t)]: a
-// parameter [n0][n1][tail] from one whose second dimension is `depth`. Offsets count floats.
-typedef struct plc_gather {
-    plc_buffer *from_arena, *to_arena;
-    plc_buffer *kept; // int32: index lists
-    int from, to;
-    int n0, n1, tail, depth;
-    int kept0, kept1; // offsets of the lists in `kept`; -1: all, in order
-} plc_gather;
-
-pleach_status plc_append_gather(plc_launch_list *list, const plc_gather *gather);
+// Parameters of a new arena that keep some of the channels they had in an old one, all in one launch. kept: int32
+// index lists; gathers: n_gathers gather_params (rewrite_params.h), in ascending order of `to`. What they do not
+// cover of the new arena's n_floats is left alone.
+pleach_status plc_append_gathers(plc_launch_list *list, plc_buffer *from, plc_buffer *to,
+                                 plc_buffer *kept, plc_buffer *gathers, int n_gathers,
+                                 int n_floats);
 
 // masks[i] = kept[class_of[i]] ? 1 : 0, and 1 where class_of[i] is -1. kept: bytes; class_of: int32;
 // masks: n_masks floats.

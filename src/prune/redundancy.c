@@ -29,7 +29,7 @@ struct plc_redundancy {
     int n_layers;
     plc_buffer *means, *partial, *products; // owned, as all of these
     plc_buffer *places, *place_starts, *kept, *running;
-    plc_launch_list save, restore, score;
+    plc_launch_list score;
 };
 
 static bool makes_prunable(const pleach_graph *graph, const plc_channels *channels, int node)
@@ -160,29 +160,6 @@ done:
     return status;
 }
 
-static pleach_status add_copy(plc_launch_list *list, plc_buffer *from, int from_offset,
-                              plc_buffer *to, int to_offset, int n)
-{
-    pleach_status status = PLEACH_OK;
-    const plc_gather copy = {.from_arena = from,
-                             .to_arena = to,
-                             .kept = from, // not read
-                             .from = from_offset,
-                             .to = to_offset,
-                             .n0 = n,
-                             .n1 = 1,
-                             .tail = 1,
-                             .depth = 1,
-                             .kept0 = -1,
-                             .kept1 = -1};
-
-    if (n > 0)
-        TRY(plc_append_gather(list, &copy));
-    TRY(plc_launch_list_freeze(list));
-done:
-    return status;
-}
-
 static pleach_status add_score(plc_redundancy *r, const plc_redundancy_buffers *buffers)
 {
     pleach_status status = PLEACH_OK;
@@ -206,22 +183,17 @@ pleach_status plc_redundancy_create(pleach_session *session, const plc_channels 
 {
     pleach_status status = PLEACH_OK;
     plc_redundancy *r = NULL;
-    const plc_params_layout *layout = session->layout;
 
     TRY(plc_alloc(session->ctx, 1, sizeof *r, &r));
     r->session = session;
     r->n_classes = plc_channels_n_classes(channels);
-    r->n_running = layout->n_floats - layout->n_trainable;
-    plc_launch_list_init(&r->save, session->device);
-    plc_launch_list_init(&r->restore, session->device);
+    r->n_running = session->layout->n_floats - session->layout->n_trainable;
     plc_launch_list_init(&r->score, session->device);
     TRY(find_layers(r, channels));
     TRY(create_buffers(r));
     TRY(upload_places(r, channels));
     for (int l = 0; l < r->n_layers; l++)
         TRY(add_products(r, &r->layers[l]));
-    TRY(add_copy(&r->save, session->weights, layout->n_trainable, r->running, 0, r->n_running));
-    TRY(add_copy(&r->restore, r->running, 0, session->weights, layout->n_trainable, r->n_running));
     TRY(add_score(r, buffers));
     *out = r;
     r = NULL;
@@ -240,8 +212,6 @@ void plc_redundancy_destroy(plc_redundancy **redundancy)
     plc_device_settle(device); // nothing may still use what goes
     for (int l = 0; l < r->n_layers; l++)
         plc_launch_list_finish(&r->layers[l].list);
-    plc_launch_list_finish(&r->save);
-    plc_launch_list_finish(&r->restore);
     plc_launch_list_finish(&r->score);
     plc_buffer **buffers[] = {&r->means,        &r->partial, &r->products, &r->places,
                               &r->place_starts, &r->kept,    &r->running};
@@ -307,12 +277,15 @@ pleach_status plc_redundancy_run(plc_redundancy *r, const plc_split *images,
 {
     pleach_status status = PLEACH_OK;
     pleach_device *device = r->session->device;
+    plc_buffer *weights = r->session->weights;
+    const size_t at = (size_t)r->session->layout->n_trainable * sizeof(float);
+    const size_t bytes = (size_t)r->n_running * sizeof(float);
 
     TRY(plc_buffer_write(device, r->kept, 0, (size_t)r->n_classes, kept));
     TRY(plc_buffer_fill(device, r->products, 0, r->products->bytes, 0));
-    TRY(plc_launch_list_run(&r->save));
+    TRY(plc_buffer_copy(device, weights, at, r->running, 0, bytes));
     TRY(add_batches(r, images, seed, update));
-    TRY(plc_launch_list_run(&r->restore));
+    TRY(plc_buffer_copy(device, r->running, 0, weights, at, bytes));
     plc_session_touch(r->session);
     TRY(plc_launch_list_run(&r->score));
     TRY(plc_device_finish(device));

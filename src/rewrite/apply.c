@@ -1,6 +1,8 @@
-// Edits as launches: a gather per parameter and arena, a fold per weight and bias.
+// Edits as launches: a gather per arena, a fold per weight and bias.
 #include <rewrite/apply.h>
 
+#include <assert.h>
+#include <rewrite_params.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
@@ -13,6 +15,7 @@ typedef struct apply {
     plc_launch_list list;
     plc_buffer *kept; // all index lists, one after another
     int *offsets;     // of list 2 * edit + axis, -1: all
+    plc_buffer *gathers;
 } apply;
 
 static pleach_status upload_lists(apply *a, const plc_edits *edits)
@@ -40,15 +43,12 @@ done:
     return status;
 }
 
-static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept, plc_buffer *from,
-                                plc_buffer *to)
+static gather_params gather_of(const apply *a, const plc_edit *edit, const int *kept)
 {
     const plc_param *param = &a->new->graph->nodes[edit->node].params[edit->param];
     const plc_param *source = &a->old->graph->nodes[edit->from_node].params[edit->from_param];
-    const plc_gather gather = {
-        .from_arena = from,
-        .to_arena = to,
-        .kept = a->kept,
+
+    return (gather_params){
         .from = a->old->layout->offsets[edit->from_node][edit->from_param],
         .to = a->new->layout->offsets[edit->node][edit->param],
         .n0 = param->dims[0],
@@ -59,8 +59,36 @@ static pleach_status add_gather(apply *a, const plc_edit *edit, const int *kept,
         .kept0 = kept[0],
         .kept1 = kept[1],
     };
+}
 
-    return plc_append_gather(&a->list, &gather);
+// All parameters that keep what they had: of weights, and what is trained of them of the optimizer's state.
+// Edits are in the order of the layout, trainable parameters first.
+static pleach_status add_gathers(apply *a, const plc_edits *edits)
+{
+    pleach_status status = PLEACH_OK;
+    gather_params *gathers = NULL;
+    int n = 0, n_trainable = 0;
+
+    TRY(plc_alloc(a->new->ctx, (size_t)edits->n_items + 1, sizeof *gathers, &gathers));
+    for (int i = 0; i < edits->n_items; i++)
+        if (edits->items[i].kind == PLC_EDIT_GATHER) {
+            gathers[n] = gather_of(a, &edits->items[i], &a->offsets[2 * i]);
+            assert(n == 0 || gathers[n].to > gathers[n - 1].to);
+            n_trainable += gathers[n++].to < a->new->layout->n_trainable;
+        }
+    if (n == 0)
+        goto done;
+    TRY(plc_buffer_upload(a->new->device, "gathers", gathers, (size_t)n * sizeof *gathers,
+                          &a->gathers));
+    TRY(plc_append_gathers(&a->list, a->old->weights, a->new->weights, a->kept, a->gathers, n,
+                           a->new->layout->n_floats));
+    for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && n_trainable > 0; i++)
+        if (a->old->moments[i] && a->new->moments[i])
+            TRY(plc_append_gathers(&a->list, a->old->moments[i], a->new->moments[i], a->kept,
+                                   a->gathers, n_trainable, a->new->layout->n_trainable));
+done:
+    free(gathers);
+    return status;
 }
 
 static pleach_status add_fold(apply *a, const plc_edit *edit)
@@ -118,11 +146,9 @@ done:
     return status;
 }
 
-static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
+// All but gathers, which are one launch.
+static pleach_status add_edit(apply *a, const plc_edit *edit)
 {
-    pleach_status status = PLEACH_OK;
-    const bool trainable = a->new->graph->nodes[edit->node].params[edit->param].trainable;
-
     switch (edit->kind) {
     case PLC_EDIT_GATHER:
         break;
@@ -140,12 +166,7 @@ static pleach_status add_edit(apply *a, const plc_edit *edit, const int *kept)
     case PLC_EDIT_UNFOLD_MEAN:
         return add_unfold(a, edit);
     }
-    TRY(add_gather(a, edit, kept, a->old->weights, a->new->weights));
-    for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && trainable; i++)
-        if (a->old->moments[i] && a->new->moments[i])
-            TRY(add_gather(a, edit, kept, a->old->moments[i], a->new->moments[i]));
-done:
-    return status;
+    return PLEACH_OK;
 }
 
 pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const plc_edits *edits)
@@ -156,8 +177,9 @@ pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const 
     plc_launch_list_init(&a.list, new->device);
     TRY(plc_self_test_require(new->device, PLC_SELF_TEST_REWRITE));
     TRY(upload_lists(&a, edits));
+    TRY(add_gathers(&a, edits));
     for (int i = 0; i < edits->n_items; i++)
-        TRY(add_edit(&a, &edits->items[i], &a.offsets[2 * i]));
+        TRY(add_edit(&a, &edits->items[i]));
     TRY(plc_launch_list_freeze(&a.list));
     TRY(plc_launch_list_run(&a.list));
     TRY(plc_device_finish(new->device));
@@ -165,6 +187,7 @@ pleach_status plc_rewrite_apply(pleach_session *old, pleach_session *new, const 
 done:
     plc_launch_list_finish(&a.list);
     plc_buffer_destroy(new->device, &a.kept);
+    plc_buffer_destroy(new->device, &a.gathers);
     free(a.offsets);
     return status;
 }
@@ -177,7 +200,7 @@ pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_g
     pleach_session *new = NULL;
 
     opts.inference_only = inference_only;
-    TRY(pleach_session_create(old->ctx, new_graph, old->device, old->batch, &opts, &new));
+    TRY(plc_session_create_unset(old->ctx, new_graph, old->device, old->batch, &opts, &new));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && !inference_only; i++)
         if (old->moments[i])
             TRY(plc_buffer_create(new->device, "moments",

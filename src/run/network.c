@@ -55,7 +55,8 @@ pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const flo
     pleach_status status = PLEACH_OK;
     const pleach_session_opts opts = session_opts(run);
 
-    TRY(pleach_session_create(run->ctx, graph, run->device, run->opts.batch, &opts, &run->session));
+    TRY((weights ? plc_session_create_unset : pleach_session_create)(
+        run->ctx, graph, run->device, run->opts.batch, &opts, &run->session));
     if (weights)
         TRY(plc_session_write_weights(run->session, weights));
     if (weights && unfold)

@@ -122,8 +122,8 @@ static pleach_status evaluate(const runner *r, const plc_onnx_case_run *run, flo
     for (size_t i = 0; i < run->n_images; i++)
         for (size_t j = 0; j < run->n_in; j++)
             laid[(i / lanes * run->n_in + j) * lanes + i % lanes] = run->x[i * run->n_in + j];
-    TRY(pleach_session_create(r->ctx, run->read->graph, r->device, (int)run->n_images, &opts,
-                              &session));
+    TRY(plc_session_create_unset(r->ctx, run->read->graph, r->device, (int)run->n_images, &opts,
+                                 &session));
     TRY(plc_session_write_weights(session, run->read->weights));
     TRY(plc_buffer_write(r->device, session->infer_values.items[0].buffer, 0, n_laid * sizeof *laid,
                          laid));

@@ -22,7 +22,7 @@ pleach_status plc_run_make_teacher(plc_run *run, pleach_session *dense)
         return PLEACH_OK;
     opts.inference_only = opts.batch_lanes = true;
     TRY(plc_fold_describe(run->ctx, dense->graph, &graph, &edits, NULL));
-    TRY(pleach_session_create(run->ctx, graph, run->device, dense->batch, &opts, &run->teacher));
+    TRY(plc_session_create_unset(run->ctx, graph, run->device, dense->batch, &opts, &run->teacher));
     TRY(plc_rewrite_apply(dense, run->teacher, edits));
     TRY(plc_run_follow_teacher(run));
 done:
@@ -51,7 +51,8 @@ pleach_status plc_run_restore_teacher(plc_run *run)
     opts.inference_only = true;
     TRY(plc_directory_file(run->ctx, &run->directory, "dense.safetensors", &path));
     TRY(plc_model_file_read(run->ctx, path, &file));
-    TRY(pleach_session_create(run->ctx, file.graph, run->device, run->opts.batch, &opts, &dense));
+    TRY(plc_session_create_unset(run->ctx, file.graph, run->device, run->opts.batch, &opts,
+                                 &dense));
     TRY(plc_session_write_weights(dense, file.weights));
     TRY(plc_run_make_teacher(run, dense));
 done:
