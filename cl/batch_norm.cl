@@ -226,10 +226,10 @@ static inline int open_by(const batch_norm_params *p, float kept)
 // What decides there: scale*x + shift, or y.
 typedef struct {
     float scale, shift, low, high;
-} gate_t;
+} opening_t;
 
 static inline real_t open_gradient(const int by, real_t dy, real_t x, __global const stored_t *y,
-                                   gate_t k)
+                                   opening_t k)
 {
     if (by == OPEN_ALWAYS)
         return dy;
@@ -237,9 +237,9 @@ static inline real_t open_gradient(const int by, real_t dy, real_t x, __global c
     return where_inside(v, k.low, k.high, dy);
 }
 
-static inline gate_t gate_of(__global const float *coefficients, const batch_norm_params *p, int c)
+static inline opening_t opening_of(__global const float *coefficients, const batch_norm_params *p, int c)
 {
-    return (gate_t){coefficient(coefficients, p, BN_OPEN_SCALE, c),
+    return (opening_t){coefficient(coefficients, p, BN_OPEN_SCALE, c),
                     coefficient(coefficients, p, BN_OPEN_SHIFT, c), p->low, p->high};
 }
 
@@ -251,14 +251,14 @@ typedef struct {
 
 typedef struct {
     float mean;
-    gate_t gate;
+    opening_t opening;
 } reduce_t;
 
 static inline void reduce_pixel(const int by, const int dadd, planes_t v, int i, mask_t mask,
                                 reduce_t k, real_t *restrict sum, real_t *restrict sum_x)
 {
     const real_t x = load(v.x + i * STEP);
-    const real_t g = open_gradient(by, load(v.dy + i * STEP), x, v.y + i * STEP, k.gate);
+    const real_t g = open_gradient(by, load(v.dy + i * STEP), x, v.y + i * STEP, k.opening);
 
     *sum += g;
     *sum_x = fma(g, x - k.mean, *sum_x);
@@ -308,7 +308,7 @@ GROUP __kernel void bn_backward_reduce(__global const stored_t *dy, __global con
     const int end = min((split + 1) * p.run, p.n_blocks * p.size);
     const reduce_t k = {
         .mean = coefficient(coefficients, &p, BN_MEAN, c),
-        .gate = gate_of(coefficients, &p, c),
+        .opening = opening_of(coefficients, &p, c),
     };
     const int by = open_by(&p, coefficient(coefficients, &p, BN_KEPT, c));
     real_t sums[2] = {0.0f, 0.0f};
@@ -367,7 +367,7 @@ GROUP __kernel void bn_backward_finalize(__global const real_t *restrict partial
 
 typedef struct {
     float mean, g, x, one;
-    gate_t gate;
+    opening_t opening;
 } dx_t;
 
 static inline void backward_run(const int by, const bool accumulate, planes_t v, int n, mask_t mask,
@@ -376,7 +376,7 @@ static inline void backward_run(const int by, const bool accumulate, planes_t v,
     for (int i = 0; i < n; i++) {
         const int at = i * STEP;
         const real_t x = load(v.x + at);
-        const real_t g = open_gradient(by, load(v.dy + at), x, v.y + at, k.gate);
+        const real_t g = open_gradient(by, load(v.dy + at), x, v.y + at, k.opening);
         const real_t dx = fma((real_t)(k.g), g, fma((real_t)(k.x), x - k.mean, (real_t)(k.one)));
 
         if (accumulate)
@@ -402,7 +402,7 @@ GROUP __kernel void bn_backward_apply(__global const stored_t *dy, __global cons
     for (int c = GRID(1) * p.tile_channels; c < end; c++) {
         const dx_t k = {
             .mean = coefficient(coefficients, &p, BN_MEAN, c),
-            .gate = gate_of(coefficients, &p, c),
+            .opening = opening_of(coefficients, &p, c),
             .g = coefficient(coefficients, &p, BN_DX_G, c),
             .x = coefficient(coefficients, &p, BN_DX_X, c),
             .one = coefficient(coefficients, &p, BN_DX_ONE, c),

@@ -1,10 +1,9 @@
-// channel_map.cl: batch norm with known coefficients, adding, clipping, functions, products and copying on channel
-// lanes.
+// channel_map.cl: batch norm with known coefficients, adding, clipping, products and copying on channel lanes.
 #include "channel_map.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
-// y = f(clip(scale[c]*x + shift[c] + add)), each part only if its flag is set; or x * add (MAP_TIMES), where add may
+// y = clip(scale[c]*x + shift[c] + add), each part only if its flag is set; or x * add (MAP_TIMES), where add may
 // have one pixel per image (MAP_GATE).
 // x, add, y [N][H][W][planes]; y may be x or add. Reads each input once, writes y once.
 // Work: a group per tile of pixels.

@@ -3,7 +3,6 @@
 #define PLEACH_CHANNEL_MAP_H
 
 #include "channel_lanes.h"
-#include "activation.h"
 #include "channel_map_params.h"
 
 static void map_group(int2 at, __global const float *x, __global const float *add,
@@ -28,8 +27,6 @@ static void map_group(int2 at, __global const float *x, __global const float *ad
                 v = v * load_channels(other + c);
             if (p->flags & MAP_CLIP)
                 v = limit(v, p->low, p->high);
-            if (p->flags & MAP_FUNCTION)
-                v = activation(p->function, v, p->a, p->b);
             store_channels(y + i * p->y_planes + p->y_first + c, v, p->C - c);
         }
     }

@@ -5,9 +5,8 @@
 #define MAP_SCALE 1
 #define MAP_ADD 2
 #define MAP_CLIP 4 // between low and high
-#define MAP_FUNCTION 8
-#define MAP_TIMES 16 // what would be added is a factor,
-#define MAP_GATE 32  // of one pixel per image and channel
+#define MAP_TIMES 8 // what would be added is a factor,
+#define MAP_GATE 16 // of one pixel per image and channel
 
 // A view is (planes, first): its buffer has `planes` channels per pixel, the tensor begins at
 // channel `first`.
@@ -21,8 +20,6 @@ typedef struct {
     int tile_pixels;                // what a work-group covers
     int flags;                      // MAP_*
     float low, high;
-    int function;                   // ACTIVATION_*
-    float a, b;                     // its parameters
 } channel_map_params;
 
 #endif

@@ -12,6 +12,7 @@
 // work-group to be seen by another after an atomic operation in both, which OpenCL C 1.2 does not
 // promise and CPUs do.
 #include "channel_conv.h"
+#include "channel_function.h"
 #include "channel_map.h"
 #include "channel_network_params.h"
 #include "channel_pad.h"
@@ -70,8 +71,11 @@ static void run_group(const memory_t *memory, __global const channel_launch *fro
     case CHANNEL_AVG_POOL:
         pool_group(false, at, x, y, &launch.of.pool);
         break;
-    default:
+    case CHANNEL_PAD:
         pad_group(at, x, y, &launch.of.pad);
+        break;
+    default:
+        function_group(at, x, y, &launch.of.function);
         break;
     }
 }

@@ -3,6 +3,7 @@
 #ifndef PLEACH_CHANNEL_NETWORK_PARAMS_H
 #define PLEACH_CHANNEL_NETWORK_PARAMS_H
 
+#include "activation_params.h"
 #include "channel_map_params.h"
 #include "conv_params.h"
 #include "pad_params.h"
@@ -17,6 +18,7 @@ enum {
     CHANNEL_MAX_POOL,
     CHANNEL_AVG_POOL,
     CHANNEL_PAD,
+    CHANNEL_FUNCTION,
     CHANNEL_N_KINDS
 };
 
@@ -38,6 +40,7 @@ typedef struct {
         channel_map_params map;
         pool_params pool;
         pad_params pad;
+        activation_params function;
     } of;
 } channel_launch;
 

@@ -45,16 +45,16 @@ typedef struct {
     int n, first, step, w_step;
 } taps_t;
 
-// Drops the taps that read outside [0, limit). Returns the number dropped in front.
-static inline int clip(taps_t *taps, int limit)
+// Drops the taps that read outside [0, size). Returns the number dropped in front.
+static inline int drop_taps(taps_t *taps, int size)
 {
     int dropped = 0;
-    while (taps->n > 0 && (uint)taps->first >= (uint)limit) {
+    while (taps->n > 0 && (uint)taps->first >= (uint)size) {
         taps->first += taps->step;
         taps->n--;
         dropped++;
     }
-    while (taps->n > 0 && (uint)(taps->first + (taps->n - 1) * taps->step) >= (uint)limit)
+    while (taps->n > 0 && (uint)(taps->first + (taps->n - 1) * taps->step) >= (uint)size)
         taps->n--;
     return dropped;
 }
@@ -321,9 +321,9 @@ GROUP __kernel void conv_forward(__global const stored_t *restrict x,
     for (int row = first; row < end; row++, target.y += p.Q * STEP, target.add += p.Q * STEP) {
         taps_t down = {p.R, row * p.stride_h - p.pad_h, p.dilation_h, p.S * layer.w_tap};
 #ifdef TAP_STEP
-        const int dropped = p.R == KERNEL_S ? 0 : clip(&down, p.H);
+        const int dropped = p.R == KERNEL_S ? 0 : drop_taps(&down, p.H);
 #else
-        const int dropped = clip(&down, p.H);
+        const int dropped = drop_taps(&down, p.H);
 #endif
         row_of_any(run.y, strip.y, x, w + dropped * down.w_step, &layer, down, across, target);
     }
@@ -387,7 +387,7 @@ GROUP __kernel void conv_grad_data_strided(__global const stored_t *restrict dy,
     for (int row = first; row < end; row++) {
         int r, s;
         taps_t down = taps_of_phase(row, p.R, p.stride_h, p.pad_h, p.dilation_h, p.S, &r);
-        const int dropped = clip(&down, p.P);
+        const int dropped = drop_taps(&down, p.P);
         for (int phase = 0; phase < min(p.stride_w, p.W); phase++) {
             taps_t across =
                 taps_of_phase(phase, p.S, p.stride_w, p.pad_w, p.dilation_w, 1, &s);

@@ -1,34 +1,24 @@
 // Rewrites of parameters from an old arena into a new one.
-// Work: one item per float of the new parameter, 1-D. Bytes: 8 per float, and the lists.
+// Work, where nothing else is said: one item per float of the new parameter, 1-D. Bytes: 8 per float, and the lists.
+#include "lanes.h"
 #include "rewrite_params.h"
 
-// Parameters that keep some of their channels. gathers[n_gathers] ascend in `to`; of the n floats of the new arena
-// those that none of them covers are left alone.
-__kernel void gather_oihw(__global const float *restrict old, __global float *restrict new,
-                          __global const int *restrict kept,
-                          __global const gather_params *restrict gathers, const int n_gathers,
-                          const int n)
+// Parameters that keep some of their channels (gather_params). Floats of the new arena that no gather covers are left
+// alone. Work: a group per (part of GATHER_PARTS, gather).
+GROUP __kernel void gather_oihw(__global const float *restrict old, __global float *restrict new,
+                                __global const int *restrict kept,
+                                __global const gather_params *restrict gathers)
 {
-    const int at = get_global_id(0);
-    int first = 0, end = n_gathers; // the last gather that begins at `at` or before is in [first, end)
+    const gather_params g = gathers[GRID(1)];
+    const int2 part = run_of(g.n0 * g.n1 * g.tail, GATHER_PARTS, GRID(0));
 
-    if (at >= n || at < gathers[0].to)
-        return;
-    while (end - first > 1) {
-        const int middle = (first + end) / 2;
-        if (gathers[middle].to <= at)
-            first = middle;
-        else
-            end = middle;
+    for (int at = part.x + LANE; at < part.x + part.y; at += STEP) {
+        const int t = at % g.tail, i = at / g.tail % g.n1, o = at / g.tail / g.n1;
+        const int source_o = g.kept0 < 0 ? o : kept[g.kept0 + o];
+        const int source_i = g.kept1 < 0 ? i : kept[g.kept1 + i];
+
+        new[g.to + at] = old[g.from + (source_o * g.depth + source_i) * g.tail + t];
     }
-    const gather_params g = gathers[first];
-    const int index = at - g.to;
-    if (index >= g.n0 * g.n1 * g.tail)
-        return;
-    const int t = index % g.tail, i = index / g.tail % g.n1, o = index / g.tail / g.n1;
-    const int source_o = g.kept0 < 0 ? o : kept[g.kept0 + o];
-    const int source_i = g.kept1 < 0 ? i : kept[g.kept1 + i];
-    new[at] = old[g.from + (source_o * g.depth + source_i) * g.tail + t];
 }
 
 // Batch norm at inference is y = s (x - mean) + beta with s = gamma / sqrt(var + eps).

@@ -2,6 +2,9 @@
 #ifndef PLEACH_REWRITE_PARAMS_H
 #define PLEACH_REWRITE_PARAMS_H
 
+// Parts that a gathered parameter is cut into.
+#define GATHER_PARTS 16
+
 // new[to + ((o * n1 + i) * tail + t)] = old[from + ((kept[kept0 + o] * depth + kept[kept1 + i]) * tail + t)]: a
 // parameter [n0][n1][tail] from one whose second dimension is `depth`. kept0, kept1 of -1: all, in order.
 typedef struct {

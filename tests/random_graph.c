@@ -148,7 +148,10 @@ static pleach_status residual(draft *d)
     if (!identity)
         TRY(conv_norm(d, c, 1, 1, 1));
     TRY(add(d, "add", (int[]){branch, d->at}, 2, NULL));
-    TRY(add_one(d, "relu"));
+    if (d->n_names % 8 == 3) // without a random number
+        TRY(add(d, "clip", &(int){d->at}, 1, &(plc_attrs){.alpha = -0.5f, .beta = 2}));
+    else
+        TRY(add_one(d, "relu"));
 done:
     return status;
 }

@@ -58,7 +58,7 @@ static pleach_status run_gather(arenas *a, char *wrong)
     TRY(plc_buffer_create(a->device, "new arena", sizeof got, &a->new));
     TRY(plc_buffer_fill(a->device, a->new, 0, sizeof got, 0));
     TRY(plc_buffer_upload(a->device, "gathers", gathers, sizeof gathers, &a->gathers));
-    TRY(plc_append_gathers(&a->list, a->old, a->new, a->kept, a->gathers, N_GATHERS, N_NEW));
+    TRY(plc_append_gathers(&a->list, a->old, a->new, a->kept, a->gathers, N_GATHERS));
     TRY(plc_launch_list_freeze(&a->list));
     TRY(plc_launch_list_run(&a->list));
     TRY(plc_buffer_read(a->device, a->new, 0, sizeof got, got));

@@ -100,11 +100,23 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 
 static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
 {
-    const plc_node *n = &lower->graph->nodes[step->node];
+    pleach_status status = PLEACH_OK;
+    const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
+    const plc_tensor y = plc_lower_value(lower, step->output);
+    activation_params p = make_params(lower, step->node, x);
+    const int n_pixels = p.n_images * p.size;
+    plc_launch *launch = NULL;
 
-    return plc_channel_function(lower, plc_lower_value(lower, n->inputs[0]), kind_of(n),
-                                n->attrs.alpha, n->attrs.beta,
-                                plc_lower_value(lower, step->output));
+    p.y_planes = y.planes;
+    p.y_first = y.first;
+    p.tile_pixels = p.C < PLC_CHANNEL_GROUP_FLOATS ? PLC_CHANNEL_GROUP_FLOATS / p.C : 1;
+    TRY(plc_append_tensor_launch(lower->list, "channel_function", "channel_function",
+                                 PLC_BUFFERS(x.buffer, y.buffer), &p, sizeof p, &launch));
+    plc_launch_groups(lower->device, launch,
+                      (size_t)((n_pixels + p.tile_pixels - 1) / p.tile_pixels), 1, 1);
+    launch->bytes = 2 * plc_tensor_bytes(lower, y);
+done:
+    return status;
 }
 
 // dx (+)= dy f'(x).

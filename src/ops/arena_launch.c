@@ -1,8 +1,10 @@
 // Launchers of gather_oihw (cl/rewrite.cl) and mask_scatter (cl/prune.cl).
 #include <ops/arena_launch.h>
 
+#include <rewrite_params.h>
+
 pleach_status plc_append_gathers(plc_launch_list *list, plc_buffer *from, plc_buffer *to,
-                                 plc_buffer *kept, plc_buffer *gathers, int n_gathers, int n_floats)
+                                 plc_buffer *kept, plc_buffer *gathers, int n_gathers)
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
@@ -12,9 +14,7 @@ pleach_status plc_append_gathers(plc_launch_list *list, plc_buffer *from, plc_bu
     plc_launch_arg_buffer(launch, to);
     plc_launch_arg_buffer(launch, kept);
     plc_launch_arg_buffer(launch, gathers);
-    plc_launch_arg_int(launch, n_gathers);
-    plc_launch_arg_int(launch, n_floats);
-    plc_launch_items(launch, (size_t)n_floats);
+    plc_launch_groups(list->device, launch, GATHER_PARTS, (size_t)n_gathers, 1);
 done:
     return status;
 }

@@ -34,10 +34,6 @@ typedef struct plc_channel_scaling {
 pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,
                               const plc_channel_scaling *scaling, plc_clip clip, plc_tensor y);
 
-// y = f(x), f one of ACTIVATION_* with its parameters. y may be x.
-pleach_status plc_channel_function(plc_lower *lower, plc_tensor x, int function, float a, float b,
-                                   plc_tensor y);
-
 // y = a * b; b may have one pixel per channel. y may be a.
 pleach_status plc_channel_product(plc_lower *lower, plc_tensor a, plc_tensor b, plc_tensor y);
 

@@ -1,4 +1,4 @@
-// Batch norm, addition, clipping, functions, products and copies on channel lanes: launches of cl/channel_map.cl.
+// Batch norm, addition, clipping, products and copies on channel lanes: launches of cl/channel_map.cl.
 #include <ops/channel_lanes.h>
 
 #include <channel_map_params.h>
@@ -27,7 +27,9 @@ static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
                                  sizeof p, &launch));
     plc_launch_groups(lower->device, launch,
                       (size_t)((p.n_pixels + p.tile_pixels - 1) / p.tile_pixels), 1, 1);
-    launch->bytes = (p.flags & (MAP_ADD | MAP_TIMES) ? 3 : 2) * plc_tensor_bytes(lower, y);
+    launch->bytes = 2 * plc_tensor_bytes(lower, y);
+    if (p.flags & (MAP_ADD | MAP_TIMES))
+        launch->bytes += plc_tensor_bytes(lower, second);
 done:
     return status;
 }
@@ -44,14 +46,6 @@ pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *
     };
 
     return append(lower, x, add ? *add : x, scaling ? lower->scratch : x.buffer, y, p);
-}
-
-pleach_status plc_channel_function(plc_lower *lower, plc_tensor x, int function, float a, float b,
-                                   plc_tensor y)
-{
-    const channel_map_params p = {.flags = MAP_FUNCTION, .function = function, .a = a, .b = b};
-
-    return append(lower, x, x, x.buffer, y, p);
 }
 
 pleach_status plc_channel_product(plc_lower *lower, plc_tensor a, plc_tensor b, plc_tensor y)

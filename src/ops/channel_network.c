@@ -20,6 +20,7 @@ static const struct {
     {"channel_max_pool", CHANNEL_MAX_POOL, 0, 0, 1, SCRATCH_NONE, 2},
     {"channel_avg_pool", CHANNEL_AVG_POOL, 0, 0, 1, SCRATCH_NONE, 2},
     {"channel_pad", CHANNEL_PAD, 0, 0, 1, SCRATCH_NONE, 2},
+    {"channel_function", CHANNEL_FUNCTION, 0, 0, 1, SCRATCH_NONE, 2},
 };
 enum { N_KERNELS = sizeof kernels / sizeof kernels[0] };
 

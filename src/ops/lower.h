@@ -16,16 +16,16 @@ typedef struct plc_tensor {
     plc_shape shape; // C H W of the view
 } plc_tensor;
 
-// A step: an anchor node and the nodes that its kernels absorb.
-//   training:  batch_norm + [add] + [clip]; every other node alone
-//   inference: conv|linear + [batch_norm] + [add] + [clip]; batch_norm + [add] + [clip]; others alone
-// A clip is a relu node too.
-// Nodes between anchor and output have a single consumer and no buffer.
+// What a relu or clip node does.
 typedef struct plc_clip {
     bool on;
     float low, high; // of a ReLU: 0 and infinity
 } plc_clip;
 
+// A step: an anchor node and the nodes that its kernels absorb.
+//   training:  batch_norm + [add] + [clip]; every other node alone
+//   inference: conv|linear + [batch_norm] + [add] + [clip]; batch_norm + [add] + [clip]; others alone
+// Nodes between anchor and output have a single consumer and no buffer.
 typedef struct plc_step {
     int node;       // the anchor: its operator launches
     int batch_norm; // conv or linear anchors in inference; else PLC_NO_NODE

@@ -6,7 +6,6 @@
 #include <base/memory.h>
 #include <data/loader.h>
 #include <kernel/kernels.h>
-#include <ops/arena_launch.h>
 #include <ops/tensor_launch.h>
 #include "../../cl/features_params.h"
 

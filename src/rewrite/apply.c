@@ -80,12 +80,11 @@ static pleach_status add_gathers(apply *a, const plc_edits *edits)
         goto done;
     TRY(plc_buffer_upload(a->new->device, "gathers", gathers, (size_t)n * sizeof *gathers,
                           &a->gathers));
-    TRY(plc_append_gathers(&a->list, a->old->weights, a->new->weights, a->kept, a->gathers, n,
-                           a->new->layout->n_floats));
+    TRY(plc_append_gathers(&a->list, a->old->weights, a->new->weights, a->kept, a->gathers, n));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && n_trainable > 0; i++)
         if (a->old->moments[i] && a->new->moments[i])
             TRY(plc_append_gathers(&a->list, a->old->moments[i], a->new->moments[i], a->kept,
-                                   a->gathers, n_trainable, a->new->layout->n_trainable));
+                                   a->gathers, n_trainable));
 done:
     free(gathers);
     return status;
@@ -192,6 +191,15 @@ done:
     return status;
 }
 
+// Nodes that come from nowhere start as in a new network.
+static bool adds_parameters(const pleach_graph *graph, const plc_edits *edits)
+{
+    for (int i = 0; i < graph->n_nodes; i++)
+        if (edits->from_nodes[i] == PLC_NO_NODE && graph->nodes[i].n_params > 0)
+            return true;
+    return false;
+}
+
 pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_graph,
                                   const plc_edits *edits, bool inference_only, pleach_session **out)
 {
@@ -200,7 +208,10 @@ pleach_status plc_rewrite_session(pleach_session *old, const pleach_graph *new_g
     pleach_session *new = NULL;
 
     opts.inference_only = inference_only;
-    TRY(plc_session_create_unset(old->ctx, new_graph, old->device, old->batch, &opts, &new));
+    if (adds_parameters(new_graph, edits))
+        TRY(pleach_session_create(old->ctx, new_graph, old->device, old->batch, &opts, &new));
+    else
+        TRY(plc_session_create_unset(old->ctx, new_graph, old->device, old->batch, &opts, &new));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS && !inference_only; i++)
         if (old->moments[i])
             TRY(plc_buffer_create(new->device, "moments",

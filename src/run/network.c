@@ -55,10 +55,14 @@ pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const flo
     pleach_status status = PLEACH_OK;
     const pleach_session_opts opts = session_opts(run);
 
-    TRY((weights ? plc_session_create_unset : pleach_session_create)(
-        run->ctx, graph, run->device, run->opts.batch, &opts, &run->session));
-    if (weights)
+    if (weights) {
+        TRY(plc_session_create_unset(run->ctx, graph, run->device, run->opts.batch, &opts,
+                                     &run->session));
         TRY(plc_session_write_weights(run->session, weights));
+    } else {
+        TRY(pleach_session_create(run->ctx, graph, run->device, run->opts.batch, &opts,
+                                  &run->session));
+    }
     if (weights && unfold)
         TRY(plc_run_unfold(run));
     TRY(make_optimizer(run));

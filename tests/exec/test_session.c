@@ -591,6 +591,9 @@ static float *infer_first(pleach_device *device, const pleach_graph *graph, cons
     *metrics = (plc_metrics){0};
     CHECK(pleach_session_create(ctx, graph, device, batch, &opts, &session));
     assert_int_equal(session->channel_lanes, batch < device->lanes);
+    // What runs on channel lanes joins into one launch on CPUs, whatever its operators.
+    if (strcmp(device->info->kind, "cpu") == 0)
+        assert_int_equal(session->infer_network.n_items, session->channel_lanes);
     CHECK(plc_session_write_weights(session, weights));
     for (int repeat = 0; repeat < 3; repeat++) { // the joined launch must leave its state as it was
         CHECK(plc_session_upload(session, images, labels, n, NULL));

@@ -101,6 +101,27 @@ static void a_relu_after_a_signed_shortcut_is_needed(void **state)
     pleach_graph_destroy(&graph);
 }
 
+// A clip from 0 makes the shortcut non-negative as a ReLU does, one from below 0 does not.
+static void a_relu_after_a_clipped_shortcut_goes_where_it_was_clipped_at_zero(void **state)
+{
+    (void)state;
+    for (int below = 0; below < 2; below++) {
+        const plc_attrs bounds = {.alpha = below ? -0.5f : 0.0f, .beta = 6};
+        pleach_graph *graph = new_graph();
+        int x = 0;
+        assert_ok(plc_graph_add(ctx, graph, "clip", "x", &(int){0}, 1, &bounds, &x));
+        int c = add(graph, "conv", "c", x, -1), n = add(graph, "batch_norm", "n", c, -1);
+        int s = add(graph, "add", "s", x, n);
+        add(graph, "relu", "r", s, -1);
+        plc_blocks *blocks = blocks_of(graph);
+
+        assert_int_equal(blocks->n_items, 1);
+        assert_true(blocks->items[0].vanishes == !below);
+        plc_blocks_destroy(&blocks);
+        pleach_graph_destroy(&graph);
+    }
+}
+
 static void a_block_without_a_relu_vanishes(void **state)
 {
     (void)state;
@@ -190,6 +211,7 @@ int main(void)
         cmocka_unit_test(every_block_of_a_resnet_is_found),
         cmocka_unit_test(an_identity_block_vanishes_and_a_projection_stays),
         cmocka_unit_test(a_relu_after_a_signed_shortcut_is_needed),
+        cmocka_unit_test(a_relu_after_a_clipped_shortcut_goes_where_it_was_clipped_at_zero),
         cmocka_unit_test(a_block_without_a_relu_vanishes),
         cmocka_unit_test(a_branch_that_others_read_is_no_block),
         cmocka_unit_test(an_add_without_layers_is_no_block),
