@@ -25,7 +25,7 @@ extern "C" {
     X(FLOAT, momentum, "momentum", 0.9, "X", "TC", "momentum of sgd, first decay of adamw")        \
     X(FLAG, no_nesterov, "no-nesterov", false, NULL, "TC", "plain momentum")                       \
     X(FLOAT, weight_decay, "weight-decay", 5e-4, "X", "TC", "decay of all parameters")             \
-    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|two-cycles|cosine|step", "TC", "learning rate over the job; of two cycles the first ends with the dense epochs") \
+    X(TEXT, schedule, "schedule", "one-cycle", "one-cycle|two-cycles|cosine|step", "TC", "learning rate over the job; of two cycles the first ends with the dense epochs, where there are any") \
     X(FLOAT, warmup, "warmup", 0.2, "X", "TC", "share of the steps in which the rate rises")       \
     X(FLOAT, label_smoothing, "label-smoothing", 0.0, "X", "TC", "0 to 1")                         \
     X(INT, crop, "crop", -1, "N", "TC", "random crop after padding by N pixels (-1: as the data set usually is)") \
@@ -51,7 +51,7 @@ extern "C" {
     X(INT, round_to, "round-to", 1, "N", "C", "groups keep multiples of N channels, for devices that need it") \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
-    X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: those that cost no accuracy)") \
+    X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: as many as cost half a point or less before tuning, a quarter at most)") \
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
     X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \
     X(TEXT, plan, "plan", "", "FILE", "C", "keep, drop and merge residual blocks as this file says, a run's plan.json or one edited") \

@@ -14,7 +14,8 @@ static const plc_command kinds[] = {
     {"device", "peaks of the device: multiply-adds, memory, launches", plc_bench_device},
     {"tune", "every candidate of every kernel that a network uses; the fastest are kept",
      plc_bench_tune},
-    {"compare", "files of results side by side, as a table and as a page", plc_bench_sides},
+    {"compare", "results side by side, of files or of every device here, as a table and as a page",
+     plc_bench_sides},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 

@@ -1,5 +1,5 @@
 // The plan: which residual blocks to keep, drop or merge, and the choice of least importance for a budget
-// (method section 5).
+// (docs/method.md, "Fusion").
 #ifndef PLC_FUSE_PLAN_H
 #define PLC_FUSE_PLAN_H
 

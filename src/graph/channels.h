@@ -1,4 +1,4 @@
-// Coupled channels: which channels of which values must leave together (method section 1).
+// Coupled channels: which channels of which values must leave together (docs/method.md, "What must leave together").
 // Every channel of every value is an element of a union-find; a class is what leaves together.
 #ifndef PLC_GRAPH_CHANNELS_H
 #define PLC_GRAPH_CHANNELS_H

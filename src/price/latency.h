@@ -1,6 +1,6 @@
 // What a network costs in milliseconds of inference on a device, from a table that is measured on it.
 //
-// Each step of inference (a convolution with the batch norm, add and ReLU that it takes along, a pool ...) is
+// Each step of inference (a convolution with the batch norm, add and clip that it takes along, a pool ...) is
 // timed alone, for a grid of channel counts; between them times are interpolated, and a network is the sum of its
 // steps and of a start. The table is kept in <cache>/latency/, a readable file per device, driver and version of
 // the kernels, so a second run measures nothing. What it cannot know (caches, other programs) a caller corrects by

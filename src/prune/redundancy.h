@@ -1,4 +1,4 @@
-// How far each channel's feature maps are those of another one (method section 2, `redundancy`), on the device.
+// How far each channel's feature maps are those of another one (docs/method.md, "Scores", `redundancy`), on the device.
 #ifndef PLC_PRUNE_REDUNDANCY_H
 #define PLC_PRUNE_REDUNDANCY_H
 

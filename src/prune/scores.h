@@ -1,4 +1,4 @@
-// Scores of channels, on the device, from the arenas of weights and gradients (method section 2).
+// Scores of channels, on the device, from the arenas of weights and gradients (docs/method.md, "Scores").
 #ifndef PLC_PRUNE_SCORES_H
 #define PLC_PRUNE_SCORES_H
 

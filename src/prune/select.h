@@ -1,4 +1,4 @@
-// Which channels a budget leaves: ranks, the band, and the search for pl (method sections 2 and 3).
+// Which channels a budget leaves: ranks, the band, and the search for pl (docs/method.md, "Scores" and "Masks with a band").
 #ifndef PLC_PRUNE_SELECT_H
 #define PLC_PRUNE_SELECT_H
 

@@ -132,8 +132,8 @@ static pleach_status label_group(pleach_ctx *ctx, const plc_report *const *of, i
         TRY(plc_text_printf(ctx, label, "%s%s", label->length ? ", " : "", of[g]->model));
     if (others[1])
         TRY(plc_text_printf(ctx, label, "%s%d epochs", label->length ? ", " : "", of[g]->epochs));
-    if (others[2] && of[g]->device.platform)
-        TRY(plc_text_printf(ctx, label, "%s%s", label->length ? ", " : "", of[g]->device.platform));
+    if (others[2] && of[g]->device.name)
+        TRY(plc_text_printf(ctx, label, "%s%s", label->length ? ", " : "", of[g]->device.name));
 done:
     return status;
 }

@@ -1,4 +1,4 @@
-// Channel compaction: the graph without its pruned channels (method section 4).
+// Channel compaction: the graph without its pruned channels (docs/method.md, "Compaction").
 #ifndef PLC_REWRITE_COMPACT_H
 #define PLC_REWRITE_COMPACT_H
 

@@ -1,4 +1,4 @@
-// Dropping a residual branch: the shortcut stands in for the sum (method section 5).
+// Dropping a residual branch: the shortcut stands in for the sum (docs/method.md, "Fusion").
 #ifndef PLC_REWRITE_DROP_H
 #define PLC_REWRITE_DROP_H
 

@@ -1,4 +1,4 @@
-// Merging convolutions: two with nothing but a linear map between them are one (method section 5).
+// Merging convolutions: two with nothing but a linear map between them are one (docs/method.md, "Fusion").
 //
 //     conv -> [batch_norm] -> relu        -> conv         as it was trained
 //     conv -> [batch_norm] -> fading_relu -> conv         all padding in front, plc_fade_describe
