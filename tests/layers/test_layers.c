@@ -71,10 +71,10 @@ static int level; // of the folder that is being read
 
 static void check_include(const char *path, int number, const char *line, int *n_wrong)
 {
-    char folder[64];
+    char folder[64], slash[2]; // a header of cl/ may be named as a folder is: rewrite_params.h
 
-    if (sscanf(line, " # include <%63[a-z]/", folder) != 1 &&
-        sscanf(line, " #include \"%63[a-z]/", folder) != 1)
+    if (sscanf(line, " # include <%63[a-z]%1[/]", folder, slash) != 2 &&
+        sscanf(line, " #include \"%63[a-z]%1[/]", folder, slash) != 2)
         return;
     const int included = level_of(folder, strlen(folder));
     if (included > level) {
