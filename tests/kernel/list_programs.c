@@ -17,6 +17,7 @@
 #include <rewrite/apply.h>
 #include <rewrite/compact.h>
 #include <rewrite/fold.h>
+#include <run/programs.h>
 #include <train/optimizer.h>
 
 enum { MAX_PROGRAMS = 1024, MAX_KERNELS = 16, BLOCKS = 2, WORK_ITEM_LANES = 32, VECTOR_LANES = 16 };
@@ -257,6 +258,23 @@ done:
     return status;
 }
 
+// What a whole job makes besides: a teacher, merged blocks, and batch norms for layers that have none.
+static pleach_status visit_jobs(pleach_device *device)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_attrs attrs = {.kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1}};
+    pleach_graph *graph = NULL;
+
+    TRY(pleach_graph_create(device->ctx, "resnet20", 3, 32, 32, 10, &graph));
+    TRY(plc_programs_visit(device, graph, device->lanes, true));
+    pleach_graph_destroy(&graph);
+    TRY(conv_network(device->ctx, 9, 4, false, &attrs, &graph));
+    TRY(plc_programs_visit(device, graph, device->lanes, true));
+done:
+    pleach_graph_destroy(&graph);
+    return status;
+}
+
 // Every width and stride that has a variant of its own, and one beyond; dilated ones.
 static pleach_status visit_convs(pleach_device *device)
 {
@@ -284,6 +302,7 @@ static pleach_status visit_random_graphs(pleach_device *device)
 
     for (unsigned seed = 0; seed < ALL_OPERATORS; seed++) {
         TRY(plc_random_graph(device->ctx, seed, &graph));
+        TRY(visit_sessions(device, graph, NULL, PLC_OPTIMIZER_SGD));
         TRY(visit_rewrites(device, graph));
         pleach_graph_destroy(&graph);
     }
@@ -303,6 +322,7 @@ static pleach_status visit(pleach_ctx *ctx, const plc_cl *cl, int lanes, int map
     TRY(plc_kernels_open(ctx, cl, NULL, &opts, &device));
     TRY(visit_models(device));
     TRY(visit_convs(device));
+    TRY(visit_jobs(device));
     TRY(visit_random_graphs(device));
     TRY(plc_peaks_measure(device, &peaks));
 done:
