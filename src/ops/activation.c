@@ -4,13 +4,6 @@
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
-static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
-{
-    const plc_shape *x = plc_op_input_shape(graph, node, 0);
-
-    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
-}
-
 static bool is_positive(const pleach_graph *graph, int node)
 {
     return plc_graph_is(graph, node, "sigmoid") || plc_graph_is(graph, node, "hard_sigmoid") ||
@@ -100,23 +93,15 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 
 static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
 {
-    pleach_status status = PLEACH_OK;
     const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
     const plc_tensor y = plc_lower_value(lower, step->output);
     activation_params p = make_params(lower, step->node, x);
-    const int n_pixels = p.n_images * p.size;
-    plc_launch *launch = NULL;
 
     p.y_planes = y.planes;
     p.y_first = y.first;
-    p.tile_pixels = p.C < PLC_CHANNEL_GROUP_FLOATS ? PLC_CHANNEL_GROUP_FLOATS / p.C : 1;
-    TRY(plc_append_tensor_launch(lower->list, "channel_function", "channel_function",
-                                 PLC_BUFFERS(x.buffer, y.buffer), &p, sizeof p, &launch));
-    plc_launch_groups(lower->device, launch,
-                      (size_t)((n_pixels + p.tile_pixels - 1) / p.tile_pixels), 1, 1);
-    launch->bytes = 2 * plc_tensor_bytes(lower, y);
-done:
-    return status;
+    return plc_channel_append(lower, "channel_function", PLC_BUFFERS(x.buffer, y.buffer), &p,
+                              sizeof p, &p.tile_pixels, p.n_images * p.size, p.C,
+                              2 * plc_tensor_bytes(lower, y));
 }
 
 // dx (+)= dy f'(x).
@@ -144,12 +129,12 @@ done:
     return status;
 }
 
-#define ACTIVATION(function, attributes, shape_rule, channel_rule)                                 \
+#define ACTIVATION(function, attributes, channel_rule)                                             \
     const struct op op_##function = {                                                              \
         .name = #function,                                                                         \
         .n_inputs = 1,                                                                             \
         .attrs = (attributes),                                                                     \
-        .shape = (shape_rule),                                                                     \
+        .shape = plc_op_shape_pass,                                                                \
         .channels = (channel_rule),                                                                \
         .cost = plc_op_cost_of_pass,                                                               \
         .forward = forward,                                                                        \
@@ -157,11 +142,11 @@ done:
         .backward = backward,                                                                      \
     }
 
-ACTIVATION(leaky_relu, PLC_ATTR_ALPHA, shape, plc_op_channels_pass);
-ACTIVATION(sigmoid, 0, shape, sigmoid_channels);
-ACTIVATION(hard_sigmoid, PLC_ATTR_ALPHA | PLC_ATTR_BETA, shape, sigmoid_channels);
-ACTIVATION(hard_swish, 0, shape, plc_op_channels_pass);
-ACTIVATION(tanh, 0, shape, plc_op_channels_pass);
-ACTIVATION(elu, PLC_ATTR_ALPHA | PLC_ATTR_BETA, shape, plc_op_channels_pass);
-ACTIVATION(softplus, 0, shape, sigmoid_channels);
-ACTIVATION(softsign, 0, shape, plc_op_channels_pass);
+ACTIVATION(leaky_relu, PLC_ATTR_ALPHA, plc_op_channels_pass);
+ACTIVATION(sigmoid, 0, sigmoid_channels);
+ACTIVATION(hard_sigmoid, PLC_ATTR_ALPHA | PLC_ATTR_BETA, sigmoid_channels);
+ACTIVATION(hard_swish, 0, plc_op_channels_pass);
+ACTIVATION(tanh, 0, plc_op_channels_pass);
+ACTIVATION(elu, PLC_ATTR_ALPHA | PLC_ATTR_BETA, plc_op_channels_pass);
+ACTIVATION(softplus, 0, sigmoid_channels);
+ACTIVATION(softsign, 0, plc_op_channels_pass);

@@ -15,15 +15,18 @@
 // device maps lanes to vectors, and every operator knows how. Says the same of a network and its pruned one.
 bool plc_channel_lanes_suit(const pleach_device *device, const pleach_graph *graph, int n_images);
 
-// Floats that repay starting a work-group.
-enum { PLC_CHANNEL_GROUP_FLOATS = 1 << 13 };
-
 // Operators' forward_channel_lanes.
 pleach_status plc_channel_conv_forward(plc_lower *lower, const plc_step *step);
 pleach_status plc_channel_batch_norm_forward(plc_lower *lower, const plc_step *step);
 pleach_status plc_channel_max_pool_forward(plc_lower *lower, const plc_step *step);
 pleach_status plc_channel_avg_pool_forward(plc_lower *lower, const plc_step *step);
 pleach_status plc_channel_global_avg_pool_forward(plc_lower *lower, const plc_step *step);
+
+// A launch of kernel `name` in the file of that name, a group per tile of n_items (pixels or rows) of item_floats
+// each; sets *tile, which lies in the params.
+pleach_status plc_channel_append(plc_lower *lower, const char *name, plc_buffer *const *buffers,
+                                 int n_buffers, const void *params, size_t params_bytes, int *tile,
+                                 int n_items, int item_floats, double bytes);
 
 // Scales and shifts of C channels in lower->scratch.
 typedef struct plc_channel_scaling {

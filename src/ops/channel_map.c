@@ -5,12 +5,30 @@
 #include <ops/batch_norm.h>
 #include <ops/tensor_launch.h>
 
+// Floats that repay starting a work-group.
+enum { GROUP_FLOATS = 1 << 13 };
+
+pleach_status plc_channel_append(plc_lower *lower, const char *name, plc_buffer *const *buffers,
+                                 int n_buffers, const void *params, size_t params_bytes, int *tile,
+                                 int n_items, int item_floats, double bytes)
+{
+    pleach_status status = PLEACH_OK;
+    plc_launch *launch = NULL;
+
+    *tile = item_floats < GROUP_FLOATS ? GROUP_FLOATS / item_floats : 1;
+    TRY(plc_append_tensor_launch(lower->list, name, name, buffers, n_buffers, params, params_bytes,
+                                 &launch));
+    plc_launch_groups(lower->device, launch, (size_t)((n_items + *tile - 1) / *tile), 1, 1);
+    launch->bytes = bytes;
+done:
+    return status;
+}
+
 // `second` is x where the flags ask for none: a launch names only what it reads.
 static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
                             plc_buffer *coefficients, plc_tensor y, channel_map_params p)
 {
-    pleach_status status = PLEACH_OK;
-    plc_launch *launch = NULL;
+    double bytes = 2 * plc_tensor_bytes(lower, y);
 
     p.C = y.shape.c;
     p.size = y.shape.h * y.shape.w;
@@ -21,17 +39,11 @@ static pleach_status append(plc_lower *lower, plc_tensor x, plc_tensor second,
     p.add_first = second.first;
     p.y_planes = y.planes;
     p.y_first = y.first;
-    p.tile_pixels = p.C < PLC_CHANNEL_GROUP_FLOATS ? PLC_CHANNEL_GROUP_FLOATS / p.C : 1;
-    TRY(plc_append_tensor_launch(lower->list, "channel_map", "channel_map",
-                                 PLC_BUFFERS(x.buffer, second.buffer, y.buffer, coefficients), &p,
-                                 sizeof p, &launch));
-    plc_launch_groups(lower->device, launch,
-                      (size_t)((p.n_pixels + p.tile_pixels - 1) / p.tile_pixels), 1, 1);
-    launch->bytes = 2 * plc_tensor_bytes(lower, y);
     if (p.flags & (MAP_ADD | MAP_TIMES))
-        launch->bytes += plc_tensor_bytes(lower, second);
-done:
-    return status;
+        bytes += plc_tensor_bytes(lower, second);
+    return plc_channel_append(lower, "channel_map",
+                              PLC_BUFFERS(x.buffer, second.buffer, y.buffer, coefficients), &p,
+                              sizeof p, &p.tile_pixels, p.n_pixels, p.C, bytes);
 }
 
 pleach_status plc_channel_map(plc_lower *lower, plc_tensor x, const plc_tensor *add,

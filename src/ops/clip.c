@@ -12,13 +12,6 @@ plc_clip plc_clip_of(const pleach_graph *graph, int node)
     return n->op == &op_clip ? (plc_clip){true, n->attrs.alpha, n->attrs.beta} : (plc_clip){0};
 }
 
-static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
-{
-    const plc_shape *x = plc_op_input_shape(graph, node, 0);
-
-    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
-}
-
 static pleach_status clip_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
     // Written so that a NaN fails too.
@@ -26,7 +19,7 @@ static pleach_status clip_shape(pleach_ctx *ctx, const pleach_graph *graph, plc_
         return plc_fail(ctx, PLEACH_EGRAPH,
                         "clip '%s': from %g to %g; the first must not be larger", node->name,
                         (double)node->attrs.alpha, (double)node->attrs.beta);
-    return shape(ctx, graph, node);
+    return plc_op_shape_pass(ctx, graph, node);
 }
 
 // A pruned channel is 0 before clipping. Where it is not behind it, what reads it would miss a constant.
@@ -67,7 +60,7 @@ done:
 const struct op op_relu = {
     .name = "relu",
     .n_inputs = 1,
-    .shape = shape,
+    .shape = plc_op_shape_pass,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = forward,

@@ -3,13 +3,6 @@
 #include <ops/ops.h>
 #include <ops/tensor_launch.h>
 
-static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
-{
-    const plc_shape *x = plc_op_input_shape(graph, node, 0);
-
-    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
-}
-
 static fading_relu_params make_params(const plc_lower *lower, int node, plc_tensor y)
 {
     return (fading_relu_params){
@@ -79,7 +72,7 @@ done:
 const struct op op_fading_relu = {
     .name = "fading_relu",
     .n_inputs = 1,
-    .shape = shape,
+    .shape = plc_op_shape_pass,
     .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = forward,

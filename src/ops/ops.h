@@ -45,6 +45,9 @@ const plc_shape *plc_op_input_shape(const pleach_graph *graph, const plc_node *n
 pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, long long h,
                                long long w);
 
+// The shape rule of an operator whose output has its first input's shape.
+pleach_status plc_op_shape_pass(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node);
+
 // Largest kernel, stride, padding or dilation: beyond any image, small enough for 64-bit products.
 enum { PLC_WINDOW_MAX = 1 << 16 };
 

@@ -97,21 +97,13 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 
 static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
 {
-    pleach_status status = PLEACH_OK;
     const plc_tensor x = plc_lower_value(lower, lower->graph->nodes[step->node].inputs[0]);
     const plc_tensor y = plc_lower_value(lower, step->output);
-    const int row = y.shape.w * y.shape.c, n_rows = lower->n_images * y.shape.h;
     pad_params p = make_params(lower, step, x, y);
-    plc_launch *launch = NULL;
 
-    p.tile_rows = row < PLC_CHANNEL_GROUP_FLOATS ? PLC_CHANNEL_GROUP_FLOATS / row : 1;
-    TRY(plc_append_tensor_launch(lower->list, "channel_pad", "channel_pad",
-                                 PLC_BUFFERS(x.buffer, y.buffer), &p, sizeof p, &launch));
-    plc_launch_groups(lower->device, launch, (size_t)((n_rows + p.tile_rows - 1) / p.tile_rows), 1,
-                      1);
-    launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, y);
-done:
-    return status;
+    return plc_channel_append(lower, "channel_pad", PLC_BUFFERS(x.buffer, y.buffer), &p, sizeof p,
+                              &p.tile_rows, lower->n_images * p.P, p.Q * p.C,
+                              plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, y));
 }
 
 // dx (+)= the part of dy that lies over x, and what repeats its pixels.

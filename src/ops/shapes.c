@@ -25,6 +25,13 @@ pleach_status plc_op_set_shape(pleach_ctx *ctx, plc_node *node, long long c, lon
     return PLEACH_OK;
 }
 
+pleach_status plc_op_shape_pass(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
+{
+    const plc_shape *x = plc_op_input_shape(graph, node, 0);
+
+    return plc_op_set_shape(ctx, node, x->c, x->h, x->w);
+}
+
 pleach_status plc_op_check_window(pleach_ctx *ctx, const plc_node *node, const char *what,
                                   int value, int least)
 {
