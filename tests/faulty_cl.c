@@ -15,6 +15,8 @@ plc_fault plc_faults;
 int plc_live_objects, plc_n_calls[PLC_N_CALLS];
 char plc_launched[PLC_MAX_LAUNCHED][PLC_KERNEL_NAME_MAX];
 int plc_n_launched;
+size_t plc_read_bytes[PLC_MAX_READS];
+int plc_n_reads;
 
 void plc_faults_clear(void)
 {
@@ -220,10 +222,21 @@ static cl_int CL_API_CALL faulty_clReleaseMemObject(cl_mem mem)
     return error != CL_SUCCESS ? error : released;
 }
 
-CALL(clEnqueueReadBuffer,
-     (cl_command_queue queue, cl_mem mem, cl_bool wait, size_t offset, size_t size, void *data,
-      cl_uint n, const cl_event *events, cl_event *event),
-     (queue, mem, wait, offset, size, data, n, events, event))
+static cl_int CL_API_CALL faulty_clEnqueueReadBuffer(cl_command_queue queue, cl_mem mem,
+                                                     cl_bool wait, size_t offset, size_t size,
+                                                     void *data, cl_uint n, const cl_event *events,
+                                                     cl_event *event)
+{
+    const cl_int error = planted(PLC_CALL_clEnqueueReadBuffer);
+
+    if (error != CL_SUCCESS)
+        return error;
+    if (plc_n_reads < PLC_MAX_READS)
+        plc_read_bytes[plc_n_reads] = size;
+    plc_n_reads++;
+    return clEnqueueReadBuffer(queue, mem, wait, offset, size, data, n, events, event);
+}
+
 CALL(clEnqueueFillBuffer,
      (cl_command_queue queue, cl_mem mem, const void *pattern, size_t pattern_size, size_t offset,
       size_t size, cl_uint n, const cl_event *events, cl_event *event),
@@ -256,7 +269,7 @@ static cl_int CL_API_CALL faulty_clEnqueueWriteBuffer(cl_command_queue queue, cl
 }
 
 // The buffers that a kernel object has as arguments, while bits are to be changed.
-enum { MAX_ARGS = 20, MAX_KERNELS = 512 };
+enum { MAX_ARGS = 20, MAX_KERNELS = 2048 };
 static struct arguments {
     cl_kernel kernel;
     cl_mem mems[MAX_ARGS];

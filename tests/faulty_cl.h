@@ -60,6 +60,11 @@ extern char plc_launched[PLC_MAX_LAUNCHED][PLC_KERNEL_NAME_MAX];
 extern int plc_n_launched;
 void plc_launched_clear(void);
 
+// Sizes of what was read from the device, in order; the count goes on where the table ends.
+enum { PLC_MAX_READS = 4096 };
+extern size_t plc_read_bytes[PLC_MAX_READS];
+extern int plc_n_reads;
+
 extern const plc_cl plc_faulty_cl;
 
 #endif
