@@ -50,7 +50,7 @@ extern "C" {
     X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps")        \
     X(INT, round_to, "round-to", 1, "N", "C", "groups keep multiples of N channels, for devices that need it") \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
-    X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes whose channels are left alone")              \
+    X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes that stay with all their channels, and the residual blocks that they lie in or end") \
     X(INT, drop, "drop", -1, "N", "C", "residual blocks to drop (-1: as many as cost half a point or less before tuning, a quarter at most)") \
     X(FLOAT, fuse, "fuse", 0.0, "X", "C", "drop and merge residual blocks until this share of the pruned network's cost is left (0: drop as --drop says)") \
     X(TEXT, fuse_cost, "fuse-cost", "macs", "macs|layers|latency", "C", "what --fuse counts: computations, convolutions, or milliseconds per inference of --latency-batch images") \

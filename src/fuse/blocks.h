@@ -18,6 +18,7 @@ typedef struct plc_block {
     int relu;      // the ReLU that alone reads the add, or PLC_NO_NODE
     bool identity; // the shortcut is x itself
     bool vanishes; // once dropped nothing is left of it: identity, and no ReLU that does anything
+    bool kept;     // false; callers set it where a block is neither to be dropped nor merged
 } plc_block;
 
 typedef struct plc_blocks {

@@ -172,13 +172,13 @@ pleach_status plc_plan_create(pleach_ctx *ctx, const pleach_graph *graph, const 
     for (int i = 0; i < blocks->n_items; i++) {
         const plc_block *block = &blocks->items[i];
         plc_plan_block *planned = &plan->blocks[plan->n_blocks++];
-        *planned = (plc_plan_block){.action = PLC_ACTION_KEEP};
+        *planned = (plc_plan_block){.action = PLC_ACTION_KEEP, .kept = block->kept};
         TRY(plc_strdup(ctx, graph->nodes[block->add].name, &planned->name));
         planned->effects[PLC_ACTION_KEEP].possible = true;
-        if (block->gate != PLC_NO_NODE)
+        if (plc_block_may_drop(block))
             TRY(count_saving(ctx, graph, block, cost, plan, PLC_ACTION_DROP,
                              &planned->effects[PLC_ACTION_DROP]));
-        if (plc_block_mark_merge(graph, block, seconds))
+        if (!block->kept && plc_block_mark_merge(graph, block, seconds))
             TRY(count_saving(ctx, graph, block, cost, plan, PLC_ACTION_MERGE,
                              &planned->effects[PLC_ACTION_MERGE]));
     }

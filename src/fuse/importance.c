@@ -8,6 +8,11 @@
 // little about its blocks.
 enum { LARGEST_PART = 4 };
 
+bool plc_block_may_drop(const plc_block *block)
+{
+    return block->gate != PLC_NO_NODE && !block->kept;
+}
+
 pleach_status plc_gate_set(pleach_session *session, int node, float gate)
 {
     unsigned pattern;
@@ -57,7 +62,7 @@ done:
 
 static bool is_candidate(const plc_blocks *blocks, const plc_block_choice *choices, int i)
 {
-    return choices[i].round < 0 && blocks->items[i].gate != PLC_NO_NODE;
+    return choices[i].round < 0 && plc_block_may_drop(&blocks->items[i]);
 }
 
 // The candidate of least importance as it was measured last; one that never was comes before all others. -1: none.

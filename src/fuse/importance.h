@@ -9,6 +9,9 @@
 // (block->gate: the whole branch is), a fading_relu is a ReLU at 1 and the identity at 0. Does not wait.
 pleach_status plc_gate_set(pleach_session *session, int node, float gate);
 
+// Whether a block has a gate and is not to be kept.
+bool plc_block_may_drop(const plc_block *block);
+
 // What the greedy choice saw of a block, in the order of blocks->items.
 typedef struct plc_block_choice {
     double importance; // rise of the mean loss when last measured, NAN: never
@@ -31,7 +34,7 @@ pleach_status plc_importance_loss_without(pleach_session *session, const plc_blo
 
 // Chooses blocks greedily: measures every candidate, takes the one of least importance, and measures those that look
 // weakest again without it, until one is weakest as measured. Gates are 1 again afterwards. `choices` [n_items] is the
-// caller's; blocks without a gate are never chosen. Uses inference on `calibration` only. Waits.
+// caller's; blocks that may not be dropped are never chosen. Uses inference on `calibration` only. Waits.
 pleach_status plc_blocks_choose(pleach_session *session, const plc_blocks *blocks,
                                 const plc_split *calibration, const plc_drop_opts *opts,
                                 plc_block_choice *choices);

@@ -24,6 +24,7 @@ typedef struct plc_effect {
 
 typedef struct plc_plan_block {
     char *name; // owned: of the block's add
+    bool kept;  // the user wants it kept: no other action is possible
     plc_action action;
     plc_effect effects[PLC_N_ACTIONS];
 } plc_plan_block;

@@ -8,7 +8,7 @@
 #include <base/file.h>
 #include <base/memory.h>
 
-enum { MAX_PLAN_BYTES = 16 << 20, MAX_PLAN_BLOCKS = 8192 };
+enum { MAX_PLAN_BLOCKS = 8192 };
 
 static json_t *real(double value)
 {
@@ -110,7 +110,7 @@ pleach_status plc_plan_read(pleach_ctx *ctx, const char *path, plc_plan *plan)
     json_error_t error;
 
     *plan = (plc_plan){0};
-    TRY(plc_file_read(ctx, path, MAX_PLAN_BYTES, &text, &size));
+    TRY(plc_file_read(ctx, path, PLC_PLAN_MAX_BYTES, &text, &size));
     root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL)
         FAIL(ctx, PLEACH_EINPUT, "%s, line %d: %s", path, error.line, error.text);
@@ -171,7 +171,8 @@ pleach_status plc_plan_take_actions(pleach_ctx *ctx, const plc_plan *from, const
             TRY(unknown_block(ctx, path, i, given->name, plan));
         if (!plan->blocks[at].effects[given->action].possible)
             FAIL(ctx, PLEACH_EINPUT, "%s: blocks[%d]: '%s' cannot be %s", path, i, given->name,
-                 given->action == PLC_ACTION_DROP
+                 plan->blocks[at].kept ? "dropped or merged: --keep names a node of it"
+                 : given->action == PLC_ACTION_DROP
                      ? "dropped: no batch norm ends its branch"
                      : "merged: its branch is no chain of convolutions with a ReLU between each");
         plan->blocks[at].action = given->action;

@@ -6,6 +6,8 @@
 
 #define PLC_PLAN_SCHEMA "pleach.plan/1"
 
+enum { PLC_PLAN_MAX_BYTES = 16 << 20 }; // of a file
+
 // {"schema", "model", "cost", "total", "budget", "blocks": [{"name", "action",
 //   "drop": {"importance", "saving"}, "merge": {"importance", "saving"}}]}; of actions that are not
 // possible the object is null, of importances that are not known the number.

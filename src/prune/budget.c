@@ -71,7 +71,7 @@ static pleach_status price_group(const plc_pricing *p, const plc_group *group,
 
     for (int i = 0; i < group->n_classes; i++)
         n_kept += mask[group->classes[i]];
-    const int n_half = n_kept > 1 ? n_kept / 2 : 1;
+    const int n_half = n_kept > 1 ? n_kept / 2 : group->n_classes > 1 ? 1 : 0;
     keep_some(group, mask, true, 0, trial);
     TRY(p->price(p->user, p->graph, p->channels, trial, &all));
     keep_some(group, mask, false, n_half, trial);
@@ -83,7 +83,7 @@ done:
 }
 
 pleach_status plc_group_costs(pleach_ctx *ctx, const plc_pricing *p, const unsigned char *mask,
-                              double *costs)
+                              const bool *may_empty, double *costs)
 {
     pleach_status status = PLEACH_OK;
     const int n_groups = plc_channels_n_groups(p->channels);
@@ -98,7 +98,7 @@ pleach_status plc_group_costs(pleach_ctx *ctx, const plc_pricing *p, const unsig
     for (int g = 0; g < n_groups; g++) {
         const plc_group *group = plc_channels_group(p->channels, g);
         costs[g] = 0;
-        if (group->frozen || group->n_classes < 2)
+        if (group->frozen || (group->n_classes < 2 && !(may_empty && may_empty[g])))
             continue;
         TRY(price_group(p, group, mask, trial, &costs[g]));
         costs[g] /= n_layers[g] > 0 ? n_layers[g] : 1;

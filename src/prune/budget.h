@@ -32,10 +32,10 @@ typedef struct plc_pricing {
 plc_price_fn plc_price_macs; // `user` is the pleach_ctx
 
 // What a channel of each group costs in each of the layers that make or read it, into costs [n_groups]: the price of
-// the network of `mask` with all of the group, less that with half of what `mask` keeps of it, over the channels
-// between the two and over those layers. 0 where no channel can go or none would save anything. `mask` leaves every group a
-// class.
+// the network of `mask` with all of the group, less that with half of what `mask` keeps of it (of one class in a group
+// that may_empty [n_groups] says may go whole: with none), over the channels between the two and over those layers. 0 where no
+// channel can go or none would save anything. `mask` leaves every group a class. may_empty NULL: none.
 pleach_status plc_group_costs(pleach_ctx *ctx, const plc_pricing *pricing,
-                              const unsigned char *mask, double *costs);
+                              const unsigned char *mask, const bool *may_empty, double *costs);
 
 #endif

@@ -11,20 +11,20 @@
 struct plc_pruner {
     pleach_session *session; // borrowed
     int n_classes;
-    plc_device_slices produced;
+    plc_device_slices produced, filters;
     plc_buffer *kept, *chosen, *class_of; // owned
-    plc_launch_list mask_list, zero_weights, zero_moments;
+    plc_launch_list mask_list, zero_filters, zero_moments;
 };
 
-static pleach_status upload_produced(plc_pruner *p, const plc_channels *channels)
+static pleach_status upload_slices(plc_pruner *p, const plc_channels *channels, int kinds,
+                                   plc_device_slices *uploaded)
 {
     pleach_status status = PLEACH_OK;
     pleach_session *s = p->session;
     plc_slices slices = {0};
 
-    TRY(plc_slices_create(s->ctx, s->graph, s->layout, channels,
-                          PLC_SLICES_PRODUCERS | PLC_SLICES_VECTORS, &slices));
-    TRY(plc_device_slices_create(s->device, &slices, p->n_classes, &p->produced));
+    TRY(plc_slices_create(s->ctx, s->graph, s->layout, channels, kinds, &slices));
+    TRY(plc_device_slices_create(s->device, &slices, p->n_classes, uploaded));
 done:
     plc_slices_finish(&slices);
     return status;
@@ -63,15 +63,16 @@ done:
     return status;
 }
 
-static pleach_status add_zero(plc_pruner *p, plc_launch_list *list, plc_buffer *arena)
+static pleach_status add_zero(plc_pruner *p, plc_launch_list *list, const plc_device_slices *slices,
+                              plc_buffer *arena)
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
 
     TRY(plc_launch_add(list, "prune", "zero_slices", "", &launch));
     plc_launch_arg_buffer(launch, arena);
-    plc_launch_arg_buffer(launch, p->produced.slices);
-    plc_launch_arg_buffer(launch, p->produced.starts);
+    plc_launch_arg_buffer(launch, slices->slices);
+    plc_launch_arg_buffer(launch, slices->starts);
     plc_launch_arg_buffer(launch, p->chosen);
     plc_launch_arg_int(launch, p->n_classes);
     plc_launch_items(launch, (size_t)p->n_classes);
@@ -84,11 +85,11 @@ static pleach_status add_launches(plc_pruner *p)
     pleach_status status = PLEACH_OK;
 
     TRY(add_mask(p));
-    TRY(add_zero(p, &p->zero_weights, p->session->weights));
-    TRY(plc_launch_list_freeze(&p->zero_weights));
+    TRY(add_zero(p, &p->zero_filters, &p->filters, p->session->weights));
+    TRY(plc_launch_list_freeze(&p->zero_filters));
     for (int i = 0; i < PLC_MAX_OPTIMIZER_ARENAS; i++)
         if (p->session->moments[i])
-            TRY(add_zero(p, &p->zero_moments, p->session->moments[i]));
+            TRY(add_zero(p, &p->zero_moments, &p->produced, p->session->moments[i]));
     TRY(plc_launch_list_freeze(&p->zero_moments));
 done:
     return status;
@@ -104,11 +105,12 @@ pleach_status plc_pruner_create(pleach_session *session, const plc_channels *cha
     TRY(plc_alloc(session->ctx, 1, sizeof *p, &p));
     p->session = session;
     p->n_classes = plc_channels_n_classes(channels);
-    plc_launch_list *lists[] = {&p->mask_list, &p->zero_weights, &p->zero_moments};
+    plc_launch_list *lists[] = {&p->mask_list, &p->zero_filters, &p->zero_moments};
     for (int i = 0; i < 3; i++)
         plc_launch_list_init(lists[i], device);
     TRY(plc_self_test_require(device, PLC_SELF_TEST_REWRITE));
-    TRY(upload_produced(p, channels));
+    TRY(upload_slices(p, channels, PLC_SLICES_PRODUCERS | PLC_SLICES_VECTORS, &p->produced));
+    TRY(upload_slices(p, channels, PLC_SLICES_PRODUCERS, &p->filters));
     TRY(upload_mask_classes(p, channels));
     TRY(plc_buffer_create(device, "kept classes", (size_t)p->n_classes, &p->kept));
     TRY(plc_buffer_create(device, "chosen classes", (size_t)p->n_classes, &p->chosen));
@@ -129,10 +131,11 @@ void plc_pruner_destroy(plc_pruner **pruner)
     pleach_device *device = p->session->device;
     plc_device_settle(device); // nothing may still use what goes
     plc_launch_list_finish(&p->mask_list);
-    plc_launch_list_finish(&p->zero_weights);
+    plc_launch_list_finish(&p->zero_filters);
     plc_launch_list_finish(&p->zero_moments);
     plc_buffer **buffers[] = {&p->kept, &p->chosen, &p->class_of};
     plc_device_slices_finish(device, &p->produced);
+    plc_device_slices_finish(device, &p->filters);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
         plc_buffer_destroy(device, buffers[i]);
     free(p);
@@ -161,9 +164,9 @@ done:
     return status;
 }
 
-pleach_status plc_pruner_zero_weights(plc_pruner *p, const unsigned char *chosen)
+pleach_status plc_pruner_zero_filters(plc_pruner *p, const unsigned char *chosen)
 {
-    return zero(p, &p->zero_weights, chosen);
+    return zero(p, &p->zero_filters, chosen);
 }
 
 pleach_status plc_pruner_zero_moments(plc_pruner *p, const unsigned char *chosen)

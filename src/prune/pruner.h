@@ -15,9 +15,11 @@ void plc_pruner_destroy(plc_pruner **pruner);
 // Masks all values by kept [n_classes]: 1 kept, 0 pruned. Waits for the upload.
 pleach_status plc_pruner_set_masks(plc_pruner *pruner, const unsigned char *kept);
 
-// Zeroes what the classes with chosen[k] != 0 own as producers (filters, biases, gamma, beta): in the
-// weights (soft pruning), or in the optimizer's moments (a channel that returns begins anew).
-pleach_status plc_pruner_zero_weights(plc_pruner *pruner, const unsigned char *chosen);
+// Of the classes with chosen[k] != 0 zeroes the filters (soft pruning; batch norms stay, as a filter whose gamma
+// is zero too would get no gradient).
+pleach_status plc_pruner_zero_filters(plc_pruner *pruner, const unsigned char *chosen);
+// The same of the optimizer's moments of all that they own as producers (filters, biases, gamma, beta): a channel
+// that returns begins anew.
 pleach_status plc_pruner_zero_moments(plc_pruner *pruner, const unsigned char *chosen);
 
 #endif

@@ -180,7 +180,7 @@ static pleach_status rank_classes(search *s, const float *scores)
     if (o->rank != PLC_RANK_SCORE) {
         TRY(plc_alloc(s->ctx, (size_t)n_groups, sizeof *costs, &costs));
         fill_empty_groups(s);
-        TRY(plc_group_costs(s->ctx, &pricing, s->trial, costs));
+        TRY(plc_group_costs(s->ctx, &pricing, s->trial, o->may_empty, costs));
     }
     TRY(plc_alloc(s->ctx, (size_t)plc_channels_n_classes(s->channels), sizeof *s->order,
                   &s->order));
@@ -232,6 +232,11 @@ static int kept_count(const search *s, int g, int n, int kept)
     return rounded < n ? (int)rounded : n;
 }
 
+static bool may_not_return(const search *s, int c)
+{
+    return s->opts->for_good && !s->before[c];
+}
+
 // Gives the strongest pruned classes back to every group that keeps fewer than it should.
 static pleach_status restore_counts(search *s)
 {
@@ -248,7 +253,7 @@ static pleach_status restore_counts(search *s)
     }
     for (int r = s->n - 1; r >= 0; r--) {
         int c = s->order[r].class_id, g = plc_channels_group_of(s->channels, c);
-        if (missing[g] <= 0 || s->trial[c])
+        if (missing[g] <= 0 || s->trial[c] || may_not_return(s, c))
             continue;
         s->trial[c] = 1;
         missing[g]--;
@@ -275,7 +280,7 @@ static pleach_status try_threshold(search *s, int n_below)
     memset(s->trial, 1, (size_t)plc_channels_n_classes(s->channels));
     for (int r = 0; r < s->n; r++) {
         int c = s->order[r].class_id;
-        s->trial[c] = r < n_below ? 0 : r >= upper ? 1 : s->before[c];
+        s->trial[c] = r < n_below || may_not_return(s, c) ? 0 : r >= upper ? 1 : s->before[c];
     }
     TRY(restore_counts(s));
     TRY(plc_masked_cost(s->ctx, s->graph, s->channels, s->trial, &s->cost));

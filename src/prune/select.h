@@ -26,6 +26,7 @@ typedef struct plc_select_opts {
     plc_price_fn *latency; // of PLC_BUDGET_LATENCY and PLC_RANK_LATENCY; else it may be NULL
     void *latency_user;    // borrowed: handed to it
     double band;           // pu - pl, from 0 to 1
+    bool for_good;         // what `mask` leaves out stays out
     int min_channels;      // fewest classes that a group keeps; 0 means 1
     int round_to;     // groups keep multiples of this many classes where they have them; 0 means 1
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
@@ -53,7 +54,7 @@ typedef struct plc_selection {
 // the network compacted to
 //     m(k) <- 0 if q(k) < pl;  1 if q(k) >= pl + band;  mask[k] otherwise
 // meets every budget. A group that would keep fewer than it must, or no multiple of round_to, gets its
-// strongest classes back.
+// strongest classes back, of those that may return.
 // The search halves the range of pl: where a price grows as channels leave (measured times may), pl meets the
 // budgets but need not be the least that does.
 // Classes that left for good count as the weakest of all, and in their group's mean or sum with their last scores: so

@@ -180,6 +180,16 @@ static int find_settled(const plc_run *run, unsigned char *kept)
     return n_settled;
 }
 
+static int count_prunable(const plc_channels *channels)
+{
+    int n = 0;
+
+    for (int g = 0; g < plc_channels_n_groups(channels); g++)
+        if (!plc_channels_group(channels, g)->frozen)
+            n += plc_channels_group(channels, g)->n_classes;
+    return n;
+}
+
 pleach_status plc_run_settle(plc_run *run, const float *scores)
 {
     pleach_status status = PLEACH_OK;
@@ -206,9 +216,11 @@ pleach_status plc_run_settle(plc_run *run, const float *scores)
     run->channels = NULL;
     plc_run_finish_pruning(run);
     TRY(restart_pruning(run, before, old_classes, &old, kept));
-    run->n_settled += n_settled;
+    // Also those that went with an emptied branch, pruned or not.
+    const int n_gone = count_prunable(old_classes) - count_prunable(run->channels);
+    run->n_settled += n_gone;
     TRY(plc_run_log_event(run, "settle",
-                          json_pack("{s:i,s:i}", "compacted", n_settled, "left",
+                          json_pack("{s:i,s:i}", "compacted", n_gone, "left",
                                     plc_channels_n_classes(run->channels))));
 done:
     finish_state(&old);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/clock.h>
+#include <base/file.h>
 #include <base/memory.h>
 #include <fuse/candidates.h>
 #include <fuse/plan_json.h>
@@ -18,6 +19,8 @@
 // With --drop -1 all dropped blocks together may cost this share of right answers on the calibration
 // images, before the others have learnt to stand in for them.
 static const double ACCEPTED_FALL = 0.005;
+
+#define GIVEN_PLAN "plan-given.json" // the run's own copy of the file of --plan
 
 // A rewrite's time begins when the steps that were enqueued before it are done.
 static pleach_status begin_rewrite(const plc_run *run, double *begin)
@@ -34,6 +37,20 @@ static pleach_status price_latency(void *user, const pleach_graph *graph, double
     return plc_run_price(user, graph, NULL, NULL, ms);
 }
 
+static pleach_status mark_kept(plc_run *run, const pleach_graph *graph, plc_blocks *blocks)
+{
+    pleach_status status = PLEACH_OK;
+    bool *kept = NULL;
+
+    TRY(plc_alloc(run->ctx, (size_t)blocks->n_items + 1, sizeof *kept, &kept));
+    TRY(plc_run_mark_kept_blocks(run, graph, blocks, kept));
+    for (int i = 0; i < blocks->n_items; i++)
+        blocks->items[i].kept = kept[i];
+done:
+    free(kept);
+    return status;
+}
+
 // A plan that keeps all blocks of the graph.
 static pleach_status start_plan(plc_run *run, const pleach_graph *graph, plc_blocks **blocks,
                                 plc_plan *plan)
@@ -42,6 +59,7 @@ static pleach_status start_plan(plc_run *run, const pleach_graph *graph, plc_blo
     plc_fuse_cost cost;
 
     TRY(plc_blocks_find(run->ctx, graph, blocks));
+    TRY(mark_kept(run, graph, *blocks));
     TRY(plc_fuse_cost_named(run->ctx, run->opts.fuse_cost, &cost));
     if (cost.of == NULL) {
         cost.of = price_latency;
@@ -64,6 +82,49 @@ done:
     return status;
 }
 
+// The plan of --plan as the run began with it: a copy in its directory, once that is made.
+static pleach_status given_plan(plc_run *run, char **path)
+{
+    pleach_status status = PLEACH_OK;
+    char *copy = NULL;
+
+    if (run->directory.path)
+        TRY(plc_directory_file(run->ctx, &run->directory, GIVEN_PLAN, &copy));
+    TRY(plc_strdup(run->ctx, copy && plc_file_exists(copy) ? copy : run->opts.plan, path));
+done:
+    free(copy);
+    return status;
+}
+
+pleach_status plc_run_keep_given_plan(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+    char *path = NULL, *text = NULL;
+    size_t size = 0;
+
+    if (run->opts.plan[0] == '\0')
+        return PLEACH_OK;
+    TRY(plc_file_read(run->ctx, run->opts.plan, PLC_PLAN_MAX_BYTES, &text, &size));
+    TRY(plc_directory_file(run->ctx, &run->directory, GIVEN_PLAN, &path));
+    TRY(plc_file_write_all(run->ctx, path, text, size));
+done:
+    free(text);
+    free(path);
+    return status;
+}
+
+static pleach_status take_given_plan(plc_run *run, bool may_be_gone, plc_plan *plan)
+{
+    pleach_status status = PLEACH_OK;
+    char *path = NULL;
+
+    TRY(given_plan(run, &path));
+    TRY(take_file(run, path, may_be_gone, plan));
+done:
+    free(path);
+    return status;
+}
+
 pleach_status plc_run_check_plan(plc_run *run, const pleach_graph *dense)
 {
     pleach_status status = PLEACH_OK;
@@ -73,11 +134,20 @@ pleach_status plc_run_check_plan(plc_run *run, const pleach_graph *dense)
     if (run->opts.plan[0] == '\0')
         return PLEACH_OK;
     TRY(start_plan(run, dense, &blocks, &plan));
-    TRY(take_file(run, run->opts.plan, false, &plan));
+    TRY(take_given_plan(run, false, &plan));
 done:
     plc_plan_finish(&plan);
     plc_blocks_destroy(&blocks);
     return status;
+}
+
+static int count_droppable(const plc_blocks *blocks)
+{
+    int n = 0;
+
+    for (int i = 0; i < blocks->n_items; i++)
+        n += plc_block_may_drop(&blocks->items[i]);
+    return n;
 }
 
 // Greedy, with importances measured again after each block.
@@ -87,9 +157,12 @@ static pleach_status choose_drops(plc_run *run, const plc_blocks *blocks, plc_pl
     plc_block_choice *choices = NULL;
     const plc_drop_opts opts = {.n_drop = run->opts.drop, .tolerance = ACCEPTED_FALL};
 
-    if (run->opts.drop > blocks->n_items)
-        plc_log(run->ctx, PLEACH_LOG_WARNING, "--drop %d: '%s' has %d residual blocks left",
-                run->opts.drop, run->session->graph->name, blocks->n_items);
+    const int n_droppable = count_droppable(blocks);
+
+    if (run->opts.drop > n_droppable)
+        plc_log(run->ctx, PLEACH_LOG_WARNING,
+                "--drop %d: '%s' has %d residual blocks left that may be dropped", run->opts.drop,
+                run->session->graph->name, n_droppable);
     TRY(plc_alloc(run->ctx, (size_t)blocks->n_items + 1, sizeof *choices, &choices));
     TRY(plc_blocks_choose(run->session, blocks, &run->dataset->calibration, &opts, choices));
     for (int i = 0; i < blocks->n_items; i++) {
@@ -254,7 +327,7 @@ pleach_status plc_run_plan_fusion(plc_run *run)
     if (!plc_run_is_main(run))
         TRY(take_own_plan(run, &plan));
     else if (run->opts.plan[0])
-        TRY(take_file(run, run->opts.plan, true, &plan));
+        TRY(take_given_plan(run, true, &plan));
     else if (run->opts.fuse > 0)
         TRY(choose_for_budget(run, blocks, &plan));
     else

@@ -21,9 +21,6 @@ enum { MOST_ROUNDS = 6 };
 // what has settled cannot come back.
 static const double SLACK = 0.03;
 
-// So much less than anything costs that a selection takes all it may.
-static const double NEXT_TO_NOTHING = 1e-9;
-
 bool plc_run_has_latency(const plc_run *run)
 {
     return run->compress && run->opts.latency > 0;
@@ -102,17 +99,13 @@ static pleach_status measure_least(plc_run *run, const pleach_graph *graph, doub
     pleach_status status = PLEACH_OK;
     plc_channels *channels = NULL;
     plc_selection selection = {0};
-    float *scores = NULL;
-    const plc_budget nothing = {.kind = PLC_BUDGET_PARAMS, .target = NEXT_TO_NOTHING};
 
     TRY(plc_channels_create(run->ctx, graph, &channels));
-    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(channels), sizeof *scores, &scores));
-    TRY(plc_run_select(run, graph, channels, scores, NULL, &nothing, 1, &selection));
+    TRY(plc_run_select_least(run, graph, channels, &selection));
     TRY(measure_masked(run, graph, channels, selection.mask, true, ms));
 done:
     plc_selection_finish(&selection);
     plc_channels_destroy(&channels);
-    free(scores);
     return status;
 }
 

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <base/clock.h>
 #include <base/memory.h>
+#include <price/macs.h>
+
+// So much less than anything costs that a selection takes all it may.
+static const double NEXT_TO_NOTHING = 1e-9;
 
 // An update every epoch by default, but at least this many on the way to the target.
 enum { LEAST_UPDATES = 8 };
@@ -92,55 +96,59 @@ static void ramp_steps(const plc_run *run, int *n_ramp, int *interval)
     *n_ramp = epochs > 1 ? (epochs - 1) * per_epoch : per_epoch / 2;
     if (*n_ramp < 1)
         *n_ramp = 1;
-    *interval = run->opts.update_steps > 0 ? run->opts.update_steps : per_epoch;
-    if (*interval > *n_ramp / LEAST_UPDATES)
-        *interval = *n_ramp / LEAST_UPDATES > 0 ? *n_ramp / LEAST_UPDATES : 1;
+    *interval = run->opts.update_steps;
+    if (*interval == 0)
+        *interval = per_epoch < *n_ramp / LEAST_UPDATES ? per_epoch : *n_ramp / LEAST_UPDATES;
+    if (*interval == 0)
+        *interval = 1;
 }
 
-static pleach_status parse_keep(plc_run *run, const pleach_graph *graph, plc_select_opts *opts,
-                                char **names, const char ***list)
+static pleach_status check_share(plc_run *run, const char *option, double asked, long long least,
+                                 long long dense)
+{
+    const pleach_run_opts *o = &run->opts;
+
+    if (asked == 0 || (double)least <= asked * (double)dense)
+        return PLEACH_OK;
+    return plc_fail(
+        run->ctx, PLEACH_EUSAGE,
+        "--%s %g cannot be reached: of '%s' a share of %.3g is left with all pruned that "
+        "--min-channels %d, --round-to %d, --max-ratio %g and --keep allow; give more "
+        "than that, or allow more",
+        option, asked, run->session->graph->name, (double)least / (double)dense, o->min_channels,
+        o->round_to, o->max_ratio);
+}
+
+// As --latency is a matter of measuring it is checked elsewhere (run/latency.c).
+static pleach_status check_targets(plc_run *run, const plc_channels *channels)
 {
     pleach_status status = PLEACH_OK;
-    int n = 1;
+    const plc_cost dense = plc_graph_cost(run->session->graph);
+    plc_selection least = {0};
 
-    if (run->opts.keep[0] == '\0')
-        return PLEACH_OK;
-    TRY(plc_strdup(run->ctx, run->opts.keep, names));
-    for (const char *c = *names; *c; c++)
-        n += *c == ',';
-    TRY(plc_alloc(run->ctx, (size_t)n, sizeof **list, list));
-    char *state = NULL;
-    for (char *name = strtok_r(*names, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
-        if (plc_graph_find(graph, name) == PLC_NO_NODE)
-            FAIL(run->ctx, PLEACH_EUSAGE,
-                 "--keep %s: '%s' has no such node; `pleach inspect` lists them", name,
-                 graph->name);
-        (*list)[opts->n_keep++] = name;
-    }
-    opts->keep = *list;
+    TRY(plc_run_select_least(run, run->session->graph, channels, &least));
+    TRY(check_share(run, "macs", run->opts.macs, least.macs, dense.macs));
+    TRY(check_share(run, "params", run->opts.params, least.params, dense.params));
 done:
+    plc_selection_finish(&least);
     return status;
 }
 
 pleach_status plc_run_check_pruning(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
-    plc_select_opts opts = {0};
     plc_channels *channels = NULL;
     plc_scorer *scorer = NULL;
-    char *names = NULL;
-    const char **list = NULL;
     plc_score score;
 
-    TRY(parse_keep(run, run->session->graph, &opts, &names, &list));
+    TRY(plc_run_check_keep(run));
     TRY(plc_score_parse(run->ctx, run->opts.score, &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &channels));
     TRY(plc_scorer_create(run->session, channels, score, run->opts.seed, &scorer));
+    TRY(check_targets(run, channels));
 done:
     plc_scorer_destroy(&scorer);
     plc_channels_destroy(&channels);
-    free(list);
-    free(names);
     return status;
 }
 
@@ -151,34 +159,23 @@ static plc_rank rank_of(const char *name)
                                           : PLC_RANK_SCORE;
 }
 
-// A branch that empties goes whole: not one with a node that is to be kept.
-static bool keeps_a_node_of(const plc_select_opts *opts, const pleach_graph *graph,
-                            const plc_block *block)
-{
-    for (int i = 0; i < opts->n_keep; i++) {
-        const int kept = plc_graph_find(graph, opts->keep[i]);
-        for (int j = 0; j < block->n_branch_nodes; j++)
-            if (block->branch_nodes[j] == kept)
-                return true;
-    }
-    return false;
-}
-
-// Which groups may lose all their channels: [n_groups].
+// Which groups may lose all their channels: [n_groups]. A branch that empties goes whole, so none that is to be kept.
 static pleach_status mark_may_empty(plc_run *run, const pleach_graph *graph,
-                                    const plc_channels *channels, const plc_select_opts *opts,
-                                    bool *may_empty)
+                                    const plc_channels *channels, bool *may_empty)
 {
     pleach_status status = PLEACH_OK;
     plc_blocks *blocks = NULL;
     int *block_of = NULL;
+    bool *kept = NULL;
 
     TRY(plc_blocks_find(run->ctx, graph, &blocks));
     TRY(plc_blocks_of_groups(run->ctx, graph, channels, blocks, &block_of));
+    TRY(plc_alloc(run->ctx, (size_t)blocks->n_items + 1, sizeof *kept, &kept));
+    TRY(plc_run_mark_kept_blocks(run, graph, blocks, kept));
     for (int g = 0; g < plc_channels_n_groups(channels); g++)
-        may_empty[g] =
-            block_of[g] >= 0 && !keeps_a_node_of(opts, graph, &blocks->items[block_of[g]]);
+        may_empty[g] = block_of[g] >= 0 && !kept[block_of[g]];
 done:
+    free(kept);
     free(block_of);
     plc_blocks_destroy(&blocks);
     return status;
@@ -192,6 +189,7 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
     const int n_groups = plc_channels_n_groups(channels);
     char *names = NULL;
     const char **list = NULL;
+    int n_names;
     bool *may_empty = NULL;
     plc_select_opts opts = {
         .rank = rank_of(run->opts.rank),
@@ -200,6 +198,7 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
         .latency = plc_run_price,
         .latency_user = run,
         .band = run->opts.band,
+        .for_good = strcmp(run->opts.recover, "none") == 0,
         .min_channels = run->opts.min_channels,
         .round_to = run->opts.round_to,
         .max_ratio = run->opts.max_ratio,
@@ -207,15 +206,34 @@ pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_
         .n_settled = run->n_settled,
     };
 
-    TRY(parse_keep(run, graph, &opts, &names, &list));
+    TRY(plc_run_keep_names(run, &names, &list, &n_names));
+    for (int i = 0; i < n_names;
+         i++) // a node that dissolved with what was dropped around it has no channels
+        if (plc_graph_find(graph, list[i]) != PLC_NO_NODE)
+            list[opts.n_keep++] = list[i];
+    opts.keep = list;
     TRY(plc_alloc(run->ctx, (size_t)n_groups, sizeof *may_empty, &may_empty));
-    TRY(mark_may_empty(run, graph, channels, &opts, may_empty));
+    TRY(mark_may_empty(run, graph, channels, may_empty));
     opts.may_empty = may_empty;
     TRY(plc_select(run->ctx, graph, channels, scores, mask, &opts, selection));
 done:
     free(may_empty);
     free(list);
     free(names);
+    return status;
+}
+
+pleach_status plc_run_select_least(plc_run *run, const pleach_graph *graph,
+                                   const plc_channels *channels, plc_selection *selection)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_budget nothing = {.kind = PLC_BUDGET_PARAMS, .target = NEXT_TO_NOTHING};
+    float *scores = NULL;
+
+    TRY(plc_alloc(run->ctx, (size_t)plc_channels_n_classes(channels), sizeof *scores, &scores));
+    TRY(plc_run_select(run, graph, channels, scores, NULL, &nothing, 1, selection));
+done:
+    free(scores);
     return status;
 }
 
@@ -233,7 +251,7 @@ pleach_status plc_run_choose(plc_run *run, float *scores, double progress, plc_s
 }
 
 // Writes the selection to the device. What returns starts with fresh optimizer state; in soft pruning
-// weights are zeroed and go on training, and masks stay open.
+// filters are zeroed and go on training, and masks stay open.
 static pleach_status apply(plc_run *run, const plc_selection *selection)
 {
     pleach_status status = PLEACH_OK;
@@ -246,7 +264,7 @@ static pleach_status apply(plc_run *run, const plc_selection *selection)
         chosen[k] = soft ? !selection->mask[k] : selection->mask[k] && !run->mask[k];
     memcpy(run->mask, selection->mask, (size_t)n);
     if (soft) {
-        TRY(plc_pruner_zero_weights(run->pruner, chosen));
+        TRY(plc_pruner_zero_filters(run->pruner, chosen));
     } else {
         TRY(plc_pruner_zero_moments(run->pruner, chosen));
         TRY(plc_run_set_masks(run));
@@ -318,6 +336,10 @@ static pleach_status update_masks(plc_run *run, double progress)
     plc_run_spend(run, &run->report.method_cost.score_ms, scored - begin);
     plc_run_spend(run, &run->report.method_cost.mask_ms, plc_clock_seconds() - scored);
     run->n_updates++;
+    if (progress >= 1 && !selection.reached)
+        plc_log(run->ctx, PLEACH_LOG_WARNING,
+                "the targets are not reached: %lld MACs and %lld parameters are left",
+                selection.macs, selection.params);
     TRY(report_update(run, &selection));
     TRY(plc_run_settle(run, scores));
 done:

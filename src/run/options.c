@@ -127,10 +127,10 @@ pleach_status plc_options_from_json(pleach_ctx *ctx, const json_t *object, pleac
     }
         PLEACH_RUN_OPTIONS(X)
 #undef X
-        if (!known)
+        if (!known && strcmp(key, PLC_CONFIG_COMMAND) != 0)
             return plc_fail(ctx, PLEACH_EINPUT,
                             "no option '%s'; was it written by another version?", key);
-        if (!fits)
+        if (known && !fits)
             return plc_fail(ctx, PLEACH_EINPUT, "option '%s' has a value of the wrong type", key);
     }
     return PLEACH_OK;
@@ -157,6 +157,15 @@ static pleach_status check_word(pleach_ctx *ctx, const char *option, const char 
                     nearest ? "'?" : "");
 }
 
+// Whether one of the names before `name`, in the same list that strsep has taken apart, is the same.
+static bool is_repeated(const char *names, const char *name)
+{
+    for (const char *at = names; at < name; at += strlen(at) + 1)
+        if (strcmp(at, name) == 0)
+            return true;
+    return false;
+}
+
 // Every name of --controls.
 static pleach_status check_controls(pleach_ctx *ctx, const char *controls)
 {
@@ -165,10 +174,56 @@ static pleach_status check_controls(pleach_ctx *ctx, const char *controls)
 
     TRY(plc_strdup(ctx, controls, &names));
     for (char *at = *names ? names : NULL, *name = strsep(&at, ","); name; name = strsep(&at, ","))
-        if (*name || at) // a comma may end the list
+        if (*name || at) { // a comma may end the list
             TRY(check_word(ctx, "controls", name, plc_run_control_names, PLC_RUN_N_CONTROL_NAMES));
+            if (is_repeated(names, name))
+                FAIL(ctx, PLEACH_EUSAGE, "--controls: '%s' is named twice", name);
+        }
 done:
     free(names);
+    return status;
+}
+
+static bool fuses(const pleach_run_opts *opts)
+{
+    return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
+}
+
+// The earlier the small network exists, the longer it learns and the cheaper its epochs are.
+plc_phase_epochs plc_options_phases(const pleach_run_opts *o)
+{
+    const int n = o->epochs;
+    const bool from_file = plc_model_is_file(o->model);
+
+    return (plc_phase_epochs){
+        .dense = o->dense_epochs ? o->dense_epochs
+                 : from_file     ? 0
+                 : n >= 12       ? n / 12
+                                 : 1,
+        .prune = o->prune_epochs ? o->prune_epochs
+                 : n >= 6        ? n / 6
+                                 : 1,
+        .fade = o->fade_epochs ? o->fade_epochs
+                : !fuses(o)    ? 0
+                : n >= 12      ? n / 12
+                : n >= 4       ? 1
+                               : 0,
+    };
+}
+
+static pleach_status check_phases(pleach_ctx *ctx, const pleach_run_opts *opts)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
+    TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));
+    const plc_phase_epochs phases = plc_options_phases(opts);
+    if (phases.dense + phases.prune + phases.fade > opts->epochs)
+        FAIL(ctx, PLEACH_EUSAGE,
+             "%d dense, %d pruning and %d fading epochs are more than --epochs %d", phases.dense,
+             phases.prune, phases.fade, opts->epochs);
+done:
     return status;
 }
 
@@ -245,10 +300,11 @@ pleach_status plc_options_check(pleach_ctx *ctx, const pleach_run_opts *opts, bo
     TRY(check_range(ctx, "min-channels", opts->min_channels, 1, 65536));
     TRY(check_range(ctx, "round-to", opts->round_to, 1, 65536));
     TRY(check_range(ctx, "max-ratio", opts->max_ratio, 0, 1));
+    if (opts->max_ratio == 0)
+        FAIL(ctx, PLEACH_EUSAGE,
+             "--max-ratio 0 would prune nothing; it must be above 0 (--keep leaves groups alone)");
     TRY(check_fusion(ctx, opts));
-    TRY(check_range(ctx, "dense-epochs", opts->dense_epochs, 0, opts->epochs));
-    TRY(check_range(ctx, "prune-epochs", opts->prune_epochs, 0, opts->epochs));
-    TRY(check_range(ctx, "fade-epochs", opts->fade_epochs, 0, opts->epochs));
+    TRY(check_phases(ctx, opts));
     TRY(check_range(ctx, "distill", opts->distill, 0, 1));
     TRY(check_range(ctx, "temperature", opts->temperature, 0.1, 100));
 done:

@@ -223,11 +223,7 @@ pleach_status plc_run_load(plc_run *run, bool *found)
     if (text == NULL || report == NULL)
         FAIL(run->ctx, PLEACH_EINPUT, "%s is a model, not a checkpoint: it has no state", path);
     TRY(plc_report_from_json(run->ctx, report, strlen(report), path, &run->report));
-    const char *command = run->compress ? "compress" : "train";
-    if (run->report.command == NULL || strcmp(run->report.command, command) != 0)
-        FAIL(run->ctx, PLEACH_EUSAGE, "'%s' is a run of another command: pleach %s --resume %s",
-             run->directory.path, run->report.command ? run->report.command : "?",
-             run->directory.path);
+    TRY(plc_run_check_command(run, run->report.command ? run->report.command : "?"));
     TRY(check_device(run));
     state = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (state == NULL)

@@ -11,35 +11,14 @@
 #include <io/model_file.h>
 #include <price/macs.h>
 
-static bool fuses(const pleach_run_opts *opts)
+static void plan_phases(plc_run *run)
 {
-    return opts->drop != 0 || opts->fuse > 0 || opts->plan[0] != '\0';
-}
+    const plc_phase_epochs epochs = plc_options_phases(&run->opts);
 
-// Default shares of the epochs: a twelfth dense, a sixth pruning, a twelfth fading, the rest tuning: the
-// earlier the small network exists, the longer it learns and the cheaper its epochs are.
-static pleach_status plan_phases(plc_run *run)
-{
-    const pleach_run_opts *o = &run->opts;
-    const int n = o->epochs;
-    const bool from_file = plc_model_is_file(o->model);
-    const int dense = o->dense_epochs ? o->dense_epochs : from_file ? 0 : n >= 12 ? n / 12 : 1;
-    const int prune = o->prune_epochs ? o->prune_epochs : n >= 6 ? n / 6 : 1;
-    const int fade = o->fade_epochs ? o->fade_epochs
-                     : !fuses(o)    ? 0
-                     : n >= 12      ? n / 12
-                     : n >= 4       ? 1
-                                    : 0;
-
-    if (dense + prune + fade > n)
-        return plc_fail(run->ctx, PLEACH_EUSAGE,
-                        "%d dense, %d pruning and %d fading epochs are more than --epochs %d",
-                        dense, prune, fade, n);
-    run->phase_ends[PLC_PHASE_DENSE] = dense;
-    run->phase_ends[PLC_PHASE_PRUNE] = dense + prune;
-    run->phase_ends[PLC_PHASE_FADE] = dense + prune + fade;
-    run->phase_ends[PLC_PHASE_TUNE] = n;
-    return PLEACH_OK;
+    run->phase_ends[PLC_PHASE_DENSE] = epochs.dense;
+    run->phase_ends[PLC_PHASE_PRUNE] = epochs.dense + epochs.prune;
+    run->phase_ends[PLC_PHASE_FADE] = epochs.dense + epochs.prune + epochs.fade;
+    run->phase_ends[PLC_PHASE_TUNE] = run->opts.epochs;
 }
 
 static int phase_end(const plc_run *run)
@@ -134,6 +113,20 @@ done:
     return status;
 }
 
+static const char *command_of(const plc_run *run)
+{
+    return run->compress ? "compress" : "train";
+}
+
+pleach_status plc_run_check_command(const plc_run *run, const char *command)
+{
+    if (strcmp(command, command_of(run)) == 0)
+        return PLEACH_OK;
+    return plc_fail(run->ctx, PLEACH_EUSAGE,
+                    "'%s' is a run of another command: pleach %s --resume %s", run->directory.path,
+                    command, run->directory.path);
+}
+
 static pleach_status replace_text(plc_run *run, const char *from, char **text)
 {
     free(*text);
@@ -162,7 +155,7 @@ static pleach_status describe_run(plc_run *run)
     plc_report *report = &run->report;
     plc_text chosen = {0};
 
-    TRY(plc_strdup(run->ctx, run->compress ? "compress" : "train", &report->command));
+    TRY(plc_strdup(run->ctx, command_of(run), &report->command));
     TRY(plc_strdup(run->ctx, run->opts.model, &report->model));
     TRY(plc_strdup(run->ctx, run->opts.data, &report->data));
     TRY(plc_options_describe(run->ctx, &run->opts, &chosen));
@@ -245,6 +238,14 @@ static pleach_status take_precision(plc_run *run)
                     run->job->resume, run->opts.precision, precision, run->opts.precision);
 }
 
+// A run goes on by the command that began it, whose options they are.
+static pleach_status check_command(plc_run *run)
+{
+    const char *command = json_string_value(json_object_get(run->config, PLC_CONFIG_COMMAND));
+
+    return command ? plc_run_check_command(run, command) : PLEACH_OK;
+}
+
 // Options from the job, or from the directory that it resumes.
 static pleach_status take_options(plc_run *run)
 {
@@ -254,6 +255,7 @@ static pleach_status take_options(plc_run *run)
     run->opts = job->opts;
     if (job->resume) {
         TRY(plc_directory_open(run->ctx, job->resume, &run->config, &run->directory));
+        TRY(check_command(run));
         TRY(plc_options_from_json(run->ctx, run->config, &run->opts));
     }
     TRY(take_precision(run));
@@ -261,6 +263,8 @@ static pleach_status take_options(plc_run *run)
     if (!job->resume) {
         TRY(plc_directory_check_free(run->ctx, run->opts.out));
         TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
+        if (json_object_set_new(run->config, PLC_CONFIG_COMMAND, json_string(command_of(run))) != 0)
+            FAIL(run->ctx, PLEACH_ENOMEM, "out of host memory for the options");
     }
 done:
     return status;
@@ -294,7 +298,7 @@ static pleach_status open_run(plc_run *run)
     TRY(take_options(run));
     TRY(open_data(run));
     if (run->compress)
-        TRY(plan_phases(run));
+        plan_phases(run);
     if (run->job->resume)
         TRY(plc_run_load(run, &found));
     if (found)
@@ -303,6 +307,8 @@ static pleach_status open_run(plc_run *run)
     TRY(start_main(run));
     if (!run->job->resume)
         TRY(plc_directory_create(run->ctx, run->opts.out, run->config, &run->directory));
+    if (!run->job->resume)
+        TRY(plc_run_keep_given_plan(run));
 done:
     return status;
 }
@@ -317,6 +323,18 @@ static void close_run(plc_run *run)
     json_decref(run->config);
 }
 
+// The network that is there to its end. A control that diverges would do so again: the report does without its row.
+static pleach_status finish_network(plc_run *run)
+{
+    const pleach_status status = run_network(run);
+
+    if (status != PLEACH_EDIVERGED || plc_run_is_main(run))
+        return status;
+    plc_log(run->ctx, PLEACH_LOG_WARNING, "the control '%s' is left out: %s",
+            plc_run_network_name(run), pleach_error(run->ctx));
+    return PLEACH_OK;
+}
+
 static pleach_status run_job(pleach_ctx *ctx, pleach_device *device, const pleach_job *job,
                              bool compress)
 {
@@ -328,10 +346,10 @@ static pleach_status run_job(pleach_ctx *ctx, pleach_device *device, const pleac
                    .started = plc_clock_seconds()};
 
     TRY(open_run(&run));
-    TRY(run_network(&run));
+    TRY(finish_network(&run));
     while (run.network < plc_run_n_controls(&run)) {
         TRY(start_control(&run));
-        TRY(run_network(&run));
+        TRY(finish_network(&run));
     }
     TRY(write_report(&run));
 done:

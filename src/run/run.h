@@ -79,6 +79,8 @@ const char *plc_run_network_name(const plc_run *run); // "" for the main one
 void plc_run_count_training(plc_run *run);
 void plc_run_count_totals(plc_run *run);
 pleach_status plc_run_describe_device(plc_run *run);
+// Fails with PLEACH_EUSAGE where the run was begun by another command than the job's.
+pleach_status plc_run_check_command(const plc_run *run, const char *command);
 
 // network.c: the network that is being trained. Takes graph. `unfold`: as --unfold says, where weights are given.
 // `position` NULL: from the beginning.
@@ -104,8 +106,18 @@ bool plc_run_compresses(
     const plc_run *run); // goes through all phases: the main network, and "random"
 void plc_run_spend(plc_run *run, double *cost_ms, double seconds); // adds to a cost of the method
 
+// keep.c: --keep.
+// The names in `list`, whose bytes are those of `names`; the caller frees both.
+pleach_status plc_run_keep_names(plc_run *run, char **names, const char ***list, int *n_names);
+// Whether the first network has these nodes: before anything is trained.
+pleach_status plc_run_check_keep(plc_run *run);
+// kept [n_items]: blocks with one of these nodes, which go neither by emptying nor by fusion.
+pleach_status plc_run_mark_kept_blocks(plc_run *run, const pleach_graph *graph,
+                                       const plc_blocks *blocks, bool *kept);
+
 // masks.c: the pruning phase.
-// Whether the first network has the nodes of --keep, and what --score looks at: before anything is trained.
+// Whether the first network has the nodes of --keep, what --score looks at, and can come down to the targets in
+// computations and parameters: before anything is trained.
 pleach_status plc_run_check_pruning(plc_run *run);
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
@@ -123,6 +135,9 @@ double plc_run_ramp(double target, double progress);
 pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
                              const float *scores, const unsigned char *mask,
                              const plc_budget *budgets, int n_budgets, plc_selection *selection);
+// The selection that leaves the least that the options allow.
+pleach_status plc_run_select_least(plc_run *run, const pleach_graph *graph,
+                                   const plc_channels *channels, plc_selection *selection);
 // The selection of a mask update.
 pleach_status plc_run_choose(plc_run *run, float *scores, double progress,
                              plc_selection *selection);
@@ -166,6 +181,8 @@ pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next 
 // fusion.c: which residual blocks are dropped or merged, their fade, their rewrites.
 pleach_status plc_run_check_plan(plc_run *run,
                                  const pleach_graph *dense); // --plan, before all else
+// Copies it into the new directory: whatever becomes of the file, a run goes on with what it began with.
+pleach_status plc_run_keep_given_plan(plc_run *run);
 pleach_status plc_run_plan_fusion(plc_run *run); // chooses; the network is then ready to fade
 pleach_status plc_run_start_fading(plc_run *run);
 pleach_status plc_run_fade(plc_run *run); // after each step

@@ -466,7 +466,7 @@ static double *group_costs(const subject *s, plc_price_fn *price, void *user)
 
     assert_ok(plc_alloc(ctx, (size_t)plc_channels_n_groups(s->channels), sizeof *costs, &costs));
     assert_ok(plc_random_mask(ctx, s->channels, 1, 0, &all));
-    assert_ok(plc_group_costs(ctx, &pricing, all, costs));
+    assert_ok(plc_group_costs(ctx, &pricing, all, NULL, costs));
     free(all);
     return costs;
 }
@@ -485,6 +485,55 @@ static void a_channel_costs_its_share_of_each_of_its_layers(void **state)
     const double trunk = 3 * 9 * 32 * 32 + 6 * conv + 32 * 9 * 16 * 16 + 32 * 16 * 16;
     assert_true(fabs(costs[group_of(&s, "conv1")] - trunk / 9) < 1e-6);
     free(costs);
+    finish(&s);
+}
+
+// A branch that settled down to one channel may still go whole: that channel has a price, as it had before.
+static void the_last_channel_of_a_branch_costs_as_the_others_did(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_settled settled[MAX_GROUPS] = {{0}};
+    unsigned char *mask = NULL;
+    bool may_empty[MAX_GROUPS] = {false};
+    double costs[MAX_GROUPS];
+
+    assert_ok(plc_random_mask(ctx, s.channels, 1, 0, &mask));
+    const plc_group *group = plc_channels_group(s.channels, group_of(&s, "layer1.1.conv1"));
+    for (int i = 1; i < group->n_classes; i++)
+        mask[group->classes[i]] = 0;
+    subject small = compact(&s, mask, settled);
+    const int g = group_of(&small, "layer1.1.conv1");
+    const plc_pricing pricing = {small.graph, small.channels, plc_price_macs, ctx};
+    memset(mask, 1, (size_t)small.n_classes);
+    assert_ok(plc_group_costs(ctx, &pricing, mask, may_empty, costs));
+    assert_true(costs[g] == 0);
+    may_empty[g] = true;
+    assert_ok(plc_group_costs(ctx, &pricing, mask, may_empty, costs));
+    assert_true(fabs(costs[g] - 16 * 9 * 32 * 32) < 1e-6);
+    free(mask);
+    finish(&small);
+    finish(&s);
+}
+
+// What has gone for good does not come back, however strong it has become.
+static void pruned_for_good_never_returns(void **state)
+{
+    (void)state;
+    subject s = take_model("resnet20");
+    plc_selection first = choose(&s, NULL, 0.3, (plc_select_opts){.band = 0});
+
+    for (int k = 0; k < s.n_classes; k++)
+        s.scores[k] = first.mask[k] ? 1 : 100;
+    plc_selection again = choose(&s, first.mask, 0.9, (plc_select_opts){.band = 0});
+    plc_selection gone =
+        choose(&s, first.mask, 0.9, (plc_select_opts){.band = 0, .for_good = true});
+    assert_true(again.returns > 0);
+    assert_int_equal(gone.returns, 0);
+    assert_memory_equal(gone.mask, first.mask, (size_t)s.n_classes);
+    plc_selection_finish(&first);
+    plc_selection_finish(&again);
+    plc_selection_finish(&gone);
     finish(&s);
 }
 
@@ -675,6 +724,8 @@ int main(void)
         cmocka_unit_test(a_pruned_channel_that_grows_comes_back_only_past_the_band),
         cmocka_unit_test(equal_scores_rank_by_class_number),
         cmocka_unit_test(a_channel_costs_its_share_of_each_of_its_layers),
+        cmocka_unit_test(the_last_channel_of_a_branch_costs_as_the_others_did),
+        cmocka_unit_test(pruned_for_good_never_returns),
         cmocka_unit_test(ranking_by_macs_empties_no_stage_before_others),
         cmocka_unit_test(a_fraction_refers_to_the_dense_network_that_is_given),
         cmocka_unit_test(all_budgets_are_met_and_one_of_them_just),

@@ -192,6 +192,8 @@ static void check_resume(fixture *f, pleach_job job, const char *name)
         job.stop = &stop.stop;
         job.resume = at > 1 ? parts : NULL;
         assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EINTERRUPTED);
+        if (at == 1 && job.opts.plan[0])
+            assert_int_equal(remove(job.opts.plan), 0); // the run has a copy
     }
     job.progress = NULL;
     job.stop = NULL;
@@ -505,6 +507,13 @@ static void wrong_options_are_refused_before_anything_is_written(void **state)
     assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
     assert_non_null(strstr(pleach_error(f->ctx), "--controls 'randm'"));
     assert_non_null(strstr(pleach_error(f->ctx), "did you mean 'random'"));
+    job.opts.controls = "random,scratch,random";
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "'random' is named twice"));
+    job.opts.controls = "";
+    job.opts.max_ratio = 0;
+    assert_int_equal(pleach_compress(f->ctx, f->device, &job), PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(f->ctx), "--max-ratio 0"));
     assert_false(plc_file_exists(out));
 }
 

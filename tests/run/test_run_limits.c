@@ -62,6 +62,32 @@ static void a_loss_that_is_no_number_ends_a_run_that_compacts(void **state)
     assert_int_equal(pleach_train(ctx, device, &job), PLEACH_EDIVERGED);
 }
 
+// Behind the main network's last epoch its file becomes one from which nothing can learn.
+static void spoil_model(void *user, const pleach_progress *progress)
+{
+    if (progress->epoch_done && progress->epoch == progress->n_epochs && !*progress->network)
+        write_scaled(user, INFINITY);
+}
+
+static void a_control_that_diverges_costs_its_own_row_alone(void **state)
+{
+    char name[] = "spoilt.safetensors";
+    plc_report report = {0};
+    pleach_job job = short_job(write_scaled(name, 1), path_of("controls"));
+
+    (void)state;
+    job.opts.drop = 0;
+    job.opts.controls = "dense,cnn5";
+    job.progress = spoil_model;
+    job.user = name;
+    assert_ok(pleach_compress(ctx, device, &job));
+    read_report(job.opts.out, &report);
+    assert_int_equal(report.n_networks, 4);
+    assert_string_equal(report.networks[2].name, "fused");
+    assert_string_equal(report.networks[3].name, "cnn5");
+    plc_report_finish(&report);
+}
+
 // Two groups that begin in one convolution each keep a half, though channels settle meanwhile.
 static void groups_of_one_convolution_settle_apart(void **state)
 {
@@ -112,27 +138,6 @@ static void groups_of_one_convolution_settle_apart(void **state)
         if (part != PLC_NO_NODE) // gone where it is all that is left
             assert_true(file.graph->nodes[part].shape.c >= 8);
     }
-    plc_model_file_finish(&file);
-}
-
-// A block's branch may empty and go whole, but not with a node that is to be kept in it.
-static void what_is_kept_stays_with_its_block(void **state)
-{
-    const char *out = path_of("kept");
-    char path[MAX_PATH + 32];
-    plc_model_file file = {0};
-
-    (void)state;
-    pleach_job job = short_job("resnet20", out);
-    job.opts.macs = 0.15;
-    job.opts.band = 0;
-    job.opts.settle = 1;
-    job.opts.keep = "layer3.0.conv2";
-    job.opts.drop = 0;
-    assert_ok(pleach_compress(ctx, device, &job));
-    snprintf(path, sizeof path, "%s/model.safetensors", out);
-    assert_ok(plc_model_file_read(ctx, path, &file));
-    assert_int_not_equal(plc_graph_find(file.graph, "layer3.0.conv2"), PLC_NO_NODE);
     plc_model_file_finish(&file);
 }
 
@@ -297,16 +302,87 @@ static void nested_blocks_leave_the_shortcut(void **state)
     plc_model_file_finish(&file);
 }
 
+// Scales the filters of a convolution but the first, which alone is to stay.
+static void weaken_all_but_one(plc_model_file *file, const char *name)
+{
+    const int node = plc_graph_find(file->graph, name);
+    const plc_param *param = &file->graph->nodes[node].params[0];
+    const int n = param->dims[1] * param->dims[2] * param->dims[3];
+
+    for (int i = n; i < param->dims[0] * n; i++)
+        file->weights[file->layout->offsets[node][0] + i] *= 1e-3f;
+}
+
+// A branch of three convolutions goes when one of its two inner groups is empty; the other group's channels are gone
+// then as well, and count so.
+static void channels_that_go_with_a_branch_are_counted(void **state)
+{
+    const char *model = path_of("bottleneck.safetensors"), *out = path_of("bottleneck");
+    plc_model_file file = {0};
+    plc_report report = {0};
+    char path[MAX_PATH + 32];
+    int node = 0, sides[2];
+
+    (void)state;
+    assert_ok(plc_graph_create(ctx, "bottleneck", (plc_shape){1, 28, 28}, &file.graph));
+    pleach_graph *g = file.graph;
+    add_layer(g, "avg_pool", "smaller", &node);
+    add_layer(g, "conv", "stem", &node);
+    add_layer(g, "batch_norm", "stem.bn", &node);
+    add_layer(g, "relu", "stem.relu", &node);
+    sides[0] = node;
+    add_layer(g, "conv", "b1", &node);
+    add_layer(g, "batch_norm", "b1.bn", &node);
+    add_layer(g, "relu", "b1.relu", &node);
+    add_layer(g, "conv", "b2", &node);
+    add_layer(g, "batch_norm", "b2.bn", &node);
+    add_layer(g, "relu", "b2.relu", &node);
+    add_layer(g, "conv", "b3", &node);
+    add_layer(g, "batch_norm", "b3.bn", &node);
+    sides[1] = node;
+    assert_ok(plc_graph_add(ctx, g, "add", "add", sides, 2, NULL, &node));
+    add_layer(g, "relu", "relu", &node);
+    add_layer(g, "global_avg_pool", "pool", &node);
+    assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
+                            &(plc_attrs){.out_channels = 10, .bias = true}, &node));
+    make_weights(&file, 0.5f, 0);
+    weaken_all_but_one(&file,
+                       "stem"); // ranks are relative to the group's mean: of b1 all are equal,
+    weaken_all_but_one(&file, "b3");
+    weaken_all_but_one(&file, "b2"); // of b2 one outlives them
+    assert_ok(plc_model_file_write(ctx, model, g, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+
+    pleach_job job = short_job(model, out);
+    job.opts.macs = 0.008;
+    job.opts.settle = 1;
+    job.opts.band = 0;
+    job.opts.drop = 0;
+    job.opts.prune_epochs = 2;
+    job.opts.update_steps = 1;
+    job.opts.learning_rate = 1e-4;
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(path, sizeof path, "%s/model.safetensors", out);
+    assert_ok(plc_model_file_read(ctx, path, &file));
+    assert_int_equal(plc_graph_find(file.graph, "b2"), PLC_NO_NODE);
+    const int n_left = file.graph->nodes[plc_graph_find(file.graph, "stem")].shape.c;
+    read_report(out, &report);
+    assert_int_equal(report.mask_updates[report.n_mask_updates - 1].n_pruned, 3 * 8 - n_left);
+    plc_report_finish(&report);
+    plc_model_file_finish(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_loss_that_is_no_number_ends_a_run_that_compacts),
+        cmocka_unit_test(a_control_that_diverges_costs_its_own_row_alone),
         cmocka_unit_test(groups_of_one_convolution_settle_apart),
-        cmocka_unit_test(what_is_kept_stays_with_its_block),
         cmocka_unit_test(what_pruning_needs_is_asked_before_training),
         cmocka_unit_test(batches_of_one_image_are_as_good_as_others),
         cmocka_unit_test(names_with_commas_are_names),
         cmocka_unit_test(nested_blocks_leave_the_shortcut),
+        cmocka_unit_test(channels_that_go_with_a_branch_are_counted),
     };
 
     return cmocka_run_group_tests_name("run limits", tests, set_up, tear_down);

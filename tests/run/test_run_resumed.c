@@ -70,10 +70,31 @@ static void a_run_goes_on_with_what_it_began_with(void **state)
     expect(pleach_compress(ctx, device, &job), PLEACH_EINPUT, "3x32x32");
 }
 
+// Also where there is no checkpoint yet, and before options are missed that the other command would need.
+static void a_run_goes_on_by_its_own_command(void **state)
+{
+    const char *compressed = path_of("compressed"), *trained = path_of("trained");
+    char checkpoint[MAX_PATH + 32];
+    pleach_job job = short_job("cnn5", compressed);
+
+    (void)state;
+    assert_ok(pleach_compress(ctx, device, &job));
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint.safetensors", compressed);
+    assert_int_equal(remove(checkpoint), 0);
+    job.resume = compressed;
+    expect(pleach_train(ctx, device, &job), PLEACH_EUSAGE, "pleach compress --resume");
+    job = short_job("cnn5", trained);
+    job.opts.macs = 0;
+    assert_ok(pleach_train(ctx, device, &job));
+    job.resume = trained;
+    expect(pleach_compress(ctx, device, &job), PLEACH_EUSAGE, "pleach train --resume");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_on_with_what_it_began_with),
+        cmocka_unit_test(a_run_goes_on_by_its_own_command),
     };
 
     return cmocka_run_group_tests_name("resumed runs", tests, set_up, tear_down);
