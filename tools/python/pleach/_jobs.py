@@ -1,8 +1,12 @@
 """Jobs: training and compressing, as the program's commands of these names do."""
 import collections
+import contextlib
 import ctypes
+import functools
 import json
 import os
+import signal
+import threading
 
 from . import _model
 from ._library import PROGRESS_FN, lib
@@ -28,16 +32,30 @@ class _Watcher:
 
     def __init__(self, callback):
         self.callback, self.stop, self.failure = callback, ctypes.c_int(0), None
-        self.function = PROGRESS_FN(self._told)
+        self.function = PROGRESS_FN(functools.partial(self._keep_failure, self._told))
+
+    def _keep_failure(self, function, *arguments):
+        try:
+            function(*arguments)
+        except BaseException as failure:  # it cannot pass through C
+            self.failure, self.stop.value = failure, 1
 
     def _told(self, _, progress):
         values = [getattr(progress.contents, name) for name in Progress._fields]
         values = [(v or b"").decode() if v is None or isinstance(v, bytes) else v for v in values]
-        try:
-            if self.callback and self.callback(Progress(*values)) is False:
-                self.stop.value = 1
-        except BaseException as failure:  # it cannot pass through C
-            self.failure, self.stop.value = failure, 1
+        if self.callback and self.callback(Progress(*values)) is False:
+            self.stop.value = 1
+
+    def take_signals(self, stack):
+        """Until `stack` is left, what handlers of signals raise (KeyboardInterrupt) stops the job as well: while C runs
+        they are called when it calls back, before any `try` is reached."""
+        if threading.current_thread() is not threading.main_thread():  # the only one in which handlers run
+            return
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler):
+                stack.callback(signal.signal, number, handler)
+                signal.signal(number, functools.partial(self._keep_failure, handler))
 
 
 def _run(device, command, options, resume, progress):
@@ -46,9 +64,11 @@ def _run(device, command, options, resume, progress):
         words += [name.replace("_", "-"), _as_text(value)]
     array = (ctypes.c_char_p * (len(words) + 1))(*(word.encode() for word in words), None)
     watcher = _Watcher(progress)
-    status = lib.pleach_job_run(device.context.value, device.value, command.encode(), array,
-                                os.fsencode(resume) if resume else None, watcher.function, None,
-                                ctypes.byref(watcher.stop))
+    with contextlib.ExitStack() as stack:
+        watcher.take_signals(stack)
+        status = lib.pleach_job_run(device.context.value, device.value, command.encode(), array,
+                                    os.fsencode(resume) if resume else None, watcher.function, None,
+                                    ctypes.byref(watcher.stop))
     if watcher.failure:
         raise watcher.failure
     device.context.check(status)

@@ -1,7 +1,9 @@
 """Tests of the package as its users call it: python3 -m unittest discover tools/python/tests."""
 import os
+import signal
 import sys
 import tempfile
+import threading
 import unittest
 
 try:
@@ -184,6 +186,23 @@ class OnADevice(WithFolder):
             raise KeyError("mine")
         with self.assertRaisesRegex(KeyError, "mine"):
             pleach.train(self.device, model="cnn5", out=self.path("run"), epochs=2, progress=fail, **SHORT)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_what_a_signal_s_handler_raises_stops_a_job_that_can_be_resumed(self):
+        def leave(number, frame):
+            raise SystemExit("mine")
+        for number, handler, failure in ((signal.SIGINT, signal.default_int_handler, KeyboardInterrupt),
+                                         (signal.SIGTERM, leave, SystemExit)):
+            self.addCleanup(signal.signal, number, signal.signal(number, handler))
+            run, told = self.path(f"run{number}"), threading.Event()
+            sender = threading.Thread(target=lambda: told.wait(60) and os.kill(os.getpid(), number))
+            sender.start()  # sends while C computes: a callback that sent it would see the handler raise in itself
+            with self.assertRaises(failure):
+                pleach.train(self.device, model="cnn5", out=run, epochs=4, progress=lambda p: told.set(), **SHORT)
+            sender.join()
+            self.assertIs(signal.getsignal(number), handler)
+            self.assertFalse(os.path.exists(os.path.join(run, "report.json")))
+            self.assertEqual(pleach.train(self.device, resume=run).report["epochs"], 4)
 
 
 if __name__ == "__main__":
