@@ -37,8 +37,8 @@ class Device(Handle):
     """An open device, for one thread at a time. `choice` as in `pleach --device`: "gpu", "cpu", "0:1", a name."""
 
     def __init__(self, choice="", precision="float", tune="fast", lanes=0):
-        super().__init__(lib.pleach_device_close)
         self.context = Context()
+        super().__init__(lib.pleach_device_close, self.context)
         opts = DeviceOpts(lanes=lanes, precision=_word("precision", precision, PRECISIONS),
                           tune=_word("tune", tune, TUNE))
         self.context.check(lib.pleach_device_open(self.context.value, choice.encode(), ctypes.byref(opts), self.out))
@@ -58,7 +58,7 @@ class Session(Handle):
     those of the model's file unless they are given; without either, 0 and 1."""
 
     def __init__(self, device, model, batch=32, mean=None, std=None):
-        super().__init__(lib.pleach_session_destroy)
+        super().__init__(lib.pleach_session_destroy, device)
         self.device, self.batch, self.input, self.output = device, batch, model.input, model.output
         usual = model.normalisation or (numpy.zeros(self.input[0]), numpy.ones(self.input[0]))
         self.mean, self.std = (self._per_channel(what, own if given is None else given) for what, given, own

@@ -139,25 +139,45 @@ def _load():
 lib = _load()
 
 
-class Handle:
-    """Owns what a function of the library made, until it is closed or collected."""
+class _Owned:
+    """What a function of the library made, with what borrows it, which is destroyed before it.
 
-    def __init__(self, destroy):
-        self._pointer, self._destroy = c_void_p(), destroy
+    Apart from the Handle: a lender that held its borrowers' Handles would keep them alive, and weak references to them
+    are cleared when all are collected at once, in which case the lender's __del__ may be called first.
+    """
+
+    def __init__(self, destroy, lender):
+        self.pointer, self.destroy, self.lender, self.borrowers = c_void_p(), destroy, lender, set()
+        if lender:
+            lender.borrowers.add(self)
+
+    def close(self):
+        while self.borrowers:
+            self.borrowers.pop().close()
+        if self.pointer:
+            self.destroy(ctypes.byref(self.pointer))
+        if self.lender:
+            self.lender.borrowers.discard(self)
+
+
+class Handle:
+    """Owns what a function of the library made, until it is closed or collected, or the Handle that it borrows is."""
+
+    def __init__(self, destroy, borrowed=None):
+        self._owned = _Owned(destroy, borrowed and borrowed._owned)
 
     @property
     def out(self):
-        return ctypes.byref(self._pointer)
+        return ctypes.byref(self._owned.pointer)
 
     @property
     def value(self):
-        if not self._pointer:
-            raise ValueError("it is closed")
-        return self._pointer
+        if not self._owned.pointer:
+            raise ValueError(f"the {type(self).__name__.lower()} is closed")
+        return self._owned.pointer
 
     def close(self):
-        if self._pointer:
-            self._destroy(ctypes.byref(self._pointer))
+        self._owned.close()
 
     def __del__(self):
         self.close()

@@ -1,10 +1,13 @@
 """Tests of the package as its users call it: python3 -m unittest discover tools/python/tests."""
+import gc
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
+import weakref
 
 try:
     import numpy
@@ -12,11 +15,20 @@ except ImportError:
     print("SKIPPED: numpy is not installed (Debian: python3-numpy)")
     sys.exit(77)
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path.insert(0, PACKAGE)
 import pleach
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 SHORT = {"data": "fashion-mnist", "limit": 128, "calibration": 32, "batch": 32, "lr": 0.02}
+
+OPEN = """
+import gc, itertools, os, numpy, pleach
+def open_session():
+    device = pleach.Device(os.environ.get("PLEACH_TEST_DEVICE", ""), tune="off")
+    return device, device.session(pleach.create("cnn5", input=(1, 28, 28)), batch=2)
+image = numpy.zeros((1, 1, 28, 28), numpy.uint8)
+"""
 
 
 def images(n, shape, seed=0):
@@ -118,6 +130,55 @@ class OnADevice(WithFolder):
             session.predict(numpy.zeros((2, 1, 28, 27), numpy.uint8))
         with self.assertRaisesRegex(ValueError, "mean: 1 numbers"):
             self.device.session(pleach.create("cnn5", input=(1, 28, 28)), mean=[0.1, 0.2])
+
+    def run_apart(self, program):
+        """Runs what may crash, behind OPEN, in a process of its own; returns what it prints."""
+        process = subprocess.run([sys.executable, "-c", OPEN + program], env={**os.environ, "PYTHONPATH": PACKAGE},
+                                 capture_output=True, text=True)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertNotIn("Exception ignored", process.stderr)
+        return process.stdout.splitlines()
+
+    def test_what_is_closed_says_so_and_a_device_closes_its_sessions(self):
+        told = self.run_apart("""
+device, session = open_session()
+device.close()
+for use in (lambda: session.predict(image), lambda: device.session(pleach.create("cnn5")), lambda: device.info):
+    try:
+        use()
+    except ValueError as error:
+        print(error)
+""")
+        self.assertEqual(told, ["the session is closed", "the device is closed", "the device is closed"])
+
+    def test_sessions_devices_and_contexts_are_closed_in_any_order(self):
+        self.run_apart("""
+for order in itertools.permutations(range(3)):
+    device, session = open_session()
+    session.predict(image)
+    handles = device.context, device, session
+    for i in order + order:
+        handles[i].close()
+""")
+
+    def test_a_device_and_its_session_are_collected_together(self):
+        self.run_apart("""
+class Application:
+    def __init__(self):
+        self.device, self.session = open_session()
+        self.on_image = self.predict  # a cycle
+    def predict(self, x):
+        return self.session.predict(x)
+Application().on_image(image)
+gc.collect()
+""")
+
+    def test_a_session_is_freed_before_its_device(self):
+        session = self.device.session(pleach.create("cnn5"))
+        owned = weakref.ref(session._owned)
+        del session
+        gc.collect()
+        self.assertIsNone(owned())
 
     def test_a_wrong_option_is_answered_with_the_nearest(self):
         with self.assertRaises(pleach.Error) as caught:
