@@ -80,6 +80,8 @@ def _run(device, command, options, resume, progress):
 
 def _job(device, command, model, data, out, resume, progress, options):
     if resume:
+        if options or any(given is not None for given in (model, data, out)):
+            raise TypeError(f"--resume goes on with the options of '{resume}'; give no others")
         return _run(device, command, {}, resume, progress)
     if model is None or data is None or out is None:
         raise TypeError("model, data and out are needed, or resume")
@@ -99,7 +101,7 @@ def compress(device, model=None, data=None, out=None, resume=None, progress=None
     `model` is a Model, a file or a network's name; `data` a data set as `pleach --data` takes it; `out` the run
     directory. Further options are those of `pleach compress --help`, with _ for -: macs=0.5, epochs=12, unfold=True.
     `progress(p)` is called some times a second with a Progress; where it returns False the job saves and Interrupted
-    is raised: compress(device, resume=out) goes on.
+    is raised: compress(device, resume=out) goes on, with the options that stand there and no others.
     """
     return _job(device, "compress", model, data, out, resume, progress, options)
 

@@ -188,6 +188,11 @@ gc.collect()
             pleach.compress(self.device, model="cnn5", out=self.path("run"), macs="half", **SHORT)
         self.assertIn("--macs 'half': a number is expected", str(caught.exception))
 
+    def test_options_beside_resume_are_refused(self):
+        for given in ({"model": "cnn5"}, {"data": "fashion-mnist"}, {"out": self.path("run")}, {"epochs": 3}):
+            with self.assertRaisesRegex(TypeError, "--resume goes on with the options of 'there'; give no others"):
+                pleach.train(self.device, resume="there", **given)
+
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_a_network_gets_smaller_and_tells_how_it_goes(self):
         dense = pleach.create("cnn5", input=(1, 28, 28), seed=1)
