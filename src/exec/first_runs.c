@@ -23,8 +23,9 @@ done:
 pleach_status plc_session_first_runs(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
-    const plc_launch_list *const lists[] = {&s->input_train, &s->train, &s->prepare,
-                                            &s->input_infer, &s->infer, &s->infer_loss};
+    const plc_launch_list *const lists[] = {
+        &s->input_train,          &s->train,     &s->prepare, &s->input_infer,
+        plc_session_inference(s), &s->infer_loss};
     enum { N_LISTS = sizeof lists / sizeof *lists };
     plc_launch **found = NULL;
     size_t most = 0;

@@ -189,7 +189,10 @@ pleach_status plc_session_lower_training(pleach_session *s)
     TRY(plc_values_create(s->ctx, s->graph, &steps, "value", lanes_bytes(s), 0, &s->train_values));
     TRY(plc_values_create(s->ctx, s->graph, &steps, "gradient", lanes_bytes(s), 0,
                           &s->train_grads));
-    s->train_grads.items[0].buffer = NULL; // nothing needs the images' gradient
+    for (int i = 0; i < s->graph->n_nodes;
+         i++) // nothing needs the images' gradient, flattened or not
+        if (s->train_grads.roots[i] == 0)
+            s->train_grads.items[i].buffer = NULL;
     TRY(realize_ends(s, &s->train_values));
     TRY(plc_plan_buffer(s->ctx, "scratch", &s->scratch_train));
     TRY(lower_init(s, true, &s->train_values, &lower));

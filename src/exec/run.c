@@ -137,12 +137,9 @@ done:
     return status;
 }
 
-// A profile shows the launches one by one.
-static pleach_status run_inference(pleach_session *s)
+plc_launch_list *plc_session_inference(pleach_session *s)
 {
-    const bool joined = s->infer_network.n_items > 0 && !s->device->profile;
-
-    return plc_launch_list_run(joined ? &s->infer_network : &s->infer);
+    return s->infer_network.n_items > 0 && !s->device->profile ? &s->infer_network : &s->infer;
 }
 
 pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
@@ -156,7 +153,7 @@ pleach_status plc_session_infer(pleach_session *s, unsigned slot, int n_valid)
     TRY(plc_launch_update_arg(&s->infer_loss, s->loss_infer.launch, s->loss_infer.valid_arg,
                               &n_valid));
     TRY(plc_launch_list_run(&s->input_infer));
-    TRY(run_inference(s));
+    TRY(plc_launch_list_run(plc_session_inference(s)));
     TRY(plc_launch_list_run(&s->infer_loss));
 done:
     return status;
@@ -167,7 +164,7 @@ pleach_status plc_session_infer_only(pleach_session *s)
     pleach_status status = PLEACH_OK;
 
     TRY(prepare(s));
-    TRY(run_inference(s));
+    TRY(plc_launch_list_run(plc_session_inference(s)));
 done:
     return status;
 }
@@ -234,7 +231,7 @@ pleach_status pleach_session_predict(pleach_session *s, const unsigned char *ima
     TRY(plc_session_upload(s, images, NULL, n, &done_event));
     TRY(prepare(s));
     TRY(plc_launch_list_run(&s->input_infer));
-    TRY(run_inference(s));
+    TRY(plc_launch_list_run(plc_session_inference(s)));
     TRY(plc_session_read_logits(s, false, n, logits));
 done:
     plc_device_drop_event(s->device, &done_event);

@@ -48,8 +48,9 @@ static pleach_status run_part(pleach_device *device, plc_self_test_part part,
     plc_device_tell(device, "testing the device", (int)part + 1, PLC_SELF_TEST_N_PARTS);
     device->progress = NULL;
     plc_tuner_pause(device->tuner, true);
-    status = part == PLC_SELF_TEST_REWRITE
-                 ? plc_self_test_arenas(device, wrong)
+    status = part == PLC_SELF_TEST_REWRITE ? plc_self_test_arenas(device, wrong)
+             : part == PLC_SELF_TEST_FEW_IMAGES
+                 ? plc_self_test_few_images(device, wrong)
                  : plc_self_test_networks(device, part == PLC_SELF_TEST_TRAINING, wrong);
     plc_tuner_pause(device->tuner, false);
     device->progress = progress;
@@ -128,6 +129,7 @@ pleach_status plc_self_test_run(pleach_device *device, plc_self_test_result *res
     *result = (plc_self_test_result){0};
     TRY(find_path(device, &path));
     TRY(run_part(device, PLC_SELF_TEST_TRAINING, result));
+    TRY(run_part(device, PLC_SELF_TEST_FEW_IMAGES, result));
     TRY(run_part(device, PLC_SELF_TEST_REWRITE, result));
     keep(device, path, result);
 done:

@@ -14,6 +14,9 @@
 pleach_status plc_self_test_networks(pleach_device *device, bool training,
                                      char wrong[PLC_SELF_TEST_TEXT_MAX]);
 
+// A network in inference of a few images, on channel lanes; nothing where the device has none.
+pleach_status plc_self_test_few_images(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX]);
+
 // A gather of filters and channels, and masks from classes.
 pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX]);
 

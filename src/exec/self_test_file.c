@@ -12,7 +12,8 @@
 enum { MAX_FILE_BYTES = 4096 };
 
 static const char heading[] = "pleach self-test 1\n";
-static const char *const part_names[PLC_SELF_TEST_N_PARTS] = {"inference", "training", "rewrite"};
+static const char *const part_names[PLC_SELF_TEST_N_PARTS] = {"inference", "training", "few images",
+                                                              "rewrite"};
 
 const char *plc_self_test_part_name(plc_self_test_part part)
 {

@@ -5,9 +5,10 @@
 #include <device/device.h>
 
 typedef enum plc_self_test_part {
-    PLC_SELF_TEST_INFERENCE, // matrix product, convolution, batch norm from running statistics
-    PLC_SELF_TEST_TRAINING,  // these with batch statistics, their gradients, the loss
-    PLC_SELF_TEST_REWRITE,   // gathers of compaction, masks
+    PLC_SELF_TEST_INFERENCE,  // matrix product, convolution, batch norm from running statistics
+    PLC_SELF_TEST_TRAINING,   // these with batch statistics, their gradients, the loss
+    PLC_SELF_TEST_FEW_IMAGES, // inference on channel lanes, where the device has them
+    PLC_SELF_TEST_REWRITE,    // gathers of compaction, masks
     PLC_SELF_TEST_N_PARTS,
 } plc_self_test_part;
 

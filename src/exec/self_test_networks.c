@@ -8,9 +8,11 @@
 #include <base/random.h>
 #include <exec/expected.h>
 #include <exec/session.h>
+#include <ops/channel_lanes.h>
 
-// The batch fills one block of lanes and begins a second: sums must leave its empty lanes out.
-enum { IMAGES_OF_SECOND_BLOCK = 3, MAX_LAYERS = 4, MAX_CHANNELS = 5 };
+// The batch fills one block of lanes and begins a second: sums must leave its empty lanes out. A few images are
+// inferred on channel lanes where the device has them.
+enum { IMAGES_OF_SECOND_BLOCK = 3, FEW_IMAGES = 3, MAX_LAYERS = 6, MAX_CHANNELS = 5 };
 
 static const unsigned long long seed = 11;
 
@@ -43,6 +45,16 @@ static const network networks[] = {
       {"relu", "relu", 0, 0, false},
       {"flatten", "flat", 0, 0, false}}},
 };
+
+// What channel lanes infer ends in values per class.
+static const network of_few_images = {"channel lanes",
+                                      {2, 9, 7},
+                                      {{"conv", "first", 6, 3, false},
+                                       {"batch_norm", "norm", 0, 0, false},
+                                       {"relu", "relu", 0, 0, false},
+                                       {"conv", "second", 9, 3, true},
+                                       {"flatten", "flat", 0, 0, false},
+                                       {"linear", "fc", 10, 1, true}}};
 enum { N_NETWORKS = sizeof networks / sizeof *networks, MASKED_CHANNEL = 2 };
 
 // One network while it runs.
@@ -156,6 +168,7 @@ done:
     return status;
 }
 
+// Of t->n_images.
 static pleach_status test_init(test *t, pleach_device *device, const network *network,
                                bool training)
 {
@@ -166,10 +179,10 @@ static pleach_status test_init(test *t, pleach_device *device, const network *ne
     for (int i = 0; i < MAX_CHANNELS; i++)
         level[i] = 1.0f / 255.0f;
     t->ctx = device->ctx;
-    t->n_images = device->lanes + IMAGES_OF_SECOND_BLOCK;
     TRY(make_graph(t->ctx, network, &t->graph));
     TRY(plc_session_create_untested(t->ctx, t->graph, device, t->n_images, &opts, &t->session));
-    t->name = uses_winograd(t->session) ? "Winograd convolution" : network->name;
+    t->name = network != &of_few_images && uses_winograd(t->session) ? "Winograd convolution"
+                                                                     : network->name;
     TRY(plc_expected_create(t->ctx, t->graph, t->session->layout, t->n_images, &t->expected));
     TRY(make_batch(t));
     TRY(write_weights(t));
@@ -315,10 +328,10 @@ done:
 }
 
 static pleach_status run_network(pleach_device *device, const network *network, bool training,
-                                 char *wrong)
+                                 int n_images, char *wrong)
 {
     pleach_status status = PLEACH_OK;
-    test t = {.name = network->name, .wrong = wrong};
+    test t = {.name = network->name, .wrong = wrong, .n_images = n_images};
     cl_event uploaded = NULL;
 
     TRY(test_init(&t, device, network, training));
@@ -342,7 +355,23 @@ pleach_status plc_self_test_networks(pleach_device *device, bool training,
     wrong[0] = '\0';
     for (int i = 0; i < N_NETWORKS && !wrong[0]; i++)
         TRY(plc_self_test_without(device, networks[i].name,
-                                  run_network(device, &networks[i], training, wrong)));
+                                  run_network(device, &networks[i], training,
+                                              device->lanes + IMAGES_OF_SECOND_BLOCK, wrong)));
 done:
+    return status;
+}
+
+pleach_status plc_self_test_few_images(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX])
+{
+    pleach_status status = PLEACH_OK;
+    pleach_graph *graph = NULL;
+
+    wrong[0] = '\0';
+    TRY(make_graph(device->ctx, &of_few_images, &graph));
+    if (plc_channel_lanes_suit(device, graph, FEW_IMAGES))
+        TRY(plc_self_test_without(device, of_few_images.name,
+                                  run_network(device, &of_few_images, false, FEW_IMAGES, wrong)));
+done:
+    pleach_graph_destroy(&graph);
     return status;
 }

@@ -108,6 +108,21 @@ done:
     return status;
 }
 
+// What the session uses, and no more.
+static pleach_status require_self_test(const pleach_session *s)
+{
+    pleach_status status = PLEACH_OK;
+
+    if (!s->opts.inference_only)
+        TRY(plc_self_test_require(s->device, PLC_SELF_TEST_TRAINING));
+    if (s->channel_lanes)
+        TRY(plc_self_test_require(s->device, PLC_SELF_TEST_FEW_IMAGES));
+    else if (s->opts.inference_only)
+        TRY(plc_self_test_require(s->device, PLC_SELF_TEST_INFERENCE));
+done:
+    return status;
+}
+
 pleach_status plc_session_create_unset(pleach_ctx *ctx, const pleach_graph *graph,
                                        pleach_device *device, int batch,
                                        const pleach_session_opts *opts, pleach_session **session)
@@ -117,8 +132,7 @@ pleach_status plc_session_create_unset(pleach_ctx *ctx, const pleach_graph *grap
 
     // Tested after the session is made: by then nearly all that the test needs is compiled.
     TRY(plc_session_create_untested(ctx, graph, device, batch, opts, &s));
-    TRY(plc_self_test_require(device, s->opts.inference_only ? PLC_SELF_TEST_INFERENCE
-                                                             : PLC_SELF_TEST_TRAINING));
+    TRY(require_self_test(s));
     *session = s;
     s = NULL;
 done:

@@ -68,6 +68,9 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
                                           const pleach_session_opts *opts,
                                           pleach_session **session);
 
+// The launches of the forward pass in inference: joined where they can be, but one by one for a profile.
+plc_launch_list *plc_session_inference(pleach_session *session);
+
 // Copies a batch to the device: n images and labels (labels may be NULL). Returns at once; host memory
 // must stay until *done.
 pleach_status plc_session_upload(pleach_session *session, const unsigned char *images,

@@ -112,11 +112,6 @@ static pleach_status append_mask(plc_lower *lower, int mask_offset, plc_tensor y
     return p.mask_offset < 0 ? PLEACH_OK : plc_append_tiled_launch(lower, &tiled, &launch);
 }
 
-pleach_status plc_mask_apply_lower(plc_lower *lower, int node)
-{
-    return append_mask(lower, plc_lower_mask(lower, node), plc_lower_value(lower, node));
-}
-
 pleach_status plc_mask_gradient_lower(plc_lower *lower, int node)
 {
     pleach_status status = PLEACH_OK;

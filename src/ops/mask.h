@@ -1,14 +1,11 @@
-// Masks outside batch norms: of layers that none follows, and where gradients of pruned channels end.
+// Where gradients of pruned channels end.
 #ifndef PLC_OPS_MASK_H
 #define PLC_OPS_MASK_H
 
 #include <ops/lower.h>
 
-// Appends y *= mask[c] in place on the value of `node` (kept channels are not touched, pruned ones become +0);
-// nothing when no mask acts at the node. (In eltwise.c.)
-pleach_status plc_mask_apply_lower(plc_lower *lower, int node);
-
-// The same on the gradient of the node's value, for the start of its backward; nothing unless lower->mask_gradients.
+// Appends dy *= mask[c] in place on the gradient of the node's value (kept channels are not touched, pruned ones become
+// +0), for the start of its backward; nothing unless lower->mask_gradients, or when no mask acts at the node. (In eltwise.c.)
 pleach_status plc_mask_gradient_lower(plc_lower *lower, int node);
 
 // Ends at a convolution or linear layer what its pruned filters have taken of the loss: in the gradient of its value, for

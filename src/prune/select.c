@@ -7,6 +7,7 @@
 #include <base/memory.h>
 #include <base/text.h>
 #include <price/macs.h>
+#include <prune/slices.h>
 
 typedef struct ranked {
     double score;
@@ -22,6 +23,7 @@ typedef struct search {
     unsigned char *before; // owned: the present mask
     unsigned char *trial;  // owned: the mask at the pl that is tried
     bool *group_kept;      // owned: groups that the user leaves alone
+    bool *depthwise;       // owned: groups of which a depthwise layer makes channels
     ranked *order;         // owned: prunable classes, weakest first
     int n;                 // how many
     plc_cost cost;         // of `trial`
@@ -82,6 +84,22 @@ static pleach_status mark_kept_groups(search *s)
             int class_id = plc_channels_class(s->channels, node, c);
             s->group_kept[plc_channels_group_of(s->channels, class_id)] = true;
         }
+    }
+done:
+    return status;
+}
+
+static pleach_status mark_depthwise_groups(search *s)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_alloc(s->ctx, (size_t)plc_channels_n_groups(s->channels), sizeof *s->depthwise,
+                  &s->depthwise));
+    for (int i = 0; i < s->graph->n_nodes; i++) {
+        const plc_node *node = &s->graph->nodes[i];
+        for (int c = 0; c < node->shape.c && plc_is_depthwise(s->graph, node); c++)
+            s->depthwise[plc_channels_group_of(s->channels,
+                                               plc_channels_class(s->channels, i, c))] = true;
     }
 done:
     return status;
@@ -199,10 +217,12 @@ done:
     return status;
 }
 
-// Fewest classes that group g, of n now, must keep.
+// Fewest classes that group g, of n now, must keep: a depthwise layer of one channel would be one as any other, which may
+// be computed in another way.
 static int floor_of(const search *s, int g, int n)
 {
-    int least = s->opts->min_channels > 0 ? s->opts->min_channels : 1;
+    const int least_ever = s->depthwise[g] ? 2 : 1;
+    int least = s->opts->min_channels > least_ever ? s->opts->min_channels : least_ever;
     double max_ratio = s->opts->max_ratio > 0 ? s->opts->max_ratio : 1;
     const int n_at_first = n + settled_of(s, g).n_classes;
     // The tolerance keeps a share such as 0.7 of 10 from losing one to rounding.
@@ -376,6 +396,7 @@ pleach_status plc_select(pleach_ctx *ctx, const pleach_graph *graph, const plc_c
     *selection = (plc_selection){0};
     TRY(check_opts(&s));
     TRY(mark_kept_groups(&s));
+    TRY(mark_depthwise_groups(&s));
     TRY(plc_alloc(ctx, (size_t)n_classes, 1, &s.before));
     TRY(plc_alloc(ctx, (size_t)n_classes, 1, &s.trial));
     for (int c = 0; c < n_classes; c++)
@@ -390,6 +411,7 @@ done:
     free(s.before);
     free(s.trial);
     free(s.group_kept);
+    free(s.depthwise);
     free(s.order);
     return status;
 }

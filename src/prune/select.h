@@ -27,7 +27,7 @@ typedef struct plc_select_opts {
     void *latency_user;    // borrowed: handed to it
     double band;           // pu - pl, from 0 to 1
     bool for_good;         // what `mask` leaves out stays out
-    int min_channels;      // fewest classes that a group keeps; 0 means 1
+    int min_channels; // fewest classes that a group keeps; 0 means 1, 2 where a depthwise layer makes them
     int round_to;     // groups keep multiples of this many classes where they have them; 0 means 1
     double max_ratio; // largest share of its classes that a group may lose; 0 means 1
     const char *const *keep; // borrowed: nodes whose output channels all stay

@@ -68,6 +68,7 @@ typedef struct plc_report {
     int epochs, batch;
     struct {
         char *name, *platform, *driver;
+        int compute_units; // 0: not known
         int lanes;
         char *mapping; // "vector" "work-item"
     } device;

@@ -59,6 +59,7 @@ static const plc_field device_fields[] = {
     PLC_FIELD_INNER(plc_report, device, TEXT, name),
     PLC_FIELD_INNER(plc_report, device, TEXT, platform),
     PLC_FIELD_INNER(plc_report, device, TEXT, driver),
+    PLC_FIELD_INNER(plc_report, device, INT, compute_units),
     PLC_FIELD_INNER(plc_report, device, INT, lanes),
     PLC_FIELD_INNER(plc_report, device, TEXT, mapping),
     PLC_FIELDS_END,

@@ -182,7 +182,7 @@ done:
     return status;
 }
 
-// Another device, or other lanes: the run goes on, but not to the bits that it would have come to.
+// Another device, of other compute units (by which sums are split), or other lanes: the run goes on, but not to the bits that it would have come to.
 static pleach_status check_device(plc_run *run)
 {
     const plc_report *report = &run->report;
@@ -190,16 +190,19 @@ static pleach_status check_device(plc_run *run)
     const bool same = report->device.name && report->device.mapping &&
                       strcmp(report->device.name, run->device->info->name) == 0 &&
                       strcmp(report->device.mapping, layout) == 0 &&
+                      report->device.compute_units == run->device->info->compute_units &&
                       report->device.lanes == run->device->lanes;
 
     if (same)
         return PLEACH_OK;
-    plc_log(run->ctx, PLEACH_LOG_WARNING,
-            "'%s' was begun on %s with %d lanes (%s) and goes on with %d (%s) on %s: its last bits "
-            "will not be those of an uninterrupted run",
-            run->directory.path, report->device.name ? report->device.name : "?",
-            report->device.lanes, report->device.mapping ? report->device.mapping : "?",
-            run->device->lanes, layout, run->device->info->name);
+    plc_log(
+        run->ctx, PLEACH_LOG_WARNING,
+        "'%s' was begun on %s (%d compute units, %d lanes, %s) and goes on on %s (%d, %d, %s): its "
+        "last bits will not be those of an uninterrupted run",
+        run->directory.path, report->device.name ? report->device.name : "?",
+        report->device.compute_units, report->device.lanes,
+        report->device.mapping ? report->device.mapping : "?", run->device->info->name,
+        run->device->info->compute_units, run->device->lanes, layout);
     return plc_run_describe_device(run);
 }
 

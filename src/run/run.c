@@ -144,6 +144,7 @@ pleach_status plc_run_describe_device(plc_run *run)
     TRY(replace_text(run, info->platform_name, &report->device.platform));
     TRY(replace_text(run, info->driver_version, &report->device.driver));
     TRY(replace_text(run, plc_device_layout_name(run->device), &report->device.mapping));
+    report->device.compute_units = info->compute_units;
     report->device.lanes = run->device->lanes;
 done:
     return status;

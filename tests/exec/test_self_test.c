@@ -128,6 +128,8 @@ static void what_has_passed_does_not_run_again(void **state)
     assert_int_equal(count_launches(PLC_SELF_TEST_INFERENCE), 0);
     assert_true(count_launches(PLC_SELF_TEST_TRAINING) > inference);
     assert_int_equal(count_launches(PLC_SELF_TEST_TRAINING), 0);
+    assert_true(count_launches(PLC_SELF_TEST_FEW_IMAGES) > 0);
+    assert_int_equal(count_launches(PLC_SELF_TEST_FEW_IMAGES), 0);
     assert_true(count_launches(PLC_SELF_TEST_REWRITE) > 0);
     assert_int_equal(count_launches(PLC_SELF_TEST_REWRITE), 0);
     assert_int_equal(count_launches(PLC_SELF_TEST_INFERENCE), 0); // the other parts kept it

@@ -688,6 +688,52 @@ static void few_images_give_the_same_logits_as_many(void **state)
     }
 }
 
+// No kernel is compiled, and none is finished by a driver, in a step: all have been launched before.
+static void a_session_has_launched_all_its_kernels(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    pleach_graph *graph = NULL;
+
+    CHECK(pleach_graph_create(ctx, "cnn5", 3, 32, 32, 10, &graph));
+    for (int batch = 1; batch <= BATCH; batch += BATCH - 1) {
+        pleach_session *s = NULL;
+        CHECK(pleach_session_create(ctx, graph, d->vector, batch, NULL, &s));
+        const plc_launch_list *const lists[] = {
+            &s->input_train,          &s->train,     &s->prepare, &s->input_infer,
+            plc_session_inference(s), &s->infer_loss};
+        for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+            for (int i = 0; i < lists[l]->n_items; i++) {
+                bool is_new = true;
+                CHECK(plc_kernels_note_launch(d->vector, lists[l]->items[i], &is_new));
+                assert_false(is_new);
+            }
+        pleach_session_destroy(&s);
+    }
+    pleach_graph_destroy(&graph);
+}
+
+// Nothing needs the gradient of the images, also where the network begins with flattening them.
+static void flattened_images_get_no_gradient(void **state)
+{
+    const devices *d = *state;
+    pleach_ctx *ctx = d->ctx;
+    const plc_attrs linear = {.out_channels = 7, .bias = true};
+    pleach_graph *graph = NULL;
+    pleach_session *s = NULL;
+    int node = 0, n_products = 0;
+
+    CHECK(plc_graph_create(ctx, "mlp", (plc_shape){3, 4, 4}, &graph));
+    node = add_node(ctx, graph, "flatten", &node, 1, NULL);
+    node = add_node(ctx, graph, "linear", &node, 1, &linear);
+    CHECK(pleach_session_create(ctx, graph, d->vector, BATCH, NULL, &s));
+    for (int i = 0; i < s->train.n_items; i++) // forward alone, no product for dx
+        n_products += strstr(s->train.items[i]->label, "conv_forward") != NULL;
+    assert_int_equal(n_products, 1);
+    pleach_session_destroy(&s);
+    pleach_graph_destroy(&graph);
+}
+
 static void a_batch_that_cannot_be_is_refused(void **state)
 {
     const devices *d = *state;
@@ -719,6 +765,8 @@ int main(void)
         cmocka_unit_test(folded_network_gives_the_same_logits),
         cmocka_unit_test(dropping_a_faded_block_changes_nothing),
         cmocka_unit_test(few_images_give_the_same_logits_as_many),
+        cmocka_unit_test(a_session_has_launched_all_its_kernels),
+        cmocka_unit_test(flattened_images_get_no_gradient),
         cmocka_unit_test(a_batch_that_cannot_be_is_refused),
     };
 

@@ -59,7 +59,12 @@ static void check_device(int lanes, int mapping)
         char kernel[PLC_KERNEL_NAME_MAX];
 
         strcpy(kernel, plc_launched[i]);
-        if (!plant(device, kernel, PLC_WRONG_SKIPPED) || !plant(device, kernel, PLC_WRONG_BIT))
+        if (!plant(device, kernel, PLC_WRONG_SKIPPED))
+            fail_msg("%s: no fault could be planted", kernel);
+        // A whole network in one launch: what it wrote first has been read when it is done, and one group does it all.
+        if (strcmp(kernel, "channel_network") == 0)
+            continue;
+        if (!plant(device, kernel, PLC_WRONG_BIT))
             fail_msg("%s: no fault could be planted", kernel);
         n_planted += 2 + plant(device, kernel, PLC_WRONG_FIRST_GROUP);
     }

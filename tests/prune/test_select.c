@@ -303,6 +303,26 @@ static void what_has_left_for_good_changes_no_rank(void **state)
     }
 }
 
+// One channel would be a convolution as any other, which may be computed with other bits.
+static void depthwise_layers_keep_two_channels(void **state)
+{
+    (void)state;
+    subject s = take_model("mobilenet_v2");
+    plc_selection sel = choose(&s, NULL, 1e-6, (plc_select_opts){.band = 0});
+    int n_depthwise = 0;
+
+    for (int i = 0; i < s.graph->n_nodes; i++) {
+        if (s.graph->nodes[i].attrs.groups < 2)
+            continue;
+        n_depthwise++;
+        const int g = plc_channels_group_of(s.channels, plc_channels_class(s.channels, i, 0));
+        assert_int_equal(count_kept(&s, sel.mask, g), 2);
+    }
+    assert_true(n_depthwise > 10);
+    plc_selection_finish(&sel);
+    finish(&s);
+}
+
 static void the_last_channel_of_a_group_is_its_strongest(void **state)
 {
     (void)state;
@@ -719,6 +739,7 @@ int main(void)
         cmocka_unit_test(groups_keep_what_the_options_say),
         cmocka_unit_test(what_has_left_for_good_changes_no_rank),
         cmocka_unit_test(the_last_channel_of_a_group_is_its_strongest),
+        cmocka_unit_test(depthwise_layers_keep_two_channels),
         cmocka_unit_test(only_groups_that_may_lose_everything),
         cmocka_unit_test(a_wider_band_flips_fewer_channels),
         cmocka_unit_test(a_pruned_channel_that_grows_comes_back_only_past_the_band),

@@ -2,6 +2,7 @@
 #include <context.h>
 
 #include <base/file.h>
+#include <device/device.h>
 #include <run_folder.h>
 
 // Replaces text in a run's config.json.
@@ -38,6 +39,32 @@ static const char *write_cifar(void)
         assert_ok(plc_file_write_all(ctx, path, records, sizeof records));
     }
     return dir;
+}
+
+static void count_warnings(void *user, pleach_log_level level, const char *text)
+{
+    *(int *)user += level == PLEACH_LOG_WARNING && strstr(text, "its last bits") != NULL;
+}
+
+// Sums are split by compute units, so another number of them gives other bits: that is said.
+static void other_compute_units_are_another_device(void **state)
+{
+    pleach_job job = short_job("cnn5", path_of("units"));
+    pleach_device_info *info = device->info;
+    const int units = info->compute_units;
+    int n_warnings = 0;
+
+    (void)state;
+    assert_ok(pleach_train(ctx, device, &job));
+    job.resume = job.opts.out;
+    pleach_ctx_set_log(ctx, count_warnings, &n_warnings);
+    assert_ok(pleach_train(ctx, device, &job));
+    assert_int_equal(n_warnings, 0);
+    info->compute_units = units + 1;
+    assert_ok(pleach_train(ctx, device, &job));
+    info->compute_units = units;
+    pleach_ctx_set_log(ctx, NULL, NULL);
+    assert_int_equal(n_warnings, 1);
 }
 
 static void a_run_goes_on_with_what_it_began_with(void **state)
@@ -95,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_on_with_what_it_began_with),
         cmocka_unit_test(a_run_goes_on_by_its_own_command),
+        cmocka_unit_test(other_compute_units_are_another_device),
     };
 
     return cmocka_run_group_tests_name("resumed runs", tests, set_up, tear_down);
