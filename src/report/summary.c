@@ -174,7 +174,7 @@ static plc_summary_row *find_row(plc_summary *s, int group, const char *network)
     return NULL;
 }
 
-// Adds up; finish_means divides.
+// Adds up; finish_means divides. A report that names a network again has no second seed of it.
 static pleach_status add_network(pleach_ctx *ctx, plc_summary *s, int group,
                                  const plc_report *report, const plc_report_network *network,
                                  size_t most_seeds)
@@ -190,7 +190,10 @@ static pleach_status add_network(pleach_ctx *ctx, plc_summary *s, int group,
         row->interval[0] = network->interval[0];
         row->interval[1] = network->interval[1];
         row->final = network->epochs >= report->epochs;
+    } else if (row->last == report) {
+        goto done;
     }
+    row->last = report;
     row->accuracies[row->n_seeds++] = network->accuracy;
     row->accuracy += network->accuracy;
     row->macs += (double)network->macs;

@@ -13,7 +13,8 @@ typedef struct plc_summary_row {
     double accuracy,
         interval[2]; // of the mean, Student's t at 95 %; one seed: Wilson's, of its images
     double macs, params, conv_layers, latency_ms, train_seconds;
-    double *accuracies; // owned, [n_seeds]
+    double *accuracies;     // owned, [n_seeds]
+    const plc_report *last; // borrowed: of the last seed that was added
 } plc_summary_row;
 
 // Works when zero.

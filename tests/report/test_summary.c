@@ -155,6 +155,32 @@ static void flags_tell_runs_apart_and_a_seed_counts_once(void **state)
         plc_report_finish(&reports[i]);
 }
 
+static void a_network_that_a_report_names_often_counts_once(void **state)
+{
+    plc_report reports[2];
+    plc_report_run runs[2];
+    plc_report_network *again = NULL;
+    plc_summary s;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        make_report(&reports[i], "", 0.9 + 0.02 * i, 3);
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(plc_report_add_network(ctx, &reports[i], "fused", &again), PLEACH_OK);
+            again->accuracy = 0.1;
+        }
+        reports[i].seed = (unsigned long long)i;
+        runs[i] = (plc_report_run){"run", &reports[i], NULL};
+    }
+    assert_int_equal(plc_summary_create(ctx, runs, 2, &s), PLEACH_OK);
+    assert_int_equal(s.n_rows, 2);
+    assert_int_equal(s.rows[1].n_seeds, 2);
+    assert_true(fabs(s.rows[1].accuracy - 0.91) < 1e-12);
+    plc_summary_finish(&s);
+    for (int i = 0; i < 2; i++)
+        plc_report_finish(&reports[i]);
+}
+
 static void the_report_of_several_runs_shows_means_and_curves(void **state)
 {
     plc_report reports[N_RUNS];
@@ -183,6 +209,7 @@ int main(void)
         cmocka_unit_test(means_are_over_runs_that_differ_in_the_seed_alone),
         cmocka_unit_test(one_seed_keeps_the_interval_of_its_images),
         cmocka_unit_test(flags_tell_runs_apart_and_a_seed_counts_once),
+        cmocka_unit_test(a_network_that_a_report_names_often_counts_once),
         cmocka_unit_test(the_report_of_several_runs_shows_means_and_curves),
     };
 
