@@ -21,15 +21,23 @@ typedef struct axis {
     bool logarithmic;
 } axis;
 
+// Axes around values up to it have finite ends and ticks.
+static const double largest_value = 1e300;
+
+static bool is_drawn(double value)
+{
+    return fabs(value) <= largest_value; // NAN is not
+}
+
 static bool is_point(const plc_chart *chart, const plc_chart_series *series, size_t i)
 {
-    return isfinite(series->x[i]) && isfinite(series->y[i]) &&
+    return is_drawn(series->x[i]) && is_drawn(series->y[i]) &&
            (!chart->logarithmic || (series->x[i] > 0 && series->y[i] > 0));
 }
 
 static void widen(axis *range, double value)
 {
-    if (isfinite(value)) {
+    if (is_drawn(value)) {
         range->low = fmin(range->low, value);
         range->high = fmax(range->high, value);
     }
@@ -66,7 +74,7 @@ static void round_decades(axis *range)
 static double place(const axis *range, double value)
 {
     if (range->logarithmic)
-        return log10(value / range->low) / log10(range->high / range->low);
+        return (log10(value) - log10(range->low)) / (log10(range->high) - log10(range->low));
     return (value - range->low) / (range->high - range->low);
 }
 
@@ -93,9 +101,11 @@ static double next_tick(const axis *range, double value)
 
 static void format_tick(double value, double step, char *text, size_t size)
 {
+    const double largest_count = 1e18; // of those that have a letter behind them
+
     if (fabs(value) < step * 1e-6)
         value = 0;
-    if (value >= 10000)
+    if (value >= 10000 && value < largest_count)
         plc_format_count((unsigned long long)value, text, size);
     else if (step == 0) // logarithmic
         snprintf(text, size, "%g", value);
@@ -175,7 +185,7 @@ static pleach_status draw_points(pleach_ctx *ctx, const plc_chart *chart,
             continue;
         const double px = place_x(x, series->x[i]), py = place_y(y, series->y[i]);
 
-        if (series->low && isfinite(series->low[i]) && isfinite(series->high[i]))
+        if (series->low && is_drawn(series->low[i]) && is_drawn(series->high[i]))
             TRY(plc_text_printf(
                 ctx, text, "<line class='interval c%d' x1='%.1f' x2='%.1f' y1='%.1f' y2='%.1f'/>",
                 series->colour, px, px, place_y(y, series->low[i]), place_y(y, series->high[i])));

@@ -9,7 +9,7 @@
 
 enum { PLC_CHART_MAX_SERIES = 24, PLC_CHART_MAX_MARKS = 32, PLC_CHART_N_COLOURS = 6 };
 
-// Points whose x or y is not finite (or not positive on a logarithmic axis) are left out. All borrowed.
+// Points whose x or y is not finite or beyond 1e300 (or not positive on a logarithmic axis) are left out. All borrowed.
 typedef struct plc_chart_series {
     char name[64];
     const double *x, *y;

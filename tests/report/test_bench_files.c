@@ -121,6 +121,23 @@ static void rows_of_a_group_stay_together(void **state)
     plc_bench_finish(&files[1]);
 }
 
+// A tick a step beyond the largest number is no larger than it: the axis would have no end.
+static void a_page_of_absurd_peaks_ends(void **state)
+{
+    static const char absurd[] =
+        DOCUMENT(16, "{\"kind\": \"device\", \"peaks\": {\"gflops\": 1.5e308,"
+                     " \"bandwidth\": [{\"bytes\": 64, \"copy_gb_s\": 1}]}}");
+    plc_bench bench = {0};
+    plc_bench_rows rows = {0};
+
+    (void)state;
+    assert_ok(read_text(absurd, sizeof absurd - 1, &bench));
+    assert_ok(plc_bench_compare(ctx, &bench, 1, &rows));
+    assert_ok(plc_bench_write_html(ctx, NULL, &bench, 1, &rows, path));
+    plc_bench_rows_finish(&rows);
+    plc_bench_finish(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +145,7 @@ int main(void)
         cmocka_unit_test(every_torn_file_is_refused),
         cmocka_unit_test(documents_of_one_device_may_follow_one_another),
         cmocka_unit_test(rows_of_a_group_stay_together),
+        cmocka_unit_test(a_page_of_absurd_peaks_ends),
     };
 
     return cmocka_run_group_tests_name("bench files", tests, make_file, drop_file);

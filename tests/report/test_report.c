@@ -382,6 +382,20 @@ static void a_chart_of_values_that_hardly_differ_ends(void **state)
     plc_text_finish(&text);
 }
 
+static void a_chart_of_the_largest_numbers_ends(void **state)
+{
+    const double x[] = {0, 1, 2}, y[] = {-1e308, 1.7e308, 1e300};
+    plc_chart chart = {.title = "t", .x_label = "x", .n_series = 1};
+    plc_text text = {0};
+
+    (void)state;
+    chart.series[0] = (plc_chart_series){.name = "s", .x = x, .y = y, .n = 3};
+    assert_int_equal(plc_chart_draw(ctx, &chart, &text), PLEACH_OK);
+    assert_non_null(strstr(text.data, ": 1e+300 at 2"));
+    assert_null(strstr(text.data, "e+308"));
+    plc_text_finish(&text);
+}
+
 static void a_logarithmic_chart_leaves_out_what_has_no_logarithm(void **state)
 {
     const double x[] = {0.5, 0, 20, 1}, y[] = {3, 5, 700, -1};
@@ -433,6 +447,7 @@ int main(void)
         cmocka_unit_test(the_page_is_complete_and_nothing_in_it_is_live),
         cmocka_unit_test(a_chart_without_a_number_is_left_out),
         cmocka_unit_test(a_chart_of_values_that_hardly_differ_ends),
+        cmocka_unit_test(a_chart_of_the_largest_numbers_ends),
         cmocka_unit_test(a_logarithmic_chart_leaves_out_what_has_no_logarithm),
         cmocka_unit_test(a_bar_without_a_before_shows_one_number),
     };
