@@ -92,6 +92,21 @@ done:
     return status;
 }
 
+// Before a device is opened for nothing.
+static pleach_status check_args(plc_cli *cli, const plc_job_args *args)
+{
+    pleach_status status = PLEACH_OK;
+    const pleach_run_opts *opts = &args->job.opts;
+
+    if (args->job.resume)
+        return PLEACH_OK;
+    if (plc_series_is_wanted(args))
+        return plc_series_check(cli, args);
+    TRY(plc_options_check(cli->ctx, opts, args->letter == 'C'));
+done:
+    return status;
+}
+
 pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int argc, char **argv)
 {
     pleach_status status = PLEACH_OK;
@@ -108,8 +123,7 @@ pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int 
     args.job.stop = &stop;
     if (!args.job.resume && !*args.job.opts.out)
         TRY(name_folder(cli, command->name, &args.job.opts, &folder));
-    if (!args.job.resume && !plc_series_is_wanted(&args)) // before a device is opened for nothing
-        TRY(plc_options_check(cli->ctx, &args.job.opts, command->letter == 'C'));
+    TRY(check_args(cli, &args));
     TRY(plc_cli_open_device(cli, false, &device));
     watch_signals();
     TRY(run_args(cli, command, device, &args));

@@ -79,36 +79,100 @@ done:
     return status;
 }
 
+pleach_status plc_series_check(plc_cli *cli, const plc_job_args *args)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = count_runs(args);
+    pleach_run_opts opts;
+    char *folder = NULL;
+
+    if (n < 0)
+        return plc_fail(cli->ctx, PLEACH_EUSAGE, "more than %d runs; name fewer values", MAX_RUNS);
+    for (int i = 0; i < n; i++) {
+        free(folder);
+        folder = NULL;
+        TRY(describe_run(cli, args, i, &opts, &folder));
+        TRY(plc_options_check(cli->ctx, &opts, args->letter == 'C'));
+    }
+done:
+    free(folder);
+    return status;
+}
+
+// Folders of the runs that are done into folders[0..*n_done).
+static pleach_status run_all(plc_cli *cli, pleach_device *device, plc_job_fn *run,
+                             const plc_job_args *args, char **folders, int *n_done)
+{
+    pleach_status status = PLEACH_OK;
+    const int n = count_runs(args);
+    pleach_run_opts opts;
+
+    *n_done = 0;
+    for (int i = 0; i < n; i++) {
+        char **folder = &folders[*n_done];
+
+        TRY(describe_run(cli, args, i, &opts, folder));
+        plc_progress_clear(&cli->progress);
+        fprintf(stderr, "run %d of %d: %s\n", i + 1, n, *folder);
+        status = run_one(cli, device, run, args, &opts);
+        if (status == PLEACH_EDIVERGED) { // the others are worth their time all the same
+            plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", *folder, pleach_error(cli->ctx));
+            free(*folder);
+            *folder = NULL;
+            status = PLEACH_OK;
+            continue;
+        }
+        TRY(status);
+        ++*n_done;
+    }
+done:
+    return status;
+}
+
+static pleach_status show_done(plc_cli *cli, const plc_job_args *args, char *const *folders,
+                               int n_done)
+{
+    pleach_status status = PLEACH_OK;
+    char *page = NULL;
+
+    if (n_done == 0)
+        return PLEACH_OK;
+    TRY(plc_path_join(cli->ctx, args->job.opts.out, "report.html", &page));
+    TRY(plc_cli_show_runs(cli, (const char *const *)folders, (size_t)n_done, page));
+done:
+    free(page);
+    return status;
+}
+
+// The same where the next run has failed, which stays the error.
+static pleach_status show_and_fail(plc_cli *cli, const plc_job_args *args, char *const *folders,
+                                   int n_done, pleach_status failed)
+{
+    pleach_status status = PLEACH_OK;
+    char *why = NULL;
+
+    TRY(plc_strdup(cli->ctx, pleach_error(cli->ctx), &why));
+    if (show_done(cli, args, folders, n_done) != PLEACH_OK)
+        plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s", pleach_error(cli->ctx));
+    FAIL(cli->ctx, failed, "%s", why);
+done:
+    free(why);
+    return status;
+}
+
 pleach_status plc_series_run(plc_cli *cli, pleach_device *device, plc_job_fn *run,
                              const plc_job_args *args)
 {
     pleach_status status = PLEACH_OK;
     const int n = count_runs(args);
-    char **folders = NULL, *page = NULL;
+    char **folders = NULL;
     int n_done = 0;
-    pleach_run_opts opts;
 
-    if (n < 0)
-        return plc_fail(cli->ctx, PLEACH_EUSAGE, "more than %d runs; name fewer values", MAX_RUNS);
     TRY(plc_alloc(cli->ctx, (size_t)n, sizeof *folders, &folders));
-    for (int i = 0; i < n; i++) {
-        TRY(describe_run(cli, args, i, &opts, &folders[n_done]));
-        plc_progress_clear(&cli->progress);
-        fprintf(stderr, "run %d of %d: %s\n", i + 1, n, folders[n_done]);
-        status = run_one(cli, device, run, args, &opts);
-        if (status == PLEACH_EDIVERGED) { // the others are worth their time all the same
-            plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", folders[n_done],
-                    pleach_error(cli->ctx));
-            free(folders[n_done]);
-            folders[n_done] = NULL;
-            continue;
-        }
-        TRY(status);
-        n_done++;
-    }
-    TRY(plc_path_join(cli->ctx, args->job.opts.out, "report.html", &page));
-    if (n_done > 0)
-        TRY(plc_cli_show_runs(cli, (const char *const *)folders, (size_t)n_done, page));
+    status = run_all(cli, device, run, args, folders, &n_done);
+    if (status != PLEACH_OK)
+        TRY(show_and_fail(cli, args, folders, n_done, status));
+    TRY(show_done(cli, args, folders, n_done));
     if (n_done < n)
         FAIL(cli->ctx, PLEACH_EDIVERGED, "%d of %d runs have diverged; the others are in the table",
              n - n_done, n);
@@ -116,6 +180,5 @@ done:
     for (int i = 0; folders && i < n; i++)
         free(folders[i]);
     free(folders);
-    free(page);
     return status;
 }

@@ -1,6 +1,8 @@
 // `pleach sweep` and --seeds as a user calls them.
 #include "program.h"
 
+#include <stdbool.h>
+
 static char words[MAX_PATH];
 
 static int sweep(const char *what)
@@ -12,20 +14,24 @@ static int sweep(const char *what)
     return call(words);
 }
 
-static void values_and_seeds_become_runs_and_a_summary(void **state)
+static bool exists(const char *name)
 {
     char path[MAX_PATH];
 
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return access(path, F_OK) == 0;
+}
+
+static void values_and_seeds_become_runs_and_a_summary(void **state)
+{
     (void)state;
     if (sweep("sweep --model cnn5 --macs 0.5 --band 0,0.1 --seeds 2") != 0)
         fail_msg("%s", err);
     assert_non_null(strstr(err, "run 4 of 4"));
     assert_non_null(strstr(out, "means over seeds"));
     assert_non_null(strstr(out, "band 0.1  fused"));
-    snprintf(path, sizeof path, "%s/sweep/band-0.1-seed-1/report.json", folder);
-    assert_int_equal(access(path, R_OK), 0);
-    snprintf(path, sizeof path, "%s/sweep/report.html", folder);
-    assert_int_equal(access(path, R_OK), 0);
+    assert_true(exists("sweep/band-0.1-seed-1/report.json"));
+    assert_true(exists("sweep/report.html"));
 }
 
 static void the_same_command_keeps_what_is_done_and_another_is_refused(void **state)
@@ -53,12 +59,42 @@ static void what_cannot_vary_is_refused(void **state)
     assert_non_null(strstr(err, "--seeds '0'"));
 }
 
+// Not when its turn comes, after others have trained.
+static void what_one_run_would_refuse_is_refused_before_the_first(void **state)
+{
+    (void)state;
+    assert_int_equal(call("sweep --model cnn5 --macs 0.5,5 --out refused"), 2);
+    assert_non_null(strstr(err, "--macs 5"));
+    assert_null(strstr(err, "run 1 of"));
+    assert_int_equal(call("sweep --model cnn5 --macs 0.5 --score l2,tailor --out refused"), 2);
+    assert_non_null(strstr(err, "'taylor'"));
+    assert_null(strstr(err, "run 1 of"));
+    assert_int_equal(call("train --model cnn5 --epochs 0 --seeds 2 --out refused"), 2);
+    assert_null(strstr(err, "run 1 of"));
+    assert_false(exists("refused"));
+}
+
+static void what_is_done_is_shown_also_when_a_later_run_fails(void **state)
+{
+    (void)state;
+    write_text("sweep/band-0.1-seed-1/config.json", "{");
+    snprintf(words, sizeof words, "%s/sweep/report.html", folder);
+    assert_int_equal(unlink(words), 0);
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.5 --band 0,0.1 --seeds 2"), 3);
+    assert_non_null(strstr(err, "error: "));
+    assert_non_null(strstr(err, "band-0.1-seed-1/config.json"));
+    assert_non_null(strstr(out, "means over seeds"));
+    assert_true(exists("sweep/report.html"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_and_seeds_become_runs_and_a_summary),
         cmocka_unit_test(the_same_command_keeps_what_is_done_and_another_is_refused),
         cmocka_unit_test(what_cannot_vary_is_refused),
+        cmocka_unit_test(what_one_run_would_refuse_is_refused_before_the_first),
+        cmocka_unit_test(what_is_done_is_shown_also_when_a_later_run_fails),
     };
 
     return cmocka_run_group_tests(tests, find_program, drop_folder);
