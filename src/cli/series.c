@@ -88,6 +88,7 @@ pleach_status plc_series_check(plc_cli *cli, const plc_job_args *args)
 
     if (n < 0)
         return plc_fail(cli->ctx, PLEACH_EUSAGE, "more than %d runs; name fewer values", MAX_RUNS);
+    TRY(plc_directory_check_free(cli->ctx, args->job.opts.out));
     for (int i = 0; i < n; i++) {
         free(folder);
         folder = NULL;

@@ -87,6 +87,17 @@ static void what_is_done_is_shown_also_when_a_later_run_fails(void **state)
     assert_true(exists("sweep/report.html"));
 }
 
+static void a_run_and_a_series_do_not_share_a_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(call("train --model cnn5 --seeds 2 --out sweep/band-0-seed-0"), 2);
+    assert_non_null(strstr(err, "'sweep/band-0-seed-0' holds a run already"));
+    assert_false(exists("sweep/band-0-seed-0/seed-0"));
+    assert_int_equal(call("train --model cnn5 --out sweep"), 2);
+    assert_non_null(strstr(err, "'sweep' holds report.html of other runs"));
+    assert_false(exists("sweep/config.json"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +106,7 @@ int main(void)
         cmocka_unit_test(what_cannot_vary_is_refused),
         cmocka_unit_test(what_one_run_would_refuse_is_refused_before_the_first),
         cmocka_unit_test(what_is_done_is_shown_also_when_a_later_run_fails),
+        cmocka_unit_test(a_run_and_a_series_do_not_share_a_folder),
     };
 
     return cmocka_run_group_tests(tests, find_program, drop_folder);
