@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <base/file.h>
 #include <base/memory.h>
 
 // A job option's key is KEY_JOB + its place in the table.
@@ -94,18 +95,26 @@ pleach_status plc_job_set_option(plc_cli *cli, pleach_run_opts *opts, int row, c
     return pleach_run_opts_set(cli->ctx, opts, rows[row].name, rows[row].argument ? value : "true");
 }
 
-// Commas belong to the values of these, and to a data set with options: folder:DIR,size=64.
-static bool holds_commas(int row, const char *value)
+static bool is_one_of(int row, const char *const *names, int n)
 {
-    static const char *const lists[] = {"keep", "controls", "mean", "std"};
-
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        if (strcmp(rows[row].name, lists[i]) == 0)
+    for (int i = 0; i < n; i++)
+        if (strcmp(rows[row].name, names[i]) == 0)
             return true;
-    return strcmp(rows[row].name, "data") == 0 && strchr(value, '=');
+    return false;
 }
 
-// Every value must be one that the option takes.
+// Commas belong to the values of some options, to a data set with options (folder:DIR,size=64), and to a file's name.
+static bool holds_commas(int row, const char *value)
+{
+    static const char *const always[] = {"out", "keep", "controls", "mean", "std"},
+                             *const files[] = {"model", "plan"};
+
+    return is_one_of(row, always, sizeof always / sizeof *always) ||
+           (is_one_of(row, files, sizeof files / sizeof *files) && plc_file_exists(value)) ||
+           (strcmp(rows[row].name, "data") == 0 && strchr(value, '='));
+}
+
+// Every value must be one that the option takes. The first stands in job.opts until a run has its own.
 static pleach_status take_list(plc_cli *cli, plc_job_args *args, int row, const char *value)
 {
     pleach_status status = PLEACH_OK;
@@ -129,6 +138,7 @@ static pleach_status take_list(plc_cli *cli, plc_job_args *args, int row, const 
         TRY(plc_job_set_option(cli, &tried, row, word));
         list->values[list->n_values++] = word;
     }
+    TRY(plc_job_set_option(cli, &args->job.opts, row, list->values[0]));
 done:
     return status;
 }

@@ -87,6 +87,16 @@ static void what_is_done_is_shown_also_when_a_later_run_fails(void **state)
     assert_true(exists("sweep/report.html"));
 }
 
+static void networks_vary_and_a_folder_may_have_a_comma(void **state)
+{
+    (void)state;
+    if (call("sweep --model cnn5,resnet20 --macs 0.5 --epochs 2 --limit 64 --calibration 32 "
+             "--batch 32 --drop 0 --progress none --out s,3") != 0)
+        fail_msg("%s", err);
+    assert_true(exists("s,3/model-cnn5-seed-0/report.json"));
+    assert_true(exists("s,3/model-resnet20-seed-0/report.json"));
+}
+
 static void a_run_and_a_series_do_not_share_a_folder(void **state)
 {
     (void)state;
@@ -106,6 +116,7 @@ int main(void)
         cmocka_unit_test(what_cannot_vary_is_refused),
         cmocka_unit_test(what_one_run_would_refuse_is_refused_before_the_first),
         cmocka_unit_test(what_is_done_is_shown_also_when_a_later_run_fails),
+        cmocka_unit_test(networks_vary_and_a_folder_may_have_a_comma),
         cmocka_unit_test(a_run_and_a_series_do_not_share_a_folder),
     };
 
