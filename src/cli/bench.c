@@ -61,7 +61,7 @@ pleach_status plc_bench_open(plc_cli *cli, const plc_bench_args *args, const cha
     TRY(plc_cli_open_model(cli, args->model, args->input, args->n_classes, &model));
     const plc_shape in = model.graph->nodes[0].shape;
     TRY(plc_strdup(cli->ctx, kind, &result->kind));
-    TRY(plc_strdup(cli->ctx, args->model, &result->model));
+    TRY(plc_cli_copy_name(cli->ctx, args->model, &result->model));
     memcpy(result->input, (int[]){in.c, in.h, in.w}, sizeof result->input);
     result->batch = args->batch;
     TRY(plc_cli_open_device(cli, profiles, device));

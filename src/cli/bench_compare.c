@@ -81,10 +81,7 @@ static json_t *values_to_json(const double *values, size_t n)
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++)
-        if (json_array_append_new(list, isfinite(values[i]) ? json_real(values[i]) : json_null())) {
-            json_decref(list);
-            return NULL;
-        }
+        plc_cli_json_append(&list, isfinite(values[i]) ? json_real(values[i]) : json_null());
     return list;
 }
 
@@ -92,24 +89,20 @@ static pleach_status print_json(plc_cli *cli, const shown_files *shown, const pl
                                 const plc_bench_rows *rows)
 {
     json_t *paths = json_array(), *list = json_array();
-    bool complete = true;
 
     for (size_t i = 0; i < shown->n; i++)
-        complete &= json_array_append_new(paths, json_string(files[i].path)) == 0;
+        plc_cli_json_append(&paths, plc_cli_json_name(files[i].path));
     for (size_t i = 0; i < rows->n_items; i++) {
         const plc_bench_row *row = &rows->items[i];
 
-        complete &=
-            json_array_append_new(list, json_pack("{s: s, s: s, s: o}", "group", row->group,
-                                                  "measure", row->measure, "values",
-                                                  values_to_json(row->values, shown->n))) == 0;
+        plc_cli_json_append(&list, json_pack("{s: s, s: s, s: o}", "group", row->group, "measure",
+                                             row->measure, "values",
+                                             values_to_json(row->values, shown->n)));
     }
     json_t *root = json_pack("{s: s, s: o, s: o}", "schema", "pleach.bench-compare/1", "files",
                              paths, "rows", list);
-    if (shown->outcomes)
-        complete &=
-            json_object_set_new(root, "devices", plc_bench_outcomes_to_json(shown->outcomes)) == 0;
-    if (!complete) {
+    if (shown->outcomes &&
+        json_object_set_new(root, "devices", plc_bench_outcomes_to_json(shown->outcomes)) != 0) {
         json_decref(root);
         root = NULL;
     }

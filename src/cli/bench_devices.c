@@ -184,14 +184,12 @@ json_t *plc_bench_outcomes_to_json(const plc_bench_outcomes *outcomes)
 
     for (size_t i = 0; i < outcomes->n_items; i++) {
         const plc_bench_outcome *o = &outcomes->items[i];
-        json_t *row = json_pack("{s: s, s: s, s: s, s: s, s: s?, s: s?}", "id", o->id, "name",
-                                o->name, "platform", o->platform, "driver", o->driver, "file",
-                                o->path, "failed", o->failed);
 
-        if (json_array_append_new(list, row) != 0) {
-            json_decref(list);
-            return NULL;
-        }
+        plc_cli_json_append(&list,
+                            json_pack("{s: s, s: s, s: s, s: s, s: o, s: o}", "id", o->id, "name",
+                                      o->name, "platform", o->platform, "driver", o->driver, "file",
+                                      o->path ? plc_cli_json_name(o->path) : json_null(), "failed",
+                                      o->failed ? plc_cli_json_name(o->failed) : json_null()));
     }
     return list;
 }

@@ -176,7 +176,7 @@ static pleach_status run_speed(plc_cli *cli, const char *kind, const struct argp
     TRY(plc_bench_open(cli, &args, kind, args.profile, &device, &workload, &result));
     if (args.beside) {
         TRY(plc_cli_open_model(cli, args.beside, result.input, args.n_classes, &beside));
-        TRY(plc_strdup(cli->ctx, args.beside, &result.beside.model));
+        TRY(plc_cli_copy_name(cli->ctx, args.beside, &result.beside.model));
     }
     TRY(measure(&args, &workload, beside.graph, &result));
     TRY(cli->json ? plc_bench_print_json(cli, device, &result) : print_text(cli, &result));

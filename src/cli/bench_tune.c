@@ -103,7 +103,7 @@ static pleach_status print_answers(plc_cli *cli, const pleach_device *device)
         return print_table(cli, device->tuner);
     results = json_array();
     for (int i = 0; i < plc_tuner_count(device->tuner); i++)
-        json_array_append_new(results, answer_to_json(plc_tuner_get(device->tuner, i)));
+        plc_cli_json_append(&results, answer_to_json(plc_tuner_get(device->tuner, i)));
     return plc_cli_print_json(cli,
                               json_pack("{s: s, s: o, s: o}", "schema", "pleach.bench/1", "device",
                                         plc_cli_device_json(device), "results", results));

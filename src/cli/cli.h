@@ -91,7 +91,14 @@ pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **de
 
 // {"name": ..., "platform": ..., "driver": ..., "lanes": ..., "mapping": ...}; NULL without memory.
 json_t *plc_cli_device_json(const pleach_device *device);
-// Prints one document on stdout. Takes `root`; NULL is PLEACH_ENOMEM.
+// A copy of a name, as of a file, that JSON can hold: where it is not UTF-8, bytes above 127 become '?'. The caller
+// frees *copy.
+pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy);
+// The same as a JSON text; NULL is "". NULL without memory.
+json_t *plc_cli_json_name(const char *name);
+// Appends `item`, which is taken. Where that fails, or it is NULL, *list becomes NULL: no document is printed without it.
+void plc_cli_json_append(json_t **list, json_t *item);
+// Prints one document on stdout. Takes `root`; NULL, what could not be made, is PLEACH_EFAILED.
 pleach_status plc_cli_print_json(plc_cli *cli, json_t *root);
 // Prints a text on stdout; fails with PLEACH_EIO when it cannot be written.
 pleach_status plc_cli_print(plc_cli *cli, const plc_text *text);

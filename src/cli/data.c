@@ -45,29 +45,18 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     return PLEACH_OK;
 }
 
-// Names of files may hold what a terminal would obey, or what JSON does not allow.
-static pleach_status printable(plc_cli *cli, const char *name, bool ascii, char **text)
+// Names of files may hold what a terminal would obey.
+static pleach_status printable(plc_cli *cli, const char *name, char **text)
 {
     const pleach_status status = plc_strdup(cli->ctx, name, text);
 
     for (char *c = status == PLEACH_OK ? *text : ""; *c; c++) {
         const unsigned char byte = (unsigned char)*c;
 
-        if (byte < 32 || byte == 127 || (ascii && byte > 127))
+        if (byte < 32 || byte == 127)
             *c = '?';
     }
     return status;
-}
-
-static json_t *json_of_name(plc_cli *cli, const char *name)
-{
-    json_t *value = json_string(name ? name : "");
-    char *text = NULL;
-
-    if (!value && printable(cli, name, true, &text) == PLEACH_OK)
-        value = json_string(text);
-    free(text);
-    return value;
 }
 
 static json_t *json_of_range(const plc_side_range *range)
@@ -80,17 +69,17 @@ static pleach_status print_json(plc_cli *cli, const data_args *args, const plc_d
     json_t *classes = json_array(), *bad = json_array();
 
     for (size_t i = 0; i < check->n_classes; i++)
-        json_array_append_new(classes,
-                              json_pack("{s: o, s: i, s: i}", "name",
-                                        json_of_name(cli, check->classes[i].name), "train",
-                                        check->classes[i].train, "val", check->classes[i].val));
+        plc_cli_json_append(&classes,
+                            json_pack("{s: o, s: i, s: i}", "name",
+                                      plc_cli_json_name(check->classes[i].name), "train",
+                                      check->classes[i].train, "val", check->classes[i].val));
     for (size_t i = 0; i < check->n_bad; i++)
-        json_array_append_new(bad, json_pack("{s: o, s: o}", "file",
-                                             json_of_name(cli, check->bad[i].path), "why",
-                                             json_of_name(cli, check->bad[i].why)));
+        plc_cli_json_append(&bad,
+                            json_pack("{s: o, s: o}", "file", plc_cli_json_name(check->bad[i].path),
+                                      "why", plc_cli_json_name(check->bad[i].why)));
     return plc_cli_print_json(
         cli, json_pack("{s: s, s: o, s: I, s: I, s: o, s: o, s: o, s: o}", "schema",
-                       "pleach.data-check/1", "data", json_of_name(cli, args->source), "images",
+                       "pleach.data-check/1", "data", plc_cli_json_name(args->source), "images",
                        (json_int_t)check->n_images, "ignored", (json_int_t)check->n_ignored,
                        "width", json_of_range(&check->width), "height",
                        json_of_range(&check->height), "classes", classes, "bad", bad));
@@ -136,10 +125,10 @@ static pleach_status print_text(plc_cli *cli, const plc_data_check *check)
         const plc_folder_problem *bad = &check->bad[i];
 
         free(line);
-        TRY(printable(cli, bad->path, false, &line));
+        TRY(printable(cli, bad->path, &line));
         TRY(plc_text_printf(cli->ctx, &text, "bad: %s%s", line, *line ? ": " : ""));
         free(line);
-        TRY(printable(cli, bad->why, false, &line));
+        TRY(printable(cli, bad->why, &line));
         TRY(plc_text_printf(cli->ctx, &text, "%s\n", line));
     }
     TRY(plc_text_printf(cli->ctx, &text, "%zu bad\n", check->n_bad));
@@ -181,7 +170,7 @@ static pleach_status print_packed(plc_cli *cli, const data_args *args,
     if (cli->json)
         return plc_cli_print_json(
             cli, json_pack("{s: s, s: o, s: i, s: i, s: i, s: [i, i, i], s: I}", "schema",
-                           "pleach.data-pack/1", "out", json_of_name(cli, args->out), "train",
+                           "pleach.data-pack/1", "out", plc_cli_json_name(args->out), "train",
                            dataset->train.n_images, "val", dataset->test.n_images, "classes",
                            dataset->n_classes, "image", dataset->channels, side, side, "bytes",
                            (json_int_t)info.st_size));

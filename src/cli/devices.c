@@ -46,8 +46,8 @@ static pleach_status print_json(plc_cli *cli, const listing *l)
     json_t *devices = json_array();
 
     for (int i = 0; i < l->devices->list.n_items; i++)
-        json_array_append_new(
-            devices, device_to_json(&l->devices->list.items[i], i == l->chosen, l->said[i]));
+        plc_cli_json_append(&devices,
+                            device_to_json(&l->devices->list.items[i], i == l->chosen, l->said[i]));
     return plc_cli_print_json(
         cli, json_pack("{s: s, s: o}", "schema", "pleach.devices/1", "devices", devices));
 }

@@ -67,13 +67,13 @@ static pleach_status print_result(plc_cli *cli, const eval_args *args, const ple
     if (cli->json)
         return plc_cli_print_json(
             cli,
-            json_pack("{s: s, s: o, s: s, s: s, s: I, s: f, s: [f, f], s: f, s: f, s: I, s: I}",
+            json_pack("{s: s, s: o, s: o, s: o, s: I, s: f, s: [f, f], s: f, s: f, s: I, s: I}",
                       "schema", "pleach.eval/1", "device", plc_cli_device_json(device), "model",
-                      args->model, "data", args->data, "images", (json_int_t)metrics->n_images,
-                      "accuracy", accuracy, "interval", interval[0], interval[1], "loss", loss,
-                      "images_per_second", metrics->n_images / seconds, "macs",
-                      (json_int_t)pleach_graph_macs(graph), "params",
-                      (json_int_t)pleach_graph_params(graph)));
+                      plc_cli_json_name(args->model), "data", plc_cli_json_name(args->data),
+                      "images", (json_int_t)metrics->n_images, "accuracy", accuracy, "interval",
+                      interval[0], interval[1], "loss", loss, "images_per_second",
+                      metrics->n_images / seconds, "macs", (json_int_t)pleach_graph_macs(graph),
+                      "params", (json_int_t)pleach_graph_params(graph)));
     plc_format_count((unsigned long long)pleach_graph_macs(graph), macs, sizeof macs);
     plc_format_count((unsigned long long)pleach_graph_params(graph), params, sizeof params);
     TRY(plc_text_printf(

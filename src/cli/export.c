@@ -59,10 +59,10 @@ static pleach_status tell(plc_cli *cli, const export_args *args, const pleach_gr
     plc_text text = {0};
 
     if (cli->json)
-        return plc_cli_print_json(cli, json_pack("{s: s, s: s, s: i, s: I, s: I}", "schema",
-                                                 "pleach.onnx/1", "file", args->onnx, "opset",
-                                                 opset, "macs", (json_int_t)macs, "params",
-                                                 (json_int_t)params));
+        return plc_cli_print_json(
+            cli, json_pack("{s: s, s: o, s: i, s: I, s: I}", "schema", "pleach.onnx/1", "file",
+                           plc_cli_json_name(args->onnx), "opset", opset, "macs", (json_int_t)macs,
+                           "params", (json_int_t)params));
     TRY(plc_text_printf(cli->ctx, &text, "%s: opset %d, %lld MACs, %lld parameters\n", args->onnx,
                         opset, macs, params));
     TRY(plc_cli_print(cli, &text));

@@ -148,10 +148,11 @@ static pleach_status tell(plc_cli *cli, const fpga_args *args, const plc_manifes
         n_kernels += m->programs[i].n_kernels;
     if (cli->json)
         return plc_cli_print_json(
-            cli, json_pack("{s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:i}", "schema",
-                           "pleach.export/1", "folder", args->out, "model", m->model, "training",
-                           m->training, "lanes", m->lanes, "tile_out", m->tile.n_out, "tile_pixels",
-                           m->tile.n_pixels, "programs", m->n_programs, "kernels", n_kernels));
+            cli,
+            json_pack("{s:s, s:o, s:s, s:b, s:i, s:i, s:i, s:i, s:i}", "schema", "pleach.export/1",
+                      "folder", plc_cli_json_name(args->out), "model", m->model, "training",
+                      m->training, "lanes", m->lanes, "tile_out", m->tile.n_out, "tile_pixels",
+                      m->tile.n_pixels, "programs", m->n_programs, "kernels", n_kernels));
     TRY(plc_text_printf(cli->ctx, &text,
                         "%s: %d kernels of %d programs for %s of %s, %d lanes, tile %dx%d\n"
                         "Next: %s/build.sh shows how to build it for a board; `pleach fpga build "
@@ -212,8 +213,8 @@ static pleach_status build(plc_cli *cli, const fpga_args *args)
     TRY(plc_cli_open_device(cli, false, &device));
     TRY(plc_binary_build(device, source, binary_path));
     if (cli->json) {
-        TRY(plc_cli_print_json(
-            cli, json_pack("{s: s, s: s}", "schema", "pleach.binary/1", "file", binary_path)));
+        TRY(plc_cli_print_json(cli, json_pack("{s: s, s: o}", "schema", "pleach.binary/1", "file",
+                                              plc_cli_json_name(binary_path))));
     } else {
         TRY(plc_text_printf(cli->ctx, &text, "%s\n", binary_path));
         TRY(plc_cli_print(cli, &text));

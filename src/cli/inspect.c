@@ -86,7 +86,7 @@ static json_t *node_to_json(const plc_channels *channels, const pleach_graph *gr
     json_t *list = json_array();
 
     for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_integer(groups[i]));
+        plc_cli_json_append(&list, json_integer(groups[i]));
     return json_pack("{s: s, s: s, s: [i, i, i], s: I, s: I, s: o}", "name", node->name, "op",
                      node->op->name, "shape", node->shape.c, node->shape.h, node->shape.w, "macs",
                      (json_int_t)cost.macs, "params", (json_int_t)cost.params, "groups", list);
@@ -99,13 +99,13 @@ static pleach_status print_json(plc_cli *cli, const pleach_graph *graph,
     json_t *nodes = json_array(), *groups = json_array();
 
     for (int i = 0; i < graph->n_nodes; i++)
-        json_array_append_new(nodes, node_to_json(channels, graph, i));
+        plc_cli_json_append(&nodes, node_to_json(channels, graph, i));
     for (int i = 0; i < plc_channels_n_groups(channels); i++) {
         const plc_group *group = plc_channels_group(channels, i);
 
-        json_array_append_new(groups, json_pack("{s: s, s: i, s: b}", "first",
-                                                graph->nodes[group->first_node].name, "channels",
-                                                group->n_classes, "frozen", group->frozen));
+        plc_cli_json_append(&groups, json_pack("{s: s, s: i, s: b}", "first",
+                                               graph->nodes[group->first_node].name, "channels",
+                                               group->n_classes, "frozen", group->frozen));
     }
     return plc_cli_print_json(
         cli, json_pack("{s: s, s: s, s: [i, i, i], s: i, s: I, s: I, s: i, s: o, s: o}", "schema",

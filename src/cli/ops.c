@@ -12,8 +12,8 @@ static pleach_status print_json(plc_cli *cli)
     for (int i = 0; plc_onnx_operator_at(i); i++) {
         const plc_onnx_operator *op = plc_onnx_operator_at(i);
 
-        json_array_append_new(list, json_pack("{s: s, s: s, s: s}", "onnx", op->onnx, "becomes",
-                                              op->becomes, "limits", op->limits));
+        plc_cli_json_append(&list, json_pack("{s: s, s: s, s: s}", "onnx", op->onnx, "becomes",
+                                             op->becomes, "limits", op->limits));
     }
     return plc_cli_print_json(cli, json_pack("{s: s, s: i, s: i, s: o}", "schema", "pleach.ops/1",
                                              "oldest_opset", PLC_ONNX_OLDEST_KNOWN, "newest_opset",

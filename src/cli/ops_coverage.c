@@ -79,9 +79,10 @@ static void count_case(void *user, const plc_onnx_case *found)
     }
     r->counts[found->verdict]++;
     if (c->cases)
-        json_array_append_new(c->cases, json_pack("{s: s, s: s, s: s, s: s}", "case", found->name,
-                                                  "operator", found->op, "verdict",
-                                                  verdicts[found->verdict], "why", found->why));
+        plc_cli_json_append(
+            &c->cases, json_pack("{s: o, s: o, s: s, s: o}", "case", plc_cli_json_name(found->name),
+                                 "operator", plc_cli_json_name(found->op), "verdict",
+                                 verdicts[found->verdict], "why", plc_cli_json_name(found->why)));
 }
 
 static int by_name(const void *a, const void *b)

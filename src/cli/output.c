@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <base/memory.h>
 #include <device/device.h>
 
 static pleach_status choose_tuning(plc_cli *cli, int *mode)
@@ -65,6 +66,37 @@ json_t *plc_cli_device_json(const pleach_device *device)
                      "mapping", plc_device_layout_name(device));
 }
 
+pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy)
+{
+    const pleach_status status = plc_strdup(ctx, name, copy);
+    json_t *whole = json_string(name);
+
+    for (char *c = status == PLEACH_OK && !whole ? *copy : ""; *c; c++)
+        if ((unsigned char)*c > 127)
+            *c = '?';
+    json_decref(whole);
+    return status;
+}
+
+json_t *plc_cli_json_name(const char *name)
+{
+    json_t *value = NULL;
+    char *copy = NULL;
+
+    if (plc_cli_copy_name(NULL, name ? name : "", &copy) == PLEACH_OK)
+        value = json_string(copy);
+    free(copy);
+    return value;
+}
+
+void plc_cli_json_append(json_t **list, json_t *item)
+{
+    if (json_array_append_new(*list, item) == 0)
+        return;
+    json_decref(*list);
+    *list = NULL;
+}
+
 pleach_status plc_cli_print(plc_cli *cli, const plc_text *text)
 {
     if (fwrite(text->data ? text->data : "", 1, text->length, stdout) != text->length ||
@@ -81,7 +113,8 @@ pleach_status plc_cli_print_json(plc_cli *cli, json_t *root)
     char *dumped = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
 
     if (!dumped)
-        FAIL(cli->ctx, PLEACH_ENOMEM, "no memory to print JSON");
+        FAIL(cli->ctx, PLEACH_EFAILED,
+             "JSON cannot be printed: no memory, or a name that is not UTF-8");
     TRY(plc_text_printf(cli->ctx, &text, "%s\n", dumped));
     TRY(plc_cli_print(cli, &text));
 done:

@@ -72,8 +72,9 @@ static pleach_status print_json(plc_cli *cli, const plc_report_run *runs, size_t
         char *text = NULL;
 
         TRY(plc_report_to_json(cli->ctx, runs[i].report, &text));
-        json_array_append_new(list, json_pack("{s: s, s: o}", "run", runs[i].title, "report",
-                                              json_loads(text, 0, NULL)));
+        plc_cli_json_append(&list,
+                            json_pack("{s: o, s: o}", "run", plc_cli_json_name(runs[i].title),
+                                      "report", json_loads(text, 0, NULL)));
         free(text);
     }
     status = plc_cli_print_json(

@@ -210,6 +210,26 @@ static void devices_are_tested_when_asked_and_the_result_is_remembered(void **st
     unsetenv("XDG_CACHE_HOME");
 }
 
+static void names_that_are_not_utf_8_stand_in_json_all_the_same(void **state)
+{
+    static const char bench[] =
+        "{\"schema\": \"pleach.bench/1\", \"device\": {\"name\": \"d\"}, \"results\": []}";
+    static const struct {
+        const char *words, *said;
+    } cases[] = {
+        {"report run\xe9.json --json", "\"run\": \"run?.json\""},
+        {"bench compare run\xe9.bench --json", "\"run?.bench\""},
+        {"fpga export cnn5 --out board\xe9 --json", "\"folder\": \"board?\""},
+    };
+
+    (void)state;
+    write_text("run\xe9.json", "{\"schema\": \"pleach.run/1\"}");
+    write_text("run\xe9.bench", bench);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (call(cases[i].words) != 0 || !strstr(out, cases[i].said))
+            fail_msg("pleach %s: '%s' '%s'", cases[i].words, out, err);
+}
+
 static void global_options_stand_before_or_after_the_command(void **state)
 {
     static char first[MAX_OUTPUT];
@@ -234,6 +254,7 @@ int main(void)
         cmocka_unit_test(inspect_counts_resnet20_without_a_device),
         cmocka_unit_test(devices_are_listed_as_json_and_one_is_chosen),
         cmocka_unit_test(devices_are_tested_when_asked_and_the_result_is_remembered),
+        cmocka_unit_test(names_that_are_not_utf_8_stand_in_json_all_the_same),
         cmocka_unit_test(global_options_stand_before_or_after_the_command),
     };
 

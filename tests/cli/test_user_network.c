@@ -142,6 +142,27 @@ static void it_is_measured_like_any_other(void **state)
     assert_same_logits("theirs.onnx", "again.onnx");
 }
 
+// JSON is UTF-8, names of files need not be.
+static void its_name_need_not_be_utf_8(void **state)
+{
+    static const struct {
+        const char *words, *said;
+    } cases[] = {
+        {"eval caf\xe9.onnx " EVALUATION " --json", "\"model\": \"caf?.onnx\""},
+        {"export caf\xe9.onnx --onnx out\xe9.onnx --json", "\"file\": \"out?.onnx\""},
+        {"bench infer --model caf\xe9.onnx --batch 4 --repeats 1 --json",
+         "\"model\": \"caf?.onnx\""},
+    };
+
+    (void)state;
+    put_network("caf\xe9.onnx", 1, 28, 10);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        succeed(cases[i].words);
+        if (!strstr(out, cases[i].said))
+            fail_msg("pleach %s: '%s'", cases[i].words, out);
+    }
+}
+
 static void check_compression(const char *run, const char *options)
 {
     char words[512], model[64];
@@ -257,6 +278,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_measured_like_any_other),
+        cmocka_unit_test(its_name_need_not_be_utf_8),
         cmocka_unit_test(it_is_compressed_and_goes_back),
         cmocka_unit_test(unfolding_puts_batch_norms_in),
         cmocka_unit_test(its_normalisation_stays_its_own),
