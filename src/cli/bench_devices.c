@@ -1,33 +1,22 @@
 // `pleach bench compare` without files: which devices, one after another, and what became of them.
 #include <cli/bench_devices.h>
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/file.h>
 #include <base/memory.h>
 #include <cli/bench_child.h>
 #include <cli/model.h>
+#include <cli/signals.h>
 #include <device/list.h>
 
 static volatile int stop;
 
+// The children are in groups of their own, where no terminal's Ctrl-C reaches them: this process ends them.
 static void ask_to_stop(int number)
 {
     (void)number;
     stop = 1;
-}
-
-// The children are in groups of their own, where no terminal's Ctrl-C reaches them: this process ends them.
-static void watch_signals(void)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    const struct sigaction action = {.sa_handler = ask_to_stop};
-    struct sigaction old;
-
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) // as nohup sets
-            sigaction(signals[i], &action, NULL);
 }
 
 // Marks the devices that a list names, each once however often it is named.
@@ -132,7 +121,7 @@ pleach_status plc_bench_measure_devices(plc_cli *cli, const plc_bench_machine *m
     TRY(check_options(cli, machine));
     TRY(list_devices(cli, machine, outcomes));
     TRY(plc_make_dirs(cli->ctx, machine->out));
-    watch_signals();
+    plc_cli_watch_signals(cli, ask_to_stop, 0);
     for (size_t i = 0; i < outcomes->n_items; i++)
         TRY(plc_bench_run_children(cli, machine, &stop, &outcomes->items[i]));
 done:

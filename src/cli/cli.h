@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <pleach/device.h>
@@ -30,6 +31,7 @@ typedef struct plc_cli {
     bool seed_given;
     bool json; // --json
     plc_progress progress;
+    sigset_t ignored_signals; // see cli/signals.h
 } plc_cli;
 
 // A command parses its own arguments; argv[0] is "pleach NAME".

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <base/file.h>
 #include <cli/series.h>
+#include <cli/signals.h>
 #include <report/report.h>
 #include <run/directory.h>
 #include <run/options.h>
@@ -22,15 +23,6 @@ static void ask_to_stop(int number)
     stop = 1;
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
         return;
-}
-
-static void watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 // The folder's default, as the option's help promises it; slashes of a model file become dashes.
@@ -143,7 +135,7 @@ pleach_status plc_cli_run_job(plc_cli *cli, const plc_job_command *command, int 
         TRY(name_folder(cli, command->name, &args.job.opts, &folder));
     TRY(check_args(cli, &args));
     TRY(plc_cli_open_device(cli, false, &device));
-    watch_signals();
+    plc_cli_watch_signals(cli, ask_to_stop, (int)SA_RESETHAND);
     TRY(run_args(cli, command, device, &args));
 done:
     plc_job_args_finish(&args);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <cli/signals.h>
 
 const plc_command plc_commands[] = {
     {"devices", "list OpenCL devices and say which one would be used", plc_cli_devices},
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
     }
     pleach_ctx_set_log(cli.ctx, log_to_stderr, &cli);
     plc_progress_init(&cli.progress, PLC_PROGRESS_AUTO);
+    plc_cli_note_ignored_signals(&cli);
     status = run(&cli, argc, argv);
     plc_progress_clear(&cli.progress);
     if (status != PLEACH_OK) {

@@ -2,6 +2,7 @@
 // exit codes of jobs.
 #include "program.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 
 #define JOB                                                                                        \
@@ -16,7 +17,7 @@ static int call_and_signal(const char *words, const char *run, long bytes, const
 
     snprintf(command, sizeof command,
              "cd %s && { '%s' %s >out 2>err </dev/null & } && child=$! && "
-             "until test \"$(wc -c <%s/log.jsonl 2>/dev/null || echo 0)\" -gt %ld; do "
+             "until test \"$(cat %s/log.jsonl 2>/dev/null | wc -c)\" -gt %ld; do "
              "kill -0 $child 2>/dev/null || break; sleep 0.01; done; "
              "kill -%s $child 2>/dev/null; wait $child",
              folder, program, words, run, bytes, signal);
@@ -49,7 +50,7 @@ static void an_interrupted_and_a_killed_run_go_on_to_the_same_bits(void **state)
 {
     (void)state;
     assert_int_equal(call(JOB " --out whole"), 0);
-    assert_int_equal(call_and_signal(JOB " --out parts", "parts", 10, "INT"), 130);
+    assert_int_equal(call_and_signal(JOB " --out parts", "parts", 10, "TERM"), 130);
     assert_non_null(strstr(err, "saving; once more ends it at once"));
     assert_non_null(strstr(err, "interrupted; go on with --resume parts"));
     // What was written behind the last checkpoint goes when the run goes on.
@@ -77,10 +78,21 @@ static void a_series_goes_on_where_it_was_interrupted(void **state)
                               "--epochs 2 --seeds 2 --out series";
 
     (void)state;
-    assert_int_equal(call_and_signal(job, "series/seed-1", 10, "INT"), 130);
+    assert_int_equal(call_and_signal(job, "series/seed-1", 10, "HUP"), 130);
     assert_non_null(strstr(err, "the same command goes on"));
     assert_int_equal(call(job), 0);
     assert_non_null(strstr(out, "means over seeds"));
+}
+
+// A shell without job control starts what it puts into the background so that it ignores SIGINT.
+static void a_signal_that_was_ignored_before_stays_ignored(void **state)
+{
+    (void)state;
+    assert_int_equal(call_and_signal("train --model cnn5 --limit 1000 --calibration 64 --batch 32 "
+                                     "--epochs 2 --out ignored",
+                                     "ignored", 10, "INT"),
+                     0);
+    assert_null(strstr(err, "saving"));
 }
 
 int main(void)
@@ -89,7 +101,9 @@ int main(void)
         cmocka_unit_test(an_interrupted_and_a_killed_run_go_on_to_the_same_bits),
         cmocka_unit_test(a_run_that_diverges_has_a_code_of_its_own),
         cmocka_unit_test(a_series_goes_on_where_it_was_interrupted),
+        cmocka_unit_test(a_signal_that_was_ignored_before_stays_ignored),
     };
 
+    signal(SIGHUP, SIG_DFL); // the tests may run under nohup
     return cmocka_run_group_tests(tests, find_program, drop_folder);
 }
