@@ -74,15 +74,22 @@ static void add_number(child *c, const char *option, unsigned long long number)
     add(c, text);
 }
 
+// An option with its value, where it has one.
+static void add_text(child *c, const char *option, const char *value)
+{
+    if (value) {
+        add(c, option);
+        add(c, value);
+    }
+}
+
 static void add_network(child *c, const plc_bench_args *args)
 {
     char *input = next_number(c);
 
     snprintf(input, NUMBER_MAX, "%dx%dx%d", args->input[0], args->input[1], args->input[2]);
-    add(c, "--input");
-    add(c, input);
-    add(c, "--model");
-    add(c, args->model);
+    add_text(c, "--input", input);
+    add_text(c, "--model", args->model);
     add_number(c, "--classes", (unsigned long long)args->n_classes);
     add_number(c, "--batch", (unsigned long long)args->batch);
     add_number(c, "--repeats", (unsigned long long)args->n_repeats);
@@ -100,25 +107,21 @@ static void add_words(const device_run *run, const step *s, child *c)
     add(c, "pleach");
     add(c, s->command[0]);
     add(c, s->command[1]);
-    add(c, "--device");
-    add(c, run->outcome->id);
+    add_text(c, "--device", run->outcome->id);
     add(c, "--json");
     if (cli->lanes)
         add_number(c, "--lanes", (unsigned long long)cli->lanes);
-    if (cli->mapping != PLEACH_MAPPING_AUTO) {
-        add(c, "--mapping");
-        add(c, cli->mapping == PLEACH_MAPPING_VECTOR ? "vector" : "work-item");
-    }
-    if (cli->tune) {
-        add(c, "--tune");
-        add(c, cli->tune);
-    }
+    if (cli->mapping != PLEACH_MAPPING_AUTO)
+        add_text(c, "--mapping", cli->mapping == PLEACH_MAPPING_VECTOR ? "vector" : "work-item");
+    add_text(c, "--tune", cli->tune);
+    add_text(c, "--binary", cli->binary);
+    add_text(c, "--manifest", cli->manifest);
+    if (cli->external_data)
+        add(c, "--external-data");
     if (s->tests)
         return;
-    if (cli->precision == PLEACH_PRECISION_HALF) {
-        add(c, "--precision");
-        add(c, "half");
-    }
+    if (cli->precision == PLEACH_PRECISION_HALF)
+        add_text(c, "--precision", "half");
     if (cli->seed_given)
         add_number(c, "--seed", cli->seed);
     if (cli->allow_broken)

@@ -120,6 +120,11 @@ pleach_status plc_bench_measure_devices(plc_cli *cli, const plc_bench_machine *m
 
     TRY(check_options(cli, machine));
     TRY(list_devices(cli, machine, outcomes));
+    if (cli->binary && outcomes->n_items > 1)
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "--binary %s holds kernels of one device, %zu are to be measured; choose one with "
+             "--devices",
+             cli->binary, outcomes->n_items);
     TRY(plc_make_dirs(cli->ctx, machine->out));
     plc_cli_watch_signals(cli, ask_to_stop, 0);
     for (size_t i = 0; i < outcomes->n_items; i++)

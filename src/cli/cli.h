@@ -27,6 +27,7 @@ typedef struct plc_cli {
     const char *binary;      // --binary; NULL: kernels are compiled
     const char *manifest;    // --manifest
     bool allow_broken;       // --allow-broken
+    bool external_data;      // --external-data
     unsigned long long seed; // --seed
     bool seed_given;
     bool json; // --json

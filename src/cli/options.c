@@ -205,6 +205,7 @@ static error_t parse_global(int key, char *value, struct argp_state *state)
         cli->manifest = value;
         break;
     case KEY_EXTERNAL_DATA:
+        cli->external_data = true;
         pleach_ctx_allow_external_data(cli->ctx, 1);
         break;
     case KEY_ALLOW_BROKEN:

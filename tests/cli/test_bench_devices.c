@@ -199,6 +199,27 @@ static void a_device_that_is_not_there_is_answered_with_code_4(void **state)
     assert_int_equal(count_files("none"), 0);
 }
 
+static void kernels_built_ahead_go_to_the_children(void **state)
+{
+    (void)state;
+    if (there_is_none())
+        skip();
+    assert_int_equal(
+        call("fpga export cnn5 --input 3x16x16 --batch 2 --lanes 4 --tile 2x1 --out board"), 0);
+    snprintf(words, sizeof words, "fpga build board%s%s", plc_test_device() ? " --device " : "",
+             plc_test_device() ? plc_test_device() : "");
+    if (call(words) != 0)
+        fail_msg("%s", err);
+    const int code = compare("--out ahead --binary board/pleach.bin --json");
+    if (code == 2) { // several devices cannot share them
+        assert_non_null(strstr(err, "holds kernels of one device"));
+        return;
+    }
+    assert_int_equal(code, 4); // training was not exported
+    assert_non_null(strstr(out, "board/pleach.bin has no kernel"));
+    assert_non_null(strstr(out, "infer cnn5 3x16x16, batch 2"));
+}
+
 static void an_interrupt_ends_the_children_too(void **state)
 {
     static char said[MAX_OUTPUT];
@@ -211,15 +232,19 @@ static void an_interrupt_ends_the_children_too(void **state)
     snprintf(command, sizeof command,
              "exec 2>/dev/null; cd %s && { '%s' %s 2>said & } && parent=$! && "
              "until ls ended/*.log >ls; do kill -0 $parent || exit 1; sleep 0.05; done && "
-             "child=$(cat /proc/$parent/task/$parent/children) && kill -TERM $parent; "
+             "read child </proc/$parent/task/$parent/children; " // a line without an end
+             "tr '\\0' ' ' </proc/$child/cmdline >words; kill -TERM $parent; "
              "wait $parent; code=$?; rm ls; test -n \"$child\" && ! kill -0 $child && exit $code",
-             folder, program, compare_words("--out ended"));
+             folder, program, compare_words("--out ended --lanes 8 --external-data"));
     const int status = system(command);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 130);
     read_back("said", said);
     assert_non_null(strstr(said, "interrupted; what was measured before is in 'ended'"));
     assert_int_equal(count_files("ended/*"), 0);
+    read_back("words", said); // of the child: what this call was told of devices and files
+    assert_non_null(strstr(said, " --lanes 8 "));
+    assert_non_null(strstr(said, " --external-data "));
 }
 
 int main(void)
@@ -230,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_takes_longer_than_the_limit_is_ended_and_named),
         cmocka_unit_test(a_device_that_computes_wrongly_is_named_and_not_timed),
         cmocka_unit_test(a_device_that_is_not_there_is_answered_with_code_4),
+        cmocka_unit_test(kernels_built_ahead_go_to_the_children),
         cmocka_unit_test(an_interrupt_ends_the_children_too),
     };
 
