@@ -123,7 +123,7 @@ static pleach_status print_text(plc_cli *cli, const shown_files *shown, const pl
         TRY(plc_bench_tabulate(cli->ctx, files, shown->n, rows, &table));
         TRY(plc_table_print(cli->ctx, &table, &text));
     }
-    if (shown->n && shown->html)
+    if (shown->html)
         TRY(plc_text_printf(cli->ctx, &text, "\npage: %s\n", shown->html));
     TRY(plc_cli_print(cli, &text));
 done:
@@ -147,7 +147,7 @@ static pleach_status show(plc_cli *cli, const shown_files *shown)
             files[i].title = shown->titles[i];
     }
     TRY(plc_bench_compare(cli->ctx, files, shown->n, &rows));
-    if (shown->n && shown->html)
+    if (shown->html)
         TRY(plc_bench_write_html(cli->ctx, shown->outcomes ? &devices : NULL, files, shown->n,
                                  &rows, shown->html));
     TRY(cli->json ? print_json(cli, shown, files, &rows)

@@ -123,7 +123,7 @@ pleach_status plc_bench_tabulate(pleach_ctx *ctx, const plc_bench *files, size_t
                                  const plc_bench_rows *rows, plc_table *table);
 
 // One self-contained page: `first` (NULL: nothing), bars for each group, the roofline of each device with
-// its kernels, the table. Replaces `path`.
+// its kernels, the table; without files `first` alone. Replaces `path`.
 pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_table *first, const plc_bench *files,
                                    size_t n, const plc_bench_rows *rows, const char *path);
 

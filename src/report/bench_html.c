@@ -157,7 +157,7 @@ done:
     return status;
 }
 
-static pleach_status draw_files(pleach_ctx *ctx, const plc_bench *files, size_t n, plc_text *text)
+static pleach_status list_files(pleach_ctx *ctx, const plc_bench *files, size_t n, plc_text *text)
 {
     pleach_status status = PLEACH_OK;
     plc_table table = {0};
@@ -183,28 +183,39 @@ done:
     return status;
 }
 
+static pleach_status draw_files(pleach_ctx *ctx, const plc_bench *files, size_t n,
+                                const plc_bench_rows *rows, plc_text *text)
+{
+    pleach_status status = PLEACH_OK;
+    plc_table table = {0};
+
+    TRY(list_files(ctx, files, n, text));
+    TRY(plc_text_printf(ctx, text, "<div class='charts'>\n"));
+    TRY(draw_groups(ctx, files, n, rows, text));
+    for (size_t i = 0; i < n; i++)
+        TRY(draw_roofline(ctx, &files[i], (int)i % PLC_CHART_N_COLOURS, text));
+    TRY(plc_text_printf(ctx, text, "</div>\n"));
+    TRY(plc_bench_tabulate(ctx, files, n, rows, &table));
+    TRY(plc_page_table(ctx, &table, text));
+done:
+    plc_table_finish(&table);
+    return status;
+}
+
 pleach_status plc_bench_write_html(pleach_ctx *ctx, const plc_table *first, const plc_bench *files,
                                    size_t n, const plc_bench_rows *rows, const char *path)
 {
     pleach_status status = PLEACH_OK;
-    plc_table table = {0};
     plc_text text = {0};
 
     TRY(plc_page_begin(ctx, "pleach bench", &text));
     if (first)
         TRY(plc_page_table(ctx, first, &text));
-    TRY(draw_files(ctx, files, n, &text));
-    TRY(plc_text_printf(ctx, &text, "<div class='charts'>\n"));
-    TRY(draw_groups(ctx, files, n, rows, &text));
-    for (size_t i = 0; i < n; i++)
-        TRY(draw_roofline(ctx, &files[i], (int)i % PLC_CHART_N_COLOURS, &text));
-    TRY(plc_text_printf(ctx, &text, "</div>\n"));
-    TRY(plc_bench_tabulate(ctx, files, n, rows, &table));
-    TRY(plc_page_table(ctx, &table, &text));
+    if (n)
+        TRY(draw_files(ctx, files, n, rows, &text));
     TRY(plc_page_end(ctx, &text));
     TRY(plc_file_write_all(ctx, path, text.data, text.length));
 done:
     plc_text_finish(&text);
-    plc_table_finish(&table);
     return status;
 }

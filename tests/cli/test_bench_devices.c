@@ -148,6 +148,8 @@ static void assert_all_fail(const char *options, const char *expected)
 
 static void what_takes_longer_than_the_limit_is_ended_and_named(void **state)
 {
+    static char page[MAX_OUTPUT];
+
     (void)state;
     if (there_is_none())
         skip();
@@ -155,6 +157,9 @@ static void what_takes_longer_than_the_limit_is_ended_and_named(void **state)
                     "self-test failed: over the limit of 0.001 s, see limited/");
     assert_true(count_files("limited/*.log") > 0);
     assert_int_equal(count_files("limited/*.part"), 0);
+    // The page of an earlier call would show the device as measured.
+    read_back("limited/compare.html", page);
+    assert_non_null(strstr(page, "over the limit of 0.001 s"));
 }
 
 // A copy of the kernels in which whatever is stored is a quarter too large.
