@@ -155,6 +155,24 @@ done:
     return status;
 }
 
+// The network of --beside; a file has images of its own, which must be those of the model.
+static pleach_status open_beside(plc_cli *cli, const plc_bench_args *args, plc_model_file *beside,
+                                 plc_bench_result *r)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_cli_open_model(cli, args->beside, r->input, args->n_classes, beside));
+    const plc_shape in = beside->graph->nodes[0].shape;
+    if (in.c != r->input[0] || in.h != r->input[1] || in.w != r->input[2])
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "--beside '%s' takes %dx%dx%d images, '%s' %dx%dx%d: their times do not compare; a "
+             "network by name takes those of --input",
+             args->beside, in.c, in.h, in.w, args->model, r->input[0], r->input[1], r->input[2]);
+    TRY(plc_cli_copy_name(cli->ctx, args->beside, &r->beside.model));
+done:
+    return status;
+}
+
 static pleach_status run_speed(plc_cli *cli, const char *kind, const struct argp_option *options,
                                int argc, char **argv)
 {
@@ -174,10 +192,8 @@ static pleach_status run_speed(plc_cli *cli, const char *kind, const struct argp
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
     TRY(plc_bench_open(cli, &args, kind, args.profile, &device, &workload, &result));
-    if (args.beside) {
-        TRY(plc_cli_open_model(cli, args.beside, result.input, args.n_classes, &beside));
-        TRY(plc_cli_copy_name(cli->ctx, args.beside, &result.beside.model));
-    }
+    if (args.beside)
+        TRY(open_beside(cli, &args, &beside, &result));
     TRY(measure(&args, &workload, beside.graph, &result));
     TRY(cli->json ? plc_bench_print_json(cli, device, &result) : print_text(cli, &result));
 done:

@@ -1,6 +1,7 @@
 // `pleach bench tune`: times every candidate of every kernel that a network uses, and keeps the fastest.
 #include <cli/bench.h>
 
+#include <string.h>
 #include <cli/model.h>
 #include <exec/session.h>
 #include <kernel/tuner.h>
@@ -128,6 +129,9 @@ pleach_status plc_bench_tune(plc_cli *cli, int argc, char **argv)
     pleach_session *session = NULL;
 
     TRY(plc_cli_parse(cli, &accepted, argc, argv));
+    if (cli->tune && strcmp(cli->tune, "full") != 0)
+        FAIL(cli->ctx, PLEACH_EUSAGE, "--tune %s: everything is measured here; leave it out",
+             cli->tune);
     TRY(plc_cli_open_model(cli, args.model, args.input, args.n_classes, &model));
     cli->tune = "full";
     TRY(plc_cli_open_device(cli, false, &device));

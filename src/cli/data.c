@@ -144,6 +144,9 @@ static pleach_status run_check(plc_cli *cli, const data_args *args)
     pleach_status status = PLEACH_OK;
     plc_data_check check = {0};
 
+    if (args->out || args->size)
+        FAIL(cli->ctx, PLEACH_EUSAGE, "--%s is of `pleach data pack`; a check writes nothing",
+             args->out ? "out" : "size");
     TRY(plc_data_check_run(cli->ctx, args->source, &check));
     if (cli->json)
         TRY(print_json(cli, args, &check));

@@ -28,6 +28,7 @@ typedef struct fpga_args {
     int batch, input[3], n_classes;
     plc_fixed_tile tile;
     bool training;
+    const char *given; // one of the options, all of which are of an export; NULL: none
 } fpga_args;
 
 static pleach_status take_tile(plc_cli *cli, const char *value, plc_fixed_tile *tile)
@@ -45,8 +46,12 @@ static pleach_status take_tile(plc_cli *cli, const char *value, plc_fixed_tile *
 
 static pleach_status take_option(plc_cli *cli, void *user, int key, const char *value)
 {
+    static const char *const names[] = {
+        [KEY_OUT] = "out",           [KEY_BATCH] = "batch", [KEY_TILE] = "tile",
+        [KEY_TRAINING] = "training", [KEY_INPUT] = "input", [KEY_CLASSES] = "classes"};
     fpga_args *args = user;
 
+    args->given = names[key];
     switch (key) {
     case KEY_BATCH:
         return plc_cli_int(cli, "batch", value, 1, PLC_MAX_BATCH, &args->batch);
@@ -239,8 +244,9 @@ pleach_status plc_cli_fpga(plc_cli *cli, int argc, char **argv)
          "export: images at once (default 128); fewer than the lanes need other kernels", 1},
         {"tile", KEY_TILE, "CxP", 0,
          "export: channels and pixels that a convolution computes at once (default 8x2)", 1},
-        {"input", KEY_INPUT, "CxHxW", 0, "image size of a network by name (default 3x32x32)", 1},
-        {"classes", KEY_CLASSES, "N", 0, "classes of a network by name (default 10)", 1},
+        {"input", KEY_INPUT, "CxHxW", 0,
+         "export: image size of a network by name (default 3x32x32)", 1},
+        {"classes", KEY_CLASSES, "N", 0, "export: classes of a network by name (default 10)", 1},
         {0},
     };
     fpga_args args = {
@@ -264,6 +270,10 @@ pleach_status plc_cli_fpga(plc_cli *cli, int argc, char **argv)
     const bool exports = strcmp(args.action, "export") == 0;
     if (exports && !args.out)
         FAIL(cli->ctx, PLEACH_EUSAGE, "--out DIR is missing: the folder for what is exported");
+    if (!exports && args.given)
+        FAIL(cli->ctx, PLEACH_EUSAGE,
+             "--%s is of `pleach fpga export`; a build takes what was exported into '%s'",
+             args.given, args.subject);
     TRY(exports ? export(cli, &args) : build(cli, &args));
 done:
     return status;

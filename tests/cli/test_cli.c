@@ -34,6 +34,7 @@ static void wrong_words_are_answered_with_the_nearest_and_code_2(void **state)
         {"bench", "bench train"},
         {"bench devise", "did you mean 'device'?"},
         {"bench train infer", "unexpected argument 'infer'"},
+        {"bench tune --tune off", "--tune off: everything is measured here"},
         {"bench ops --profile", "unknown option '--profile'"},
         {"bench compare --limit 0", "--limit '0': more than 0 seconds"},
         {"bench compare a.json --batch 3", "'a.json': with files nothing is measured"},

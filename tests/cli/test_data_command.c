@@ -65,6 +65,9 @@ static void wrong_words_are_answered(void **state)
     assert_int_equal(call("data pack folder:pictures"), 2);
     assert_non_null(strstr(err, "--out FILE"));
     assert_int_equal(call("data pack mnist:x --out y"), 2);
+    assert_int_equal(call("data check folder:pictures --size 8"), 2);
+    assert_non_null(strstr(err, "--size is of `pleach data pack`"));
+    assert_int_equal(call("data check folder:pictures --out y"), 2);
     assert_int_equal(call("data --help"), 0);
     assert_non_null(strstr(out, "folder:DIR[,OPTION=VALUE...]"));
 }

@@ -25,6 +25,8 @@ static void wrong_words_are_answered(void **state)
         {"fpga export resnet20 --out x --lanes 32", "32 lanes: the vector mapping takes", 2},
         {"fpga export resnet20 --out x --mapping work-item", "leave out --mapping", 2},
         {"fpga export resnet20 --out x --precision half", "leave out --mapping", 2},
+        {"fpga build board --out x", "--out is of `pleach fpga export`", 2},
+        {"fpga build board --tile 4x4", "--tile is of `pleach fpga export`", 2},
         {"fpga build nowhere", "nowhere/pleach.cl: cannot open", 3},
         {"eval m.safetensors --manifest x.json", "cannot open", 3},
         {"bench device --manifest x.json", "--binary FILE holds, which is missing", 2},

@@ -138,6 +138,9 @@ static void it_is_measured_like_any_other(void **state)
                      macs);
     succeed("bench infer --model theirs.onnx --batch 4 --repeats 1");
     succeed("bench train --model theirs.onnx --batch 4 --repeats 1");
+    assert_int_equal(call("bench infer --model cnn5 --batch 4 --repeats 1 --beside theirs.onnx"),
+                     2);
+    assert_non_null(strstr(err, "--beside 'theirs.onnx' takes 1x28x28 images, 'cnn5' 3x32x32"));
     succeed("export theirs.onnx --onnx again.onnx");
     assert_same_logits("theirs.onnx", "again.onnx");
 }
