@@ -14,19 +14,31 @@ static pleach_status fail_io(pleach_ctx *ctx, const char *path, const char *doin
     return plc_fail(ctx, PLEACH_EIO, "%s: cannot %s: %s", path, doing, strerror(errno));
 }
 
+static pleach_status name_temp(pleach_ctx *ctx, const char *path, int attempt, char **temp_path)
+{
+    if (asprintf(temp_path, "%s.tmp-%ld-%d", path, (long)getpid(), attempt) < 0) {
+        *temp_path = NULL;
+        return plc_fail(ctx, PLEACH_ENOMEM, "%s: no memory for a file name", path);
+    }
+    return PLEACH_OK;
+}
+
+pleach_status plc_file_temp_path(pleach_ctx *ctx, const char *path, char **temp_path)
+{
+    return name_temp(ctx, path, 0, temp_path);
+}
+
 // Not mkstemp: the file's mode must follow the user's umask.
 static pleach_status open_temp(pleach_ctx *ctx, plc_file *file)
 {
+    pleach_status status = PLEACH_OK;
     const int max_attempts = 1000; // leftovers of killed processes with our number
     int descriptor = -1;
 
     for (int i = 0; i < max_attempts && descriptor < 0; i++) {
         free(file->temp_path);
         file->temp_path = NULL;
-        if (asprintf(&file->temp_path, "%s.tmp-%ld-%d", file->path, (long)getpid(), i) < 0) {
-            file->temp_path = NULL;
-            return plc_fail(ctx, PLEACH_ENOMEM, "%s: no memory for a file name", file->path);
-        }
+        TRY(name_temp(ctx, file->path, i, &file->temp_path));
         descriptor = open(file->temp_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor < 0 && errno != EEXIST)
             break;
@@ -41,7 +53,8 @@ static pleach_status open_temp(pleach_ctx *ctx, plc_file *file)
         close(descriptor);
         return fail_io(ctx, file->path, "open a stream");
     }
-    return PLEACH_OK;
+done:
+    return status;
 }
 
 pleach_status plc_file_open_atomic(pleach_ctx *ctx, const char *path, plc_file *file)

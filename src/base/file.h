@@ -26,6 +26,10 @@ pleach_status plc_file_commit(pleach_ctx *ctx, plc_file *file);
 // Removes the temporary file unless it was committed. Accepts zero and half-opened files.
 void plc_file_close(plc_file *file);
 
+// Name of the temporary file that this process tries first for `path`, for a handler of signals that removes it. The
+// caller frees *temp_path.
+pleach_status plc_file_temp_path(pleach_ctx *ctx, const char *path, char **temp_path);
+
 // All of the above for content that is at hand.
 pleach_status plc_file_write_all(pleach_ctx *ctx, const char *path, const void *data, size_t size);
 

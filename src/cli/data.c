@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <base/file.h>
 #include <base/memory.h>
+#include <cli/signals.h>
 #include <data/check.h>
 #include <data/pack.h>
 #include <report/table.h>
@@ -189,6 +192,16 @@ done:
     return status;
 }
 
+// What a pack is written to, for a handler that may be called until the program ends.
+static char *unfinished;
+
+// The signal comes again when the handler returns, and ends the program.
+static void remove_unfinished(int number)
+{
+    unlink(unfinished);
+    raise(number);
+}
+
 static pleach_status run_pack(plc_cli *cli, const data_args *args)
 {
     pleach_status status = PLEACH_OK;
@@ -204,6 +217,8 @@ static pleach_status run_pack(plc_cli *cli, const data_args *args)
     if (args->size)
         TRY(plc_text_printf(cli->ctx, &source, ",size=%d,store=%d", args->size, args->size));
     TRY(pleach_dataset_open(cli->ctx, source.data, NULL, &dataset));
+    TRY(plc_file_temp_path(cli->ctx, args->out, &unfinished));
+    plc_cli_watch_signals(cli, remove_unfinished, (int)SA_RESETHAND);
     TRY(plc_pack_write(cli->ctx, dataset, args->out));
     TRY(print_packed(cli, args, dataset));
 done:

@@ -461,6 +461,9 @@ static void two_writers_of_one_path_do_not_meet(void **state)
     assert_int_equal(plc_file_open_atomic(ctx, path, &first), PLEACH_OK);
     assert_int_equal(plc_file_open_atomic(ctx, path, &second), PLEACH_OK);
     assert_string_not_equal(first.temp_path, second.temp_path);
+    assert_int_equal(plc_file_temp_path(ctx, path, &data), PLEACH_OK);
+    assert_string_equal(first.temp_path, data);
+    free(data);
     assert_int_equal(plc_file_write(ctx, &first, "1", 1), PLEACH_OK);
     assert_int_equal(plc_file_write(ctx, &second, "2", 1), PLEACH_OK);
     assert_int_equal(plc_file_commit(ctx, &second), PLEACH_OK);

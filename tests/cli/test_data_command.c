@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <picture_files.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 // Two classes, pictures/dark and pictures/light, of n JPEG files each.
@@ -115,12 +116,30 @@ static void training_from_a_folder_learns_and_gives_the_same_bits(void **state)
     assert_non_null(strstr(err, "--calibration N"));
 }
 
+static void a_pack_that_is_ended_leaves_nothing_behind(void **state)
+{
+    char command[4 * MAX_PATH];
+
+    (void)state;
+    put_pictures(24);
+    snprintf(command, sizeof command,
+             "exec >/dev/null 2>&1; cd %s && "
+             "{ '%s' data pack folder:pictures --size 1024 --out ended.pack & } && child=$!; "
+             "until ls ended.pack.tmp-*; do kill -0 $child || exit 1; done; "
+             "kill -TERM $child; wait $child; code=$?; ! ls ended.pack* && exit $code",
+             folder, program);
+    const int status = system(command);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_ends_with_3_when_a_file_is_bad),
         cmocka_unit_test(wrong_words_are_answered),
         cmocka_unit_test(training_from_a_folder_learns_and_gives_the_same_bits),
+        cmocka_unit_test(a_pack_that_is_ended_leaves_nothing_behind),
     };
 
     return cmocka_run_group_tests_name("data command", tests, find_program, drop_folder);
