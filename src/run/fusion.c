@@ -280,8 +280,7 @@ static pleach_status prepare_merges(plc_run *run, const plc_blocks *blocks, cons
     const plc_split *calibration = &run->dataset->calibration;
     const size_t n = (size_t)calibration->n_images *
                      (size_t)run->session->graph->nodes[run->session->graph->n_nodes - 1].shape.c;
-    plc_report_block *reported =
-        run->report.blocks + (run->report.n_blocks - (size_t)plan->n_blocks);
+    const size_t first = run->report.n_blocks - (size_t)plan->n_blocks; // of those in the report
     float *logits = NULL;
     plc_metrics metrics;
 
@@ -295,7 +294,7 @@ static pleach_status prepare_merges(plc_run *run, const plc_blocks *blocks, cons
         double border_error;
         TRY(prepare_merge(run, &blocks->items[i], logits, n, &border_error));
         if (plc_run_is_main(run))
-            reported[i].border_error = border_error;
+            run->report.blocks[first + (size_t)i].border_error = border_error;
     }
 done:
     free(logits);
