@@ -4,7 +4,6 @@
 // The input node is not listed; attributes at their defaults may be left out. Untrusted.
 #include <graph/op.h>
 
-#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +15,9 @@ static const char format_name[] = "pleach.graph/1";
 
 // Largest text that is parsed: far above PLC_MAX_NODES nodes of usual size.
 #define JSON_BYTES_MAX ((size_t)4 << 20)
+
+// From here on no float is near: half a step above FLT_MAX, whose nine digits are a little more than it is.
+static const double FLOAT_LIMIT = 0x1.ffffffp127;
 
 typedef enum kind {
     KIND_PAIR,
@@ -192,7 +194,7 @@ static pleach_status read_float(pleach_ctx *ctx, const json_t *json, place at, c
 {
     const double number = json_number_value(json);
 
-    if (!json_is_number(json) || fabs(number) > FLT_MAX)
+    if (!json_is_number(json) || fabs(number) >= FLOAT_LIMIT)
         return fail_at(ctx, at, key, "a number that a float holds");
     *value = (float)number;
     return PLEACH_OK;

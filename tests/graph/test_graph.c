@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,14 +273,25 @@ static void a_graph_survives_json_and_copying(void **state)
 
 static void every_float_survives_json(void **state)
 {
-    (void)state;
+    const float floats[] = {-FLT_MAX, -0.33333334f, -FLT_MIN, -FLT_TRUE_MIN, -0.0f,
+                            0,        1e-40f,       FLT_MIN,  0.1f,          FLT_MAX};
+    enum { N = sizeof floats / sizeof *floats };
     pleach_graph *graph = new_graph(1, 2, 2), *back = NULL;
     char *text = NULL;
 
-    add(graph, "batch_norm", "b", 0, (plc_attrs){.eps = 1.17549449e-38f, .momentum = 0.33333334f});
+    (void)state;
+    for (int i = 0; i + 1 < N; i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "clip%d", i);
+        add(graph, "clip", name, i, (plc_attrs){.alpha = floats[i], .beta = floats[i + 1]});
+    }
     assert_ok(plc_graph_to_json(ctx, graph, &text));
     assert_ok(plc_graph_from_json(ctx, text, strlen(text), &back));
-    assert_same_graph(graph, back);
+    for (int i = 0; i + 1 < N; i++) { // as bits: -0 is not 0
+        assert_memory_equal(&back->nodes[1 + i].attrs.alpha, &floats[i], sizeof *floats);
+        assert_memory_equal(&back->nodes[1 + i].attrs.beta, &floats[i + 1], sizeof *floats);
+    }
     free(text);
     pleach_graph_destroy(&back);
     pleach_graph_destroy(&graph);
@@ -326,6 +338,9 @@ static void bad_json_is_refused_with_its_place(void **state)
         {HEAD "{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"kernel\":[3,-3]}]}",
          "kernel is -3"},
         {HEAD "{\"name\":\"b\",\"op\":\"batch_norm\",\"inputs\":[\"input\"],\"eps\":1e300}]}",
+         "a number that a float holds"},
+        {HEAD
+         "{\"name\":\"b\",\"op\":\"batch_norm\",\"inputs\":[\"input\"],\"eps\":3.4028236e38}]}",
          "a number that a float holds"},
         {HEAD "{\"name\":\"b\",\"op\":\"batch_norm\",\"inputs\":[\"input\"],\"eps\":\"1\"}]}",
          "a number that a float holds"},

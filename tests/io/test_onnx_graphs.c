@@ -1,6 +1,7 @@
 // Tests of reading ONNX graphs that are built by hand: what no exporter of ours writes, and what other programs make of it.
 #include <context.h>
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -324,6 +325,33 @@ static void an_epsilon_of_zero_stays_one(void **state)
     plc_model_file_finish(&read);
 }
 
+// The other bound is the largest float, which a model file must bring back.
+static void a_clip_of_one_bound_survives_a_model_file(void **state)
+{
+    static const char *const bounds[] = {"min", "max"};
+    char file[64];
+
+    (void)state;
+    snprintf(file, sizeof file, "%s.safetensors", path);
+    for (int i = 0; i < 2; i++) {
+        draft d = BEGIN(1, 1, 2, 2);
+        plc_model_file read = {0}, again = {0};
+
+        set_float(add(&d, "Clip", "clip", "x", "y"), bounds[i], 1.25f);
+        free(run(&d, &read));
+        assert_ok(
+            plc_model_file_write(ctx, file, read.graph, read.layout, read.weights, &read.extra));
+        if (plc_model_file_read(ctx, file, &again) != PLEACH_OK)
+            fail_msg("%s alone: %s", bounds[i], pleach_error(ctx));
+        const plc_attrs *a = &again.graph->nodes[1].attrs;
+        assert_true(i ? a->alpha == -FLT_MAX && a->beta == 1.25f
+                      : a->alpha == 1.25f && a->beta == FLT_MAX);
+        plc_model_file_finish(&again);
+        plc_model_file_finish(&read);
+    }
+    unlink(file);
+}
+
 // A region of no values before opset 13, where it may not be left out.
 static void resize_has_all_that_its_opset_wants(void **state)
 {
@@ -362,6 +390,7 @@ int main(void)
         cmocka_unit_test(many_nodes_of_one_name_get_names_of_their_own),
         cmocka_unit_test(slices_go_as_far_as_integers_do),
         cmocka_unit_test(an_epsilon_of_zero_stays_one),
+        cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
     };
 
