@@ -298,9 +298,9 @@ pleach_status plc_onnx_matmul(plc_onnx_reader *r, const Onnx__NodeProto *n)
 
     TRY(plc_onnx_input_node(r, n, 0, 0, &x));
     TRY(input_matrix(r, n, 1, &weight));
-    if (x->n_dims < 2)
-        TRY(plc_onnx_fail(r, n, "input '%s' has %d dimensions, expected 2 or more", n->input[0],
-                          x->n_dims));
+    if (x->n_dims < 1 + plc_onnx_first_dim(r))
+        TRY(plc_onnx_fail(r, n, "input '%s' has no dimension for the values of a row",
+                          n->input[0]));
     if (!r->whole && x->n_dims == 2 && weight->n_dims == 2)
         return matmul_of_vectors(r, n, x, weight);
     int node = x->node;

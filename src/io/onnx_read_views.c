@@ -149,6 +149,18 @@ done:
     return status;
 }
 
+// Without axes all dimensions of 1 go. Where the file fixes one image its number is such a dimension, whose loss moves
+// all that follow: that is read as a whole.
+static pleach_status squeeze_all(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                 const plc_onnx_value *x, bool goes[PLC_ONNX_MAX_DIMS])
+{
+    if (x->kind == PLC_ONNX_NODE && !r->whole && r->n_file_images == 1)
+        return plc_onnx_fail(r, n, "without axes, so that of one image its number would go too");
+    for (int i = 0; i < x->n_dims; i++)
+        goes[i] = x->dims[i] == 1;
+    return PLEACH_OK;
+}
+
 pleach_status plc_onnx_squeeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
 {
     pleach_status status = PLEACH_OK;
@@ -161,8 +173,8 @@ pleach_status plc_onnx_squeeze(plc_onnx_reader *r, const Onnx__NodeProto *n)
         return squeeze_ints(r, n, 0);
     TRY(input_values(r, n, &x));
     TRY(plc_onnx_axes(r, n, 1, x->n_dims, axes, &n_axes));
-    for (int i = 0; n_axes == 0 && i < x->n_dims; i++) // all of size 1
-        goes[i] = x->dims[i] == 1;
+    if (n_axes == 0)
+        TRY(squeeze_all(r, n, x, goes));
     for (int i = 0; i < n_axes; i++) {
         if (x->dims[axes[i]] != 1)
             TRY(plc_onnx_fail(r, n, "dimension %d is %s", axes[i],

@@ -308,6 +308,52 @@ static void slices_go_as_far_as_integers_do(void **state)
     }
 }
 
+// ONNX drops the number of images too where the file fixes one: axes 1 and 2 are rows and columns then.
+static void squeeze_without_axes_drops_a_single_image(void **state)
+{
+    (void)state;
+    for (int open = 0; open < 2; open++) {
+        draft d = BEGIN(1, 4, 4, 4);
+        plc_model_file read = {0};
+
+        if (open)
+            d.model->graph->input[0]->type->tensor_type->shape->dim[0]->value_case =
+                ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE__NOT_SET;
+        add(&d, "Squeeze", "squeeze", "x", "s");
+        Onnx__NodeProto *mean = add(&d, "ReduceMean", "mean", "s", "y");
+        SET_INTS(mean, "axes", 1, 2);
+        set_int(mean, "keepdims", 0);
+        double *y = run(&d, &read);
+        for (int i = 0; i < 4;
+             i++) // of channel i, or of column i where channels and rows are averaged
+            expect_near(y[i], 1 + (open ? 30 + i : 16 * i + 7.5) / 8);
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
+// What is left of one image without axes: a vector, times a matrix.
+static void a_squeezed_vector_meets_a_matrix(void **state)
+{
+    draft d = BEGIN(1, 3, 2, 2);
+    plc_model_file read = {0};
+
+    (void)state;
+    ADD_FLOATS(&d, "w", 1, 1, 3, 2);
+    add(&d, "GlobalAveragePool", "pool", "x", "p");
+    add(&d, "Squeeze", "squeeze", "p", "s");
+    add(&d, "MatMul", "matmul", "s w", "y");
+    double *y = run(&d, &read);
+    for (int i = 0; i < 2; i++) {
+        double sum = 0;
+        for (int c = 0; c < 3; c++)
+            sum += (1 + (4 * c + 1.5) / 8) * (1 + 2 * c + i);
+        expect_near(y[i], sum);
+    }
+    free(y);
+    plc_model_file_finish(&read);
+}
+
 static void an_epsilon_of_zero_stays_one(void **state)
 {
     draft d = BEGIN(1, 1, 2, 2);
@@ -389,6 +435,8 @@ int main(void)
         cmocka_unit_test(ceil_mode_counts_the_padding_once),
         cmocka_unit_test(many_nodes_of_one_name_get_names_of_their_own),
         cmocka_unit_test(slices_go_as_far_as_integers_do),
+        cmocka_unit_test(squeeze_without_axes_drops_a_single_image),
+        cmocka_unit_test(a_squeezed_vector_meets_a_matrix),
         cmocka_unit_test(an_epsilon_of_zero_stays_one),
         cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
