@@ -14,7 +14,8 @@ pleach_status plc_onnx_file_read(pleach_ctx *ctx, const char *path, Onnx__ModelP
 pleach_status plc_onnx_file_unpack(pleach_ctx *ctx, const unsigned char *bytes, size_t size,
                                    Onnx__ModelProto **model);
 
-// What plc_onnx_read_as makes of a file, of structs that are at hand (onnx_read.c).
+// What plc_onnx_read_as makes of a file, of structs that are at hand (onnx_read.c); but of a whole a softmax at the end
+// stays, as those want it who compare outputs.
 pleach_status plc_onnx_read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto, bool whole,
                                   plc_model_file *model);
 

@@ -160,21 +160,35 @@ static pleach_status check_counts(plc_onnx_reader *r)
     return PLEACH_OK;
 }
 
+// Of a whole, what is along one dimension are logits, wherever the others of 1 stand.
+static pleach_status group_logits(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                  const plc_onnx_value *output, int *node)
+{
+    const int64_t count = plc_onnx_product(output->dims, 0, output->n_dims);
+    bool is_vector = false;
+
+    for (int i = 0; i < output->n_dims; i++)
+        is_vector = is_vector || output->dims[i] == count;
+    return is_vector ? plc_onnx_regroup(r, n, (plc_shape){(int)count, 1, 1}, node) : PLEACH_OK;
+}
+
 // Our graph ends with its output: where that is no node's own value, a copy is.
 static pleach_status end_with(plc_onnx_reader *r, const plc_onnx_value *output)
 {
     pleach_status status = PLEACH_OK;
     const Onnx__NodeProto *n = output->producer >= 0 ? r->file->node[output->producer] : NULL;
-    int node = 0;
+    int node = output->node;
 
     if (output->kind != PLC_ONNX_NODE || !n)
         FAIL(r->ctx, PLEACH_EINPUT, "its output '%s' is not computed from its input", output->name);
-    if (output->node && output->node == r->graph->n_nodes - 1)
+    if (r->whole)
+        TRY(group_logits(r, n, output, &node));
+    if (node && node == r->graph->n_nodes - 1)
         return status;
-    const plc_shape shape = *plc_onnx_shape(r, output);
+    const plc_shape shape = r->graph->nodes[node].shape;
     const plc_attrs attrs = {.size = {shape.c, shape.h, shape.w},
                              .view = {{shape.c * shape.h * shape.w, 1}}};
-    TRY(plc_onnx_add(r, n, "as_strided", "", &output->node, 1, &attrs, &node));
+    TRY(plc_onnx_add(r, n, "as_strided", "", &(int){node}, 1, &attrs, &node));
 done:
     return status;
 }
@@ -258,11 +272,12 @@ done:
     return status;
 }
 
-pleach_status plc_onnx_read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto, bool whole,
-                                  plc_model_file *model)
+static pleach_status read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto, bool whole,
+                                bool to_logits, plc_model_file *model)
 {
     pleach_status status = PLEACH_OK;
-    plc_onnx_reader r = {.ctx = ctx, .whole = whole, .model = proto, .file = proto->graph};
+    plc_onnx_reader r = {
+        .ctx = ctx, .whole = whole, .to_logits = to_logits, .model = proto, .file = proto->graph};
 
     *model = (plc_model_file){0};
     r.arena.limit = MEMORY_MIN + MEMORY_FACTOR * onnx__model_proto__get_packed_size(proto);
@@ -280,6 +295,12 @@ done:
     return status;
 }
 
+pleach_status plc_onnx_read_proto(pleach_ctx *ctx, const Onnx__ModelProto *proto, bool whole,
+                                  plc_model_file *model)
+{
+    return read_proto(ctx, proto, whole, !whole, model);
+}
+
 pleach_status plc_onnx_read_as(pleach_ctx *ctx, const char *path, bool whole, plc_model_file *model)
 {
     pleach_status status = PLEACH_OK;
@@ -287,7 +308,7 @@ pleach_status plc_onnx_read_as(pleach_ctx *ctx, const char *path, bool whole, pl
 
     *model = (plc_model_file){0};
     TRY(plc_onnx_file_read(ctx, path, &proto));
-    TRY(plc_onnx_read_proto(ctx, proto, whole, model));
+    TRY(read_proto(ctx, proto, whole, true, model));
 done:
     if (status != PLEACH_OK && !strstr(pleach_error(ctx), path))
         plc_fail_in(ctx, status, "%s", path);

@@ -169,11 +169,12 @@ pleach_status plc_onnx_softsign(plc_onnx_reader *r, const Onnx__NodeProto *n)
     return add_function(r, n, "softsign", 0, 0);
 }
 
-// At the end of a network it is left out.
+// At the end of a network it is left out, where its axis holds all values.
 static bool is_end(const plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *x,
                    int axis)
 {
-    return !r->whole && axis == 1 && plc_onnx_product(x->dims, 1, x->n_dims) == x->dims[1] &&
+    return r->to_logits &&
+           plc_onnx_product(x->dims, plc_onnx_first_dim(r), x->n_dims) == x->dims[axis] &&
            strcmp(n->output[0], plc_onnx_text(r->file->output[0]->name)) == 0;
 }
 

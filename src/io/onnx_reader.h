@@ -55,6 +55,7 @@ typedef struct plc_onnx_reader {
     const Onnx__GraphProto *file;
     int opset;
     bool whole;             // all dimensions are those of one image
+    bool to_logits;         // a softmax at the end is left out
     int64_t n_file_images;  // the number of images that the file fixes; 0: open
     plc_onnx_arena arena;   // owned
     plc_onnx_value *values; // in the arena, by name

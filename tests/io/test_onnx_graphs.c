@@ -354,6 +354,41 @@ static void a_squeezed_vector_meets_a_matrix(void **state)
     plc_model_file_finish(&read);
 }
 
+// [1][3][4][5] without its first dimension and back, through a matrix and a softmax: read as a whole, and yet classes of
+// logits as of any network.
+static void a_whole_ends_with_logits_of_classes(void **state)
+{
+    static const char *const softmax[] = {NULL, "Softmax", "LogSoftmax"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        draft d = BEGIN(1, 3, 4, 5);
+        plc_model_file read = {0};
+
+        ADD_FLOATS(&d, "w", -1, 0.25f, 3, 10);
+        add_ints(&d, "axis", 0);
+        add(&d, "Squeeze", "squeeze", "x axis", "s");
+        Onnx__NodeProto *mean = add(&d, "ReduceMean", "mean", "s", "m");
+        SET_INTS(mean, "axes", 1, 2);
+        set_int(mean, "keepdims", 0);
+        add(&d, "Unsqueeze", "unsqueeze", "m axis", "u");
+        add(&d, "Gemm", "gemm", "u w", softmax[i] ? "g" : "y");
+        if (softmax[i])
+            set_int(add(&d, softmax[i], "softmax", "g", "y"), "axis", 1);
+        double *y = run(&d, &read);
+        const plc_shape *shape = &read.graph->nodes[read.graph->n_nodes - 1].shape;
+        assert_true(shape->c == 10 && shape->h == 1 && shape->w == 1);
+        for (int k = 0; k < 10; k++) {
+            double sum = 0;
+            for (int c = 0; c < 3; c++)
+                sum += (1 + (20 * c + 9.5) / 8) * (-1 + 0.25 * (10 * c + k));
+            expect_near(y[k], sum);
+        }
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
 static void an_epsilon_of_zero_stays_one(void **state)
 {
     draft d = BEGIN(1, 1, 2, 2);
@@ -437,6 +472,7 @@ int main(void)
         cmocka_unit_test(slices_go_as_far_as_integers_do),
         cmocka_unit_test(squeeze_without_axes_drops_a_single_image),
         cmocka_unit_test(a_squeezed_vector_meets_a_matrix),
+        cmocka_unit_test(a_whole_ends_with_logits_of_classes),
         cmocka_unit_test(an_epsilon_of_zero_stays_one),
         cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
