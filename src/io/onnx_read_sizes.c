@@ -128,6 +128,23 @@ typedef struct resized {
     int64_t in, out;
 } resized;
 
+// What `in` pixels become by a scale: the product of floats rounded down, as ONNX Runtime has it, and PyTorch, where
+// the scale came from: 10 by 0.7 are 7. ONNX's reference multiplies the float, a little less than 0.7, exactly.
+static int64_t scaled(plc_onnx_reader *r, const Onnx__NodeProto *n, int64_t in, float scale)
+{
+    const float factor = fminf(fmaxf(scale, 0), 1e6f);
+    const int64_t out = (int64_t)floorf((float)in * factor);
+    const int64_t in_double = (int64_t)floor((double)in * (double)factor);
+
+    if (out != in_double)
+        plc_log(r->ctx, PLEACH_LOG_WARNING,
+                "%s '%s': %lld pixels times %g are %lld, as in PyTorch and ONNX Runtime; ONNX's "
+                "reference rounds to %lld",
+                n->op_type, plc_onnx_text(n->name), (long long)in, (double)scale, (long long)out,
+                (long long)in_double);
+    return out;
+}
+
 // Scales of all dimensions (or of chosen axes), or else their sizes, into the last two; others must stay.
 static pleach_status set_dims(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *x,
                               const plc_onnx_value *scales, const plc_onnx_value *sizes,
@@ -151,7 +168,7 @@ static pleach_status set_dims(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
             continue;
         double scale = scales ? (double)scales->floats[i] : 0;
         const int64_t out = sizes      ? sizes->ints[i]
-                            : is_image ? (int64_t)floor((double)in * fmin(fmax(scale, 0), 1e6))
+                            : is_image ? scaled(r, n, in, scales->floats[i])
                                        : in;
 
         if (sizes)

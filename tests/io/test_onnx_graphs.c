@@ -433,6 +433,38 @@ static void a_clip_of_one_bound_survives_a_model_file(void **state)
     unlink(file);
 }
 
+// A Resize from x to y by these scales of rows and columns.
+static Onnx__NodeProto *add_resize(draft *d, float rows, float columns)
+{
+    ADD_FLOATS(d, "none", 0, 0, 0);
+    ADD_FLOATS(d, "scales", 1, 0, 4);
+    float *scales = d->model->graph->initializer[d->model->graph->n_initializer - 1]->float_data;
+    scales[2] = rows;
+    scales[3] = columns;
+    return add(d, "Resize", "resize", "x none scales", "y");
+}
+
+// Products that are whole in floats, and in double a little less.
+static void sizes_by_scales_are_those_of_floats(void **state)
+{
+    static const struct {
+        int n_in;
+        float scale;
+        int n_out;
+    } cases[] = {{10, 0.7f, 7}, {10, 1.4f, 14}, {20, 0.35f, 7}, {15, 1.6f, 24}, {7, 1.5f, 10}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        draft d = BEGIN(1, 1, cases[i].n_in, 4);
+        plc_model_file read = {0};
+
+        add_resize(&d, cases[i].scale, 1);
+        free(run(&d, &read));
+        assert_int_equal(read.graph->nodes[read.graph->n_nodes - 1].shape.h, cases[i].n_out);
+        plc_model_file_finish(&read);
+    }
+}
+
 // A region of no values before opset 13, where it may not be left out.
 static void resize_has_all_that_its_opset_wants(void **state)
 {
@@ -442,11 +474,7 @@ static void resize_has_all_that_its_opset_wants(void **state)
         Onnx__ModelProto *model = NULL;
         draft d = BEGIN(1, 1, 2, 2);
 
-        ADD_FLOATS(&d, "none", 0, 0, 0);
-        ADD_FLOATS(&d, "scales", 1, 0, 4);
-        d.model->graph->initializer[1]->float_data[2] = 2;
-        d.model->graph->initializer[1]->float_data[3] = 2;
-        add(&d, "Resize", "resize", "x none scales", "y");
+        add_resize(&d, 2, 2);
         if (read_draft(&d, &read) != PLEACH_OK)
             fail_msg("%s", pleach_error(ctx));
         assert_ok(plc_onnx_write(ctx, path, read.graph, read.layout, read.weights,
@@ -475,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_whole_ends_with_logits_of_classes),
         cmocka_unit_test(an_epsilon_of_zero_stays_one),
         cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
+        cmocka_unit_test(sizes_by_scales_are_those_of_floats),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
     };
 
