@@ -239,6 +239,29 @@ static pleach_status set_mode(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
     return PLEACH_OK;
 }
 
+// Opset 10 has no attribute for it: where an axis shrinks the pixel behind is read, where it grows the one before.
+static pleach_status old_nearest(plc_onnx_reader *r, const Onnx__NodeProto *n,
+                                 const resized dims[2], const char **nearest)
+{
+    bool shrinks = false, grows = false;
+
+    for (int i = 0; i < 2; i++) {
+        const float step = (float)(1 / dims[i].scale);
+
+        shrinks =
+            shrinks || (dims[i].scale < 1 && floorf(step) < step); // else all places are whole
+        grows = grows || dims[i].scale > 1;
+    }
+    if (shrinks && grows)
+        return plc_onnx_fail(
+            r, n,
+            "by %g and %g in opset 10, which reads the pixel behind along one axis "
+            "and the one before along the other; export it with opset 11 or newer",
+            dims[0].scale, dims[1].scale);
+    *nearest = shrinks ? "ceil" : "floor";
+    return PLEACH_OK;
+}
+
 static pleach_status add_resize(plc_onnx_reader *r, const Onnx__NodeProto *n,
                                 const plc_onnx_value *x, const resized dims[2], plc_attrs *attrs)
 {
@@ -289,6 +312,7 @@ pleach_status plc_onnx_resize(plc_onnx_reader *r, const Onnx__NodeProto *n)
     const bool old = r->opset < sizes_since;
     const plc_onnx_value *x = NULL;
     char mode[16], where[32], nearest[24];
+    const char *usual = "round_prefer_floor";
     plc_attrs attrs = {0};
     resized dims[2];
     int64_t exclude = 0;
@@ -305,8 +329,9 @@ pleach_status plc_onnx_resize(plc_onnx_reader *r, const Onnx__NodeProto *n)
     TRY(plc_onnx_string(r, n, "mode", "nearest", mode, sizeof mode));
     TRY(plc_onnx_string(r, n, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel",
                         where, sizeof where));
-    TRY(plc_onnx_string(r, n, "nearest_mode", old ? "floor" : "round_prefer_floor", nearest,
-                        sizeof nearest));
+    if (old && strcmp(mode, "nearest") == 0)
+        TRY(old_nearest(r, n, dims, &usual));
+    TRY(plc_onnx_string(r, n, "nearest_mode", usual, nearest, sizeof nearest));
     TRY(plc_onnx_float(r, n, "cubic_coeff_a", -0.75f, &attrs.alpha));
     TRY(set_places(r, n, where, dims, &attrs));
     TRY(set_mode(r, n, mode, nearest, &attrs));

@@ -465,6 +465,43 @@ static void sizes_by_scales_are_those_of_floats(void **state)
     }
 }
 
+// Its rounding was no attribute yet. The first case is of the operator's own text.
+static void resize_of_opset_10_reads_behind_where_it_shrinks(void **state)
+{
+    static const struct {
+        int rows, columns;
+        float by_rows, by_columns;
+        int n, pixels[4]; // of the input, that are read; 0: it is refused
+    } cases[] = {
+        {2, 4, 0.6f, 0.6f, 2, {0, 2}},    {1, 4, 1, 0.5f, 2, {0, 2}},
+        {1, 3, 1, 1.5f, 4, {0, 0, 1, 2}}, {2, 2, 0.5f, 2, 4, {0, 0, 1, 1}},
+        {3, 2, 0.7f, 2, 0, {0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        draft d = BEGIN(1, 1, cases[i].rows, cases[i].columns);
+        plc_model_file read = {0};
+        Onnx__NodeProto *resize = add_resize(&d, cases[i].by_rows, cases[i].by_columns);
+
+        d.model->opset_import[0]->version = 10;
+        free(resize->input[1]); // scales come second
+        resize->input[1] = resize->input[--resize->n_input];
+        if (cases[i].n == 0) {
+            assert_int_equal(read_draft(&d, &read), PLEACH_EINPUT);
+            assert_non_null(strstr(pleach_error(ctx), "the pixel behind along one axis"));
+            continue;
+        }
+        double *y = run(&d, &read);
+        const plc_shape *shape = &read.graph->nodes[read.graph->n_nodes - 1].shape;
+        assert_int_equal(shape->h * shape->w, cases[i].n);
+        for (int j = 0; j < cases[i].n; j++)
+            expect_near(y[j], 1 + cases[i].pixels[j] / 8.0);
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
 // A region of no values before opset 13, where it may not be left out.
 static void resize_has_all_that_its_opset_wants(void **state)
 {
@@ -504,6 +541,7 @@ int main(void)
         cmocka_unit_test(an_epsilon_of_zero_stays_one),
         cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
         cmocka_unit_test(sizes_by_scales_are_those_of_floats),
+        cmocka_unit_test(resize_of_opset_10_reads_behind_where_it_shrinks),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
     };
 
