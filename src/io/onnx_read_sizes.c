@@ -1,6 +1,7 @@
 // Reading ONNX: images of other sizes, padded or interpolated.
 #include <io/onnx_reader.h>
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -145,6 +146,13 @@ static int64_t scaled(plc_onnx_reader *r, const Onnx__NodeProto *n, int64_t in, 
     return out;
 }
 
+// Whether a scale is what a float holds of a quotient of sizes, or the next one, as was once written: then those are
+// what places follow from.
+static bool is_quotient(double scale, int64_t in, int64_t out)
+{
+    return fabs(scale * (double)in - (double)out) < FLT_EPSILON * (double)out;
+}
+
 // Scales of all dimensions (or of chosen axes), or else their sizes, into the last two; others must stay.
 static pleach_status set_dims(plc_onnx_reader *r, const Onnx__NodeProto *n, const plc_onnx_value *x,
                               const plc_onnx_value *scales, const plc_onnx_value *sizes,
@@ -171,7 +179,7 @@ static pleach_status set_dims(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
                             : is_image ? scaled(r, n, in, scales->floats[i])
                                        : in;
 
-        if (sizes)
+        if (sizes || is_quotient(scale, in, out))
             scale = out == in ? 1 : (double)out / (double)in;
         if (!is_image && (scale < 1 || scale > 1))
             TRY(plc_onnx_fail(r, n, "dimension %d has scale %g; the last two change their size",

@@ -1,16 +1,10 @@
-// Writing ONNX: the forms of operators on whole images: parts, orders, sizes.
+// Writing ONNX: the forms of operators on whole images: parts, orders, pads.
 #include <io/onnx_writer.h>
 
-#include <math.h>
 #include <string.h>
 
 // Constants that some operators have as inputs since an opset, before as attributes.
-enum {
-    SLICE_INPUTS_SINCE = 10,
-    RESIZE_SINCE = 11,
-    RESIZE_REGION_OPTIONAL_SINCE = 13,
-    SOFTMAX_OF_AXIS_SINCE = 13
-};
+enum { SLICE_INPUTS_SINCE = 10, SOFTMAX_OF_AXIS_SINCE = 13 };
 
 // A constant list "<node>.<what>" as an input.
 static pleach_status add_list(plc_onnx_writer *w, int node, const char *what, const int64_t *values,
@@ -191,109 +185,6 @@ pleach_status plc_onnx_write_affine(plc_onnx_writer *w, int node)
         TRY(add_image_param(w, node, 1, &shifted[1]));
         TRY(plc_onnx_add_node(w, "Add", n->name, shifted, 2, &made));
     }
-done:
-    return status;
-}
-
-// How ONNX calls the places of a resize: the way in which `scale` and `shift` follow from the sizes.
-typedef struct resize_form {
-    const char *where, *nearest;
-    float moved; // of shift, by the rounding
-    int mode;    // that rounds so
-} resize_form;
-
-static bool is_near(double a, double b)
-{
-    return fabs(a - b) < 1e-5;
-}
-
-static bool fits(const plc_attrs *a, const plc_shape *x, const resize_form *form)
-{
-    const int in[] = {x->h, x->w};
-
-    for (int i = 0; i < 2; i++) {
-        const double n_in = in[i], out = a->size[1 + i];
-        double scale = n_in / out, shift = scale / 2 - 0.5;
-
-        if (strcmp(form->where, "align_corners") == 0)
-            scale = out > 1 ? (n_in - 1) / (out - 1) : 0;
-        if (strcmp(form->where, "half_pixel") != 0)
-            shift = 0;
-        if (!is_near(scale, (double)a->scale[i]) ||
-            !is_near(shift + (double)form->moved, (double)a->shift[i]))
-            return false;
-    }
-    return a->mode >= PLC_RESIZE_LINEAR ? form->moved == 0 : form->mode == a->mode;
-}
-
-static const resize_form *find_form(const plc_attrs *a, const plc_shape *x)
-{
-    static const resize_form forms[] = {
-        {"half_pixel", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
-        {"half_pixel", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
-        {"half_pixel", "floor", 0, PLC_RESIZE_FLOOR},
-        {"half_pixel", "ceil", 0, PLC_RESIZE_CEIL},
-        {"asymmetric", "floor", 0, PLC_RESIZE_FLOOR},
-        {"asymmetric", "ceil", 0, PLC_RESIZE_CEIL},
-        {"asymmetric", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
-        {"asymmetric", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
-        {"align_corners", "floor", 0, PLC_RESIZE_FLOOR},
-        {"align_corners", "ceil", 0, PLC_RESIZE_CEIL},
-        {"align_corners", "round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
-        {"align_corners", "round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
-    };
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (fits(a, x, &forms[i]))
-            return &forms[i];
-    return NULL;
-}
-
-// The least float by which n_in pixels become n_out whole ones: readers round products down.
-static float scale_to(int n_in, int n_out)
-{
-    float scale = (float)n_out / (float)n_in;
-
-    while ((double)scale * n_in < n_out)
-        scale = nextafterf(scale, INFINITY);
-    return scale;
-}
-
-// Scales, not sizes: the number of images stays open.
-pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
-{
-    pleach_status status = PLEACH_OK;
-    const plc_node *n = &w->graph->nodes[node];
-    const plc_attrs *a = &n->attrs;
-    const plc_shape *x = &w->graph->nodes[n->inputs[0]].shape;
-    const resize_form *form = find_form(a, x);
-    const float scales[] = {1, 1, scale_to(x->h, a->size[1]), scale_to(x->w, a->size[2])};
-    char *inputs[3] = {NULL};
-    Onnx__NodeProto *made = NULL;
-
-    if (!form)
-        FAIL(w->ctx, PLEACH_EGRAPH, "resize '%s': ONNX has no name for where its pixels lie",
-             n->name);
-    if (w->opset < RESIZE_SINCE)
-        TRY(plc_onnx_needs(w, node, "wherever its pixels lie", RESIZE_SINCE));
-    TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
-    if (w->opset < RESIZE_REGION_OPTIONAL_SINCE) { // an empty one
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.region", n->name));
-        TRY(plc_onnx_add_floats(w, inputs[1], &(float){0}, 0));
-    } else {
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", ""));
-    }
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.scales", n->name));
-    TRY(plc_onnx_add_floats(w, inputs[2], scales, 4));
-    TRY(plc_onnx_add_node(w, "Resize", n->name, inputs, 3, &made));
-    TRY(plc_onnx_attr_string(w, made, "mode",
-                             a->mode == PLC_RESIZE_LINEAR  ? "linear"
-                             : a->mode > PLC_RESIZE_LINEAR ? "cubic"
-                                                           : "nearest"));
-    TRY(plc_onnx_attr_string(w, made, "coordinate_transformation_mode", form->where));
-    TRY(plc_onnx_attr_string(w, made, "nearest_mode", form->nearest));
-    TRY(plc_onnx_attr_float(w, made, "cubic_coeff_a", a->alpha));
-    TRY(plc_onnx_attr_int(w, made, "exclude_outside", a->mode == PLC_RESIZE_CUBIC_INSIDE));
 done:
     return status;
 }

@@ -33,7 +33,7 @@ pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, in
 // The failure of a node whose form came with a newer opset than is written.
 pleach_status plc_onnx_needs(const plc_onnx_writer *w, int node, const char *why, int opset);
 
-// Forms of single operators (onnx_write_images.c, onnx_write_pools.c).
+// Forms of single operators (onnx_write_images.c, onnx_write_resize.c, onnx_write_pools.c).
 typedef pleach_status plc_onnx_write_fn(plc_onnx_writer *w, int node);
 plc_onnx_write_fn plc_onnx_write_slice, plc_onnx_write_as_strided, plc_onnx_write_softmax,
     plc_onnx_write_prelu, plc_onnx_write_affine, plc_onnx_write_resize,

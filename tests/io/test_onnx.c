@@ -102,8 +102,8 @@ static void check_read_back(const subject *s, int opset, bool with_logits)
     if (plc_graph_count_op(s->graph, "affine") == 0) // that becomes two nodes
         compare_params(s, &read);
     const double most = with_logits ? difference(s, read.graph, read.weights) : 0;
-    // Exact but for a hard_swish before opset 14: written out, with a float for 1/6; and for a resize, whose scales
-    // are written as their reciprocals.
+    // Exact but for a hard_swish before opset 14: written out, with a float for 1/6; and for a resize, whose places
+    // the reader computes of its sizes anew.
     const bool rounds =
         plc_graph_count_op(s->graph, "hard_swish") + plc_graph_count_op(s->graph, "resize") > 0;
     if (!(most <= (rounds ? 1e-5 : 0)))

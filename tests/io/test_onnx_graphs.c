@@ -502,6 +502,105 @@ static void resize_of_opset_10_reads_behind_where_it_shrinks(void **state)
     }
 }
 
+static void set_string(Onnx__NodeProto *node, const char *name, const char *value)
+{
+    Onnx__AttributeProto *attr =
+        add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+
+    attr->has_s = 1;
+    attr->s = (ProtobufCBinaryData){strlen(value), (uint8_t *)strdup(value)};
+}
+
+// As many rows as come of n_in by `scale`, of 4 columns, with this mode and these names of places and of rounding.
+static void read_resize(int n_in, float scale, const char *mode, const char *where,
+                        const char *nearest, plc_model_file *read)
+{
+    draft d = BEGIN(1, 1, n_in, 4);
+    Onnx__NodeProto *resize = add_resize(&d, scale, 1);
+
+    set_string(resize, "mode", mode);
+    set_string(resize, "coordinate_transformation_mode", where);
+    set_string(resize, "nearest_mode", nearest);
+    free(run(&d, read));
+}
+
+static pleach_status write_model_file(const plc_model_file *model, int opset)
+{
+    return plc_onnx_write(ctx, path, model->graph, model->layout, model->weights,
+                          &(plc_onnx_write_opts){.opset = opset});
+}
+
+// Scales of their own, whose products are rounded down, and single pixels, which lie elsewhere.
+static void resizes_by_any_scale_are_written_with_the_same_places(void **state)
+{
+    static const struct {
+        int n_in;
+        float scale;
+        const char *mode, *where, *nearest;
+    } cases[] = {
+        {7, 1.5f, "linear", "half_pixel", "floor"},
+        {7, 1.5f, "linear", "pytorch_half_pixel", "floor"},
+        {7, 1.5f, "cubic", "asymmetric", "floor"},
+        {7, 1.3f, "nearest", "asymmetric", "floor"},
+        {9, 0.7f, "nearest", "half_pixel", "round_prefer_ceil"},
+        {9, 0.7f, "nearest", "asymmetric", "round_prefer_floor"},
+        {7, 1 / 7.0f, "linear", "pytorch_half_pixel", "floor"},
+        {7, 0.2f, "linear", "pytorch_half_pixel", "floor"},
+        {7, 1 / 7.0f, "linear", "align_corners", "floor"},
+        {24, 20 / 24.0f, "nearest", "asymmetric", "floor"},
+        {26, 27 / 26.0f, "nearest", "align_corners", "floor"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int opset = 13; opset <= 18; opset += 5) {
+            plc_model_file read = {0}, again = {0};
+
+            read_resize(cases[i].n_in, cases[i].scale, cases[i].mode, cases[i].where,
+                        cases[i].nearest, &read);
+            if (write_model_file(&read, opset) != PLEACH_OK ||
+                plc_model_file_read(ctx, path, &again) != PLEACH_OK)
+                fail_msg("%d by %g, %s: %s", cases[i].n_in, (double)cases[i].scale, cases[i].where,
+                         pleach_error(ctx));
+            const plc_attrs *a = &read.graph->nodes[1].attrs, *b = &again.graph->nodes[1].attrs;
+            assert_memory_equal(a->size, b->size, sizeof a->size);
+            assert_memory_equal(a->scale, b->scale, sizeof a->scale);
+            assert_memory_equal(a->shift, b->shift, sizeof a->shift);
+            assert_int_equal(a->mode, b->mode);
+            plc_model_file_finish(&again);
+            plc_model_file_finish(&read);
+        }
+}
+
+// ONNX Runtime divides places by the scale, in floats: by one above the quotient, row 5 of 20 lies before row 6 of 24.
+static void nearest_pixels_are_written_by_the_quotient_or_by_sizes(void **state)
+{
+    plc_model_file read = {0};
+    Onnx__ModelProto *model = NULL;
+    float scales[4];
+
+    (void)state;
+    read_resize(24, 20 / 24.0f, "nearest", "asymmetric", "floor", &read);
+    assert_ok(write_model_file(&read, 17));
+    assert_ok(plc_onnx_file_read(ctx, path, &model));
+    assert_int_equal(model->graph->initializer[0]->raw_data.len, sizeof scales);
+    memcpy(scales, model->graph->initializer[0]->raw_data.data, sizeof scales);
+    assert_true(scales[2] == 20 / 24.0f && scales[3] == 1);
+    onnx__model_proto__free_unpacked(model, NULL);
+    assert_ok(write_model_file(&read, 18));
+    assert_ok(plc_onnx_file_read(ctx, path, &model));
+    assert_int_equal(model->graph->node[0]->n_input, 4);
+    onnx__model_proto__free_unpacked(model, NULL);
+    plc_model_file_finish(&read);
+
+    // The float nearest to 31 / 7 makes 30 of 7.
+    read_resize(7, nextafterf(31 / 7.0f, 5), "nearest", "asymmetric", "floor", &read);
+    assert_int_equal(write_model_file(&read, 17), PLEACH_EGRAPH);
+    assert_non_null(strstr(pleach_error(ctx), "it needs opset 18"));
+    assert_ok(write_model_file(&read, 18));
+    plc_model_file_finish(&read);
+}
+
 // A region of no values before opset 13, where it may not be left out.
 static void resize_has_all_that_its_opset_wants(void **state)
 {
@@ -542,6 +641,8 @@ int main(void)
         cmocka_unit_test(a_clip_of_one_bound_survives_a_model_file),
         cmocka_unit_test(sizes_by_scales_are_those_of_floats),
         cmocka_unit_test(resize_of_opset_10_reads_behind_where_it_shrinks),
+        cmocka_unit_test(resizes_by_any_scale_are_written_with_the_same_places),
+        cmocka_unit_test(nearest_pixels_are_written_by_the_quotient_or_by_sizes),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
     };
 
