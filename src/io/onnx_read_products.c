@@ -41,8 +41,10 @@ static pleach_status linear_bias(plc_onnx_reader *r, const Onnx__NodeProto *n,
     float *made = NULL;
     bool any = r->opset >= BIAS_OPTIONAL_SINCE;
 
-    if (given->count != 1 && given->count != (size_t)n_out)
-        TRY(plc_onnx_fail(r, n, "its bias has %zu values for %d outputs", given->count, n_out));
+    const int64_t n_columns = given->n_dims ? given->dims[given->n_dims - 1] : 1;
+    if (given->count != 1 && (given->count != (size_t)n_out || n_columns != n_out))
+        TRY(plc_onnx_fail(r, n, "its bias has %zu values, %lld of them a row, for %d outputs",
+                          given->count, (long long)n_columns, n_out));
     TRY(plc_onnx_take(r->ctx, &r->arena, (size_t)n_out, sizeof *made, &made));
     for (int i = 0; i < n_out; i++) {
         made[i] = factor * given->floats[given->count == 1 ? 0 : i];

@@ -211,6 +211,31 @@ static void a_bias_that_does_not_broadcast_is_refused(void **state)
                      PLEACH_EINPUT); // kept apart transA, as a whole the bias forbids it
 }
 
+// Of 3 images with 3 outputs each: a column is of images, a row of outputs.
+static void a_bias_of_a_column_is_one_per_image(void **state)
+{
+    (void)state;
+    for (int is_column = 0; is_column < 2; is_column++) {
+        draft d = BEGIN(3, 2);
+        plc_model_file read = {0};
+
+        ADD_FLOATS(&d, "w", 0, 0, 2, 3);
+        if (is_column)
+            ADD_FLOATS(&d, "b", 5, 1, 3, 1);
+        else
+            ADD_FLOATS(&d, "b", 5, 1, 1, 3);
+        add(&d, "Gemm", "gemm", "x w b", "y");
+        double *y = run(&d, &read);
+        const plc_shape *shape = &read.graph->nodes[read.graph->n_nodes - 1].shape;
+        const int n = shape->c * shape->h * shape->w;
+        assert_int_equal(n, is_column ? 9 : 3); // read as a whole, or images apart
+        for (int i = 0; i < n; i++)
+            expect_near(y[i], 5 + (is_column ? i / 3 : i));
+        free(y);
+        plc_model_file_finish(&read);
+    }
+}
+
 // x [1][3][8][4] seen as [2][3][4][4], times the mean of each channel of x: their channels differ.
 static void a_factor_per_channel_follows_its_dimension(void **state)
 {
@@ -630,6 +655,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bias_that_does_not_broadcast_is_refused),
+        cmocka_unit_test(a_bias_of_a_column_is_one_per_image),
         cmocka_unit_test(a_factor_per_channel_follows_its_dimension),
         cmocka_unit_test(ceil_mode_counts_the_padding_once),
         cmocka_unit_test(many_nodes_of_one_name_get_names_of_their_own),
