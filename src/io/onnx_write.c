@@ -111,6 +111,17 @@ done:
     return status;
 }
 
+pleach_status plc_onnx_name(plc_onnx_writer *w, const char *of, const char *what, char **name)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s.%s", of, what));
+    while (plc_graph_find(w->graph, *name) != PLC_NO_NODE)
+        TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s~", *name));
+done:
+    return status;
+}
+
 pleach_status plc_onnx_add_ints(plc_onnx_writer *w, const char *name, const int64_t *values, int n)
 {
     pleach_status status = PLEACH_OK;

@@ -12,7 +12,7 @@ static pleach_status add_list(plc_onnx_writer *w, int node, const char *what, co
 {
     pleach_status status = PLEACH_OK;
 
-    TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s.%s", w->graph->nodes[node].name, what));
+    TRY(plc_onnx_name(w, w->graph->nodes[node].name, what, name));
     TRY(plc_onnx_add_ints(w, *name, values, n));
 done:
     return status;
@@ -82,11 +82,11 @@ pleach_status plc_onnx_write_as_strided(plc_onnx_writer *w, int node)
         same_order = same_order && sources[i] == i;
     if (!same_order || count != x->c * x->h * x->w) {
         TRY(add_list(w, node, "list", list, 2, &flat[1]));
-        TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.flat", n->name));
+        TRY(plc_onnx_name(w, n->name, "flat", &name));
         TRY(plc_onnx_add_node(w, "Reshape", name, flat, 2, &made));
         picked[0] = made->output[0];
         TRY(add_list(w, node, "sources", sources, count, &picked[1]));
-        TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.picked", n->name));
+        TRY(plc_onnx_name(w, n->name, "picked", &name));
         TRY(plc_onnx_add_node(w, "Gather", name, picked, 2, &made));
         TRY(plc_onnx_attr_int(w, made, "axis", 1));
         shaped[0] = made->output[0];
@@ -130,9 +130,9 @@ static pleach_status add_image_param(plc_onnx_writer *w, int node, int param, ch
     if (p->n_dims == 3)
         return status;
     inputs[0] = *name;
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.shape", *name));
+    TRY(plc_onnx_name(w, *name, "shape", &inputs[1]));
     TRY(plc_onnx_add_ints(w, inputs[1], shape, 3));
-    TRY(plc_onnx_print(w->ctx, &w->arena, name, "%s.of_channels", inputs[0]));
+    TRY(plc_onnx_name(w, inputs[0], "of_channels", name));
     TRY(plc_onnx_add_node(w, "Reshape", *name, inputs, 2, &made));
 done:
     return status;
@@ -176,7 +176,7 @@ pleach_status plc_onnx_write_affine(plc_onnx_writer *w, int node)
     shifted[0] = scaled[0];
     if (scales) {
         if (shifts)
-            TRY(plc_onnx_print(w->ctx, &w->arena, &name, "%s.scaled", n->name));
+            TRY(plc_onnx_name(w, n->name, "scaled", &name));
         TRY(add_image_param(w, node, 0, &scaled[1]));
         TRY(plc_onnx_add_node(w, "Mul", name, scaled, 2, &made));
         shifted[0] = made->output[0];
@@ -240,7 +240,7 @@ pleach_status plc_onnx_write_pad(plc_onnx_writer *w, int node)
             wide[i] = pads[i];
         TRY(add_list(w, node, "pads", wide, 8, &inputs[1]));
         if (n->attrs.alpha != 0) {
-            TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.value", n->name));
+            TRY(plc_onnx_name(w, n->name, "value", &inputs[2]));
             TRY(plc_onnx_add_scalar(w, inputs[2], n->attrs.alpha));
             n_inputs = 3;
         }

@@ -1,25 +1,26 @@
 // Writing ONNX: the form of each operator.
 #include <io/onnx_writer.h>
 
+#include <stdio.h>
 #include <string.h>
 
 pleach_status plc_onnx_value_of_rank(plc_onnx_writer *w, int node, int input, int rank,
                                      char **value)
 {
     pleach_status status = PLEACH_OK;
-    const char *name = w->graph->nodes[node].name;
-    char *inputs[2] = {w->values[input], NULL}, *made = NULL;
+    char *inputs[2] = {w->values[input], NULL}, *made = NULL, what[32];
     Onnx__NodeProto *n = NULL;
 
     *value = inputs[0];
     if (w->ranks[input] == rank)
         return status;
-    TRY(plc_onnx_print(w->ctx, &w->arena, &made, "%s.rank%d.%zu", name, rank, w->n_nodes));
+    snprintf(what, sizeof what, "rank%d.%zu", rank, w->n_nodes);
+    TRY(plc_onnx_name(w, w->graph->nodes[node].name, what, &made));
     if (rank == 2) {
         TRY(plc_onnx_add_node(w, "Flatten", made, inputs, 1, &n));
         TRY(plc_onnx_attr_int(w, n, "axis", 1));
     } else {
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.shape", made));
+        TRY(plc_onnx_name(w, made, "shape", &inputs[1]));
         TRY(plc_onnx_add_ints(w, inputs[1], (const int64_t[]){0, -1, 1, 1}, 4));
         TRY(plc_onnx_add_node(w, "Reshape", made, inputs, 2, &n));
     }
@@ -101,7 +102,7 @@ static pleach_status write_linear(plc_onnx_writer *w, int node)
         TRY(plc_onnx_add_param(w, node, i, &inputs[1 + i]));
     if (!n->attrs.bias && w->opset < bias_optional_since) {
         TRY(plc_onnx_take(w->ctx, &w->arena, (size_t)n->shape.c, sizeof *zeros, &zeros));
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.zeros", n->name));
+        TRY(plc_onnx_name(w, n->name, "zeros", &inputs[2]));
         TRY(plc_onnx_add_floats(w, inputs[2], zeros, n->shape.c));
         n_inputs = 3;
     }
@@ -153,8 +154,8 @@ static pleach_status write_clip(plc_onnx_writer *w, int node)
         TRY(plc_onnx_attr_float(w, made, "max", n->attrs.beta));
         return status;
     }
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.min", n->name));
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.max", n->name));
+    TRY(plc_onnx_name(w, n->name, "min", &inputs[1]));
+    TRY(plc_onnx_name(w, n->name, "max", &inputs[2]));
     TRY(plc_onnx_add_scalar(w, inputs[1], n->attrs.alpha));
     TRY(plc_onnx_add_scalar(w, inputs[2], n->attrs.beta));
     TRY(plc_onnx_add_node(w, "Clip", n->name, inputs, 3, &made));
@@ -239,7 +240,7 @@ static pleach_status write_hard_swish(plc_onnx_writer *w, int node)
     if (w->opset >= since)
         return write_same(w, node, "HardSwish", &made);
     w->ranks[node] = w->ranks[n->inputs[0]];
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.gate", n->name));
+    TRY(plc_onnx_name(w, n->name, "gate", &inputs[1]));
     TRY(plc_onnx_add_node(w, "HardSigmoid", inputs[1], inputs, 1, &made));
     TRY(plc_onnx_attr_float(w, made, "alpha", 1.0f / 6.0f));
     TRY(plc_onnx_attr_float(w, made, "beta", 0.5f));

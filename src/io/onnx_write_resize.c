@@ -129,14 +129,14 @@ static pleach_status add_sizes(plc_onnx_writer *w, int node, const resize_form *
 
     if (form->by_sizes && w->opset >= SIZES_OF_AXES_SINCE) {
         TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s", ""));
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[3], "%s.sizes", n->name));
+        TRY(plc_onnx_name(w, n->name, "sizes", &inputs[3]));
         TRY(plc_onnx_add_ints(w, inputs[3], sizes, 2));
         *n_inputs = 4;
         return status;
     }
     if (needs_sizes(&n->attrs, &w->graph->nodes[n->inputs[0]].shape, form))
         TRY(plc_onnx_needs(w, node, "for nearest pixels of these sizes", SIZES_OF_AXES_SINCE));
-    TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s.scales", n->name));
+    TRY(plc_onnx_name(w, n->name, "scales", &inputs[2]));
     TRY(plc_onnx_add_floats(w, inputs[2], scales, 4));
     *n_inputs = 3;
 done:
@@ -160,7 +160,7 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
         TRY(plc_onnx_needs(w, node, "wherever its pixels lie", RESIZE_SINCE));
     TRY(plc_onnx_value_of_rank(w, node, n->inputs[0], 4, &inputs[0]));
     if (w->opset < REGION_OPTIONAL_SINCE) { // an empty one
-        TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s.region", n->name));
+        TRY(plc_onnx_name(w, n->name, "region", &inputs[1]));
         TRY(plc_onnx_add_floats(w, inputs[1], &(float){0}, 0));
     } else {
         TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[1], "%s", ""));

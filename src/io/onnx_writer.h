@@ -57,6 +57,9 @@ pleach_status plc_onnx_attr_string(plc_onnx_writer *w, Onnx__NodeProto *node, co
 
 // Appends parameter `param` of a node; *name is how ONNX nodes call it. Data is borrowed from the weights.
 pleach_status plc_onnx_add_param(plc_onnx_writer *w, int node, int param, char **name);
+// "<of>.<what>" for a value or constant that the graph itself does not have, with ~ behind while a node is called so.
+// No parameter is: their names end otherwise.
+pleach_status plc_onnx_name(plc_onnx_writer *w, const char *of, const char *what, char **name);
 // Appends a constant of n integers, n floats (copied) or one, called `name`.
 pleach_status plc_onnx_add_ints(plc_onnx_writer *w, const char *name, const int64_t *values, int n);
 pleach_status plc_onnx_add_floats(plc_onnx_writer *w, const char *name, const float *values, int n);

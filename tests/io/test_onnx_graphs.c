@@ -626,6 +626,42 @@ static void nearest_pixels_are_written_by_the_quotient_or_by_sizes(void **state)
     plc_model_file_finish(&read);
 }
 
+// Bounds, gates and sizes are values of their own in ONNX, whose names may be those of nodes.
+static void what_is_added_gets_a_name_that_no_node_has(void **state)
+{
+    static const char *const names[] = {"act",  "act.max",    "act.max~", "act.min",
+                                        "gate", "gate.gate",  "slopes",   "slopes.slope.shape",
+                                        "size", "size.scales"};
+    enum { N = sizeof names / sizeof *names };
+    draft d = BEGIN(1, 2, 2, 2);
+    plc_model_file read = {0}, again = {0};
+
+    (void)state;
+    Onnx__NodeProto *clip = add(&d, "Clip", "act", "x", "act");
+    set_float(clip, "min", -1);
+    set_float(clip, "max", 6);
+    add(&d, "Tanh", "act.max", "act", "act.max");
+    add(&d, "Tanh", "act.max~", "act.max", "act.max~");
+    add(&d, "Tanh", "act.min", "act.max~", "act.min");
+    add(&d, "HardSwish", "gate", "act.min", "gate");
+    add(&d, "Tanh", "gate.gate", "gate", "gate.gate");
+    ADD_FLOATS(&d, "slope", 1, 1, 2, 1, 1);
+    add(&d, "PRelu", "slopes", "gate.gate slope", "slopes");
+    add(&d, "Tanh", "slopes.slope.shape", "slopes", "shape");
+    ADD_FLOATS(&d, "none", 0, 0, 0);
+    ADD_FLOATS(&d, "scales", 1, 0, 4);
+    add(&d, "Resize", "size", "shape none scales", "size");
+    add(&d, "Tanh", "size.scales", "size", "y");
+    free(run(&d, &read));
+    assert_ok(write_model_file(&read, 13));
+    if (plc_model_file_read(ctx, path, &again) != PLEACH_OK)
+        fail_msg("%s", pleach_error(ctx));
+    for (int i = 0; i < N; i++)
+        assert_int_not_equal(plc_graph_find(again.graph, names[i]), PLC_NO_NODE);
+    plc_model_file_finish(&again);
+    plc_model_file_finish(&read);
+}
+
 // A region of no values before opset 13, where it may not be left out.
 static void resize_has_all_that_its_opset_wants(void **state)
 {
@@ -669,6 +705,7 @@ int main(void)
         cmocka_unit_test(resize_of_opset_10_reads_behind_where_it_shrinks),
         cmocka_unit_test(resizes_by_any_scale_are_written_with_the_same_places),
         cmocka_unit_test(nearest_pixels_are_written_by_the_quotient_or_by_sizes),
+        cmocka_unit_test(what_is_added_gets_a_name_that_no_node_has),
         cmocka_unit_test(resize_has_all_that_its_opset_wants),
     };
 
