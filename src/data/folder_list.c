@@ -250,26 +250,60 @@ done:
     return status;
 }
 
-static pleach_status check_layout(pleach_ctx *ctx, const plc_data_spec *spec, bool has_train,
-                                  bool has_val)
+// Whether a folder holds folders and no pictures, as the half of a split does and a class does not.
+static pleach_status holds_classes(pleach_ctx *ctx, const plc_folder *folder, const char *dir,
+                                   bool *holds)
 {
+    pleach_status status = PLEACH_OK;
+    char **names = NULL, *path = NULL;
+    const char *why = NULL;
+    size_t n = 0;
+    bool has_folders = false, has_pictures = false;
+
+    TRY(list_names(ctx, folder, dir, &names, &n));
+    for (size_t i = 0; i < n; i++) {
+        free(path);
+        TRY(join(ctx, dir, names[i], &path));
+        const kind kind = kind_of(folder, path, &why);
+        has_folders = has_folders || kind == KIND_FOLDER;
+        has_pictures = has_pictures || (kind == KIND_FILE && is_picture_name(names[i]));
+    }
+    *holds = has_folders && !has_pictures;
+done:
+    free(path);
+    free_names(names, n);
+    return status;
+}
+
+// Whether there are train/ and val/. One of them alone is a mistake, or a class that is called so.
+static pleach_status find_split(pleach_ctx *ctx, const plc_data_spec *spec, plc_folder *folder)
+{
+    pleach_status status = PLEACH_OK;
+    const char *why = NULL;
+    const bool has_train = kind_of(folder, "train", &why) == KIND_FOLDER,
+               has_val = kind_of(folder, "val", &why) == KIND_FOLDER;
+    const char *alone = has_train ? "train" : "val", *missing = has_train ? "val" : "train";
+    bool is_half = false;
+
+    folder->is_split = has_train && has_val;
     if (has_train != has_val)
-        return plc_fail(ctx, PLEACH_EINPUT,
-                        "%s: has %s/ but no %s/; add it, or give folder:%s/%s,val=0.1 to hold out "
-                        "a share of it",
-                        spec->path, has_train ? "train" : "val", has_train ? "val" : "train",
-                        spec->path, has_train ? "train" : "val");
-    if (has_train && spec->val_given)
-        return plc_fail(ctx, PLEACH_EUSAGE,
-                        "%s: has train/ and val/, so val=%g would hold out nothing; leave it out",
-                        spec->path, spec->val);
-    return PLEACH_OK;
+        TRY(holds_classes(ctx, folder, alone, &is_half));
+    if (is_half)
+        FAIL(ctx, PLEACH_EINPUT,
+             "%s: has %s/ but no %s/; add it, or give folder:%s/%s,val=0.1 to hold out a share of "
+             "it",
+             spec->path, alone, missing, spec->path, alone);
+    if (folder->is_split && spec->val_given)
+        FAIL(ctx, PLEACH_EUSAGE,
+             "%s: has train/ and val/, so val=%g would hold out nothing; leave it out", spec->path,
+             spec->val);
+done:
+    return status;
 }
 
 pleach_status plc_folder_list(pleach_ctx *ctx, const plc_data_spec *spec, plc_folder *folder)
 {
     pleach_status status = PLEACH_OK;
-    const char *why = NULL;
 
     *folder = (plc_folder){0};
     folder->fd = open(spec->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -277,12 +311,9 @@ pleach_status plc_folder_list(pleach_ctx *ctx, const plc_data_spec *spec, plc_fo
         folder->fd = 0;
         FAIL(ctx, PLEACH_EIO, "%s: cannot open the folder: %s", spec->path, strerror(errno));
     }
-    const bool has_train = kind_of(folder, "train", &why) == KIND_FOLDER,
-               has_val = kind_of(folder, "val", &why) == KIND_FOLDER;
-    TRY(check_layout(ctx, spec, has_train, has_val));
-    folder->is_split = has_train;
-    TRY(list_classes(ctx, folder, has_train ? "train" : ".", false));
-    if (has_val)
+    TRY(find_split(ctx, spec, folder));
+    TRY(list_classes(ctx, folder, folder->is_split ? "train" : ".", false));
+    if (folder->is_split)
         TRY(list_classes(ctx, folder, "val", true));
     else
         TRY(hold_out(ctx, folder, spec));

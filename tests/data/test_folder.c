@@ -41,6 +41,32 @@ static void classes_are_sorted_and_train_and_val_are_found(void **state)
     empty_folder();
 }
 
+// Pictures of vehicles: a train among them is no half of a split.
+static void a_class_may_be_called_train_or_val(void **state)
+{
+    static const char *const names[] = {"train", "val"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char picture[64], more[64];
+
+        snprintf(picture, sizeof picture, "%s/1.jpg", names[i]);
+        snprintf(more, sizeof more, "%s/more/2.jpg",
+                 names[i]); // a folder within a class is left alone
+        put_classes("", 2);
+        put_picture(picture, 1);
+        put_picture(more, 2);
+        pleach_dataset *d = opened("");
+        assert_int_equal(pleach_dataset_n_classes(d), 4);
+        assert_string_equal(pleach_dataset_class_name(d, 3), names[i]);
+        pleach_dataset_destroy(&d);
+        empty_folder();
+    }
+    put_classes("val/", 2);
+    assert_refused("", PLEACH_EINPUT, "has val/ but no train/");
+    empty_folder();
+}
+
 // Of the pictures to test with, "ant/00.png ..." by number.
 static void list_val(const pleach_dataset *d, char *text, size_t size)
 {
@@ -359,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_are_sorted_and_train_and_val_are_found),
+        cmocka_unit_test(a_class_may_be_called_train_or_val),
         cmocka_unit_test(a_share_of_each_class_is_held_out_by_the_seed),
         cmocka_unit_test(links_and_pipes_are_never_followed),
         cmocka_unit_test(a_file_is_opened_without_links_even_when_they_came_later),
