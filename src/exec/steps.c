@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <ops/ops.h>
 
 static bool has_weights(const pleach_graph *graph, int node)
 {
@@ -121,6 +122,31 @@ static void mark_mask(const pleach_graph *graph, int node, bool *masked, bool *s
         mark_mask(graph, graph->nodes[node].inputs[i], masked, seen);
 }
 
+// Of each channel alone, without parameters.
+static bool is_function(const pleach_graph *graph, int node)
+{
+    const plc_node *n = &graph->nodes[node];
+
+    return n->n_inputs == 1 && n->n_params == 0 &&
+           (n->op->channels == plc_op_channels_pass || plc_clip_of(graph, node).on);
+}
+
+// Whether a batch norm's value goes to a depthwise convolution alone, through functions of each value at most, that has
+// a batch norm of its own.
+static bool is_before_depthwise(const pleach_graph *graph, int node)
+{
+    int next = single_consumer(graph, node);
+
+    while (next != PLC_NO_NODE && is_function(graph, next))
+        next = single_consumer(graph, next);
+    if (next == PLC_NO_NODE || !plc_graph_is(graph, next, "conv") ||
+        !plc_graph_is_depthwise(graph, &graph->nodes[next]) ||
+        graph->nodes[next].shape.c != graph->nodes[node].shape.c)
+        return false;
+    next = single_consumer(graph, next);
+    return next != PLC_NO_NODE && plc_graph_is(graph, next, "batch_norm");
+}
+
 pleach_status plc_mask_offsets_create(pleach_ctx *ctx, const pleach_graph *graph, int **offsets,
                                       int *n_floats)
 {
@@ -136,6 +162,9 @@ pleach_status plc_mask_offsets_create(pleach_ctx *ctx, const pleach_graph *graph
         else if (has_weights(graph, node) || plc_graph_is(graph, node, "conv_transpose"))
             mark_mask(graph, graph->nodes[node].inputs[0], masked, seen);
     }
+    for (int node = 1; node < graph->n_nodes; node++)
+        if (plc_graph_is(graph, node, "batch_norm") && is_before_depthwise(graph, node))
+            masked[node] = false;
     *n_floats = 0;
     for (int node = 0; node < graph->n_nodes; node++) {
         (*offsets)[node] = masked[node] ? *n_floats : -1;

@@ -291,6 +291,11 @@ int plc_graph_count_op(const pleach_graph *graph, const char *op)
     return n;
 }
 
+bool plc_graph_is_depthwise(const pleach_graph *graph, const plc_node *node)
+{
+    return node->attrs.groups > 1 && node->attrs.groups == graph->nodes[node->inputs[0]].shape.c;
+}
+
 int plc_graph_count_consumers(const pleach_graph *graph, int node)
 {
     int n = 0;

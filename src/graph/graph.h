@@ -110,6 +110,9 @@ int plc_view_n_dims(const plc_attrs *attrs);                            // loops
 int plc_graph_count_op(const pleach_graph *graph, const char *op);
 int plc_graph_count_consumers(const pleach_graph *graph, int node);
 
+// Whether the node is a convolution that sees each channel alone.
+bool plc_graph_is_depthwise(const pleach_graph *graph, const plc_node *node);
+
 // JSON as kept in a model file's metadata. The text is malloc'ed; the caller frees it.
 pleach_status plc_graph_to_json(pleach_ctx *ctx, const pleach_graph *graph, char **text);
 pleach_status plc_graph_from_json(pleach_ctx *ctx, const char *text, size_t length,

@@ -8,11 +8,6 @@
 #include <ops/mask.h>
 #include <ops/ops.h>
 
-static bool is_depthwise(const plc_node *node, int in_channels)
-{
-    return node->attrs.groups > 1 && node->attrs.groups == in_channels;
-}
-
 static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node *node)
 {
     pleach_status status = PLEACH_OK;
@@ -34,7 +29,7 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
     TRY(plc_op_set_shape(ctx, node, a->out_channels, p, q));
 
     // A depthwise filter has one input channel, which is its own group: nothing leaves axis 1.
-    plc_axis axis_in = is_depthwise(node, x->c) ? PLC_AXIS_NONE : PLC_AXIS_IN;
+    plc_axis axis_in = plc_graph_is_depthwise(graph, node) ? PLC_AXIS_NONE : PLC_AXIS_IN;
     int weight[4] = {a->out_channels, x->c / a->groups, a->kernel[0], a->kernel[1]};
     TRY(plc_op_add_param(ctx, node, "weight", weight, 4, PLC_AXIS_OUT, axis_in, true));
     if (a->bias)
@@ -62,7 +57,7 @@ static void channels(plc_channels *channels, const pleach_graph *graph, int node
 
     if (groups == 1)
         return;
-    if (is_depthwise(n, in)) {
+    if (plc_graph_is_depthwise(graph, n)) {
         int mult = out / in;
         for (int k = 0; k < out; k++)
             plc_channels_tie(channels, n->inputs[0], k / mult, node, k);
@@ -238,6 +233,21 @@ done:
     return status;
 }
 
+// A depthwise layer hands its pruned channels' gradient on where they are not masked before it as well
+// (plc_mask_offsets_create): the layer that makes them is pruned with it, and learns with it.
+static bool hands_gradient_on(const plc_lower *lower, int node)
+{
+    const plc_node *nodes = lower->graph->nodes;
+
+    if (!plc_graph_is_depthwise(lower->graph, &nodes[node]))
+        return false;
+    do {
+        node = nodes[node].inputs[0];
+    } while (nodes[node].n_inputs == 1 && !plc_graph_is(lower->graph, node, "batch_norm") &&
+             nodes[node].n_params == 0);
+    return plc_graph_is(lower->graph, node, "batch_norm") && plc_lower_mask(lower, node) < 0;
+}
+
 pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
@@ -261,7 +271,8 @@ pleach_status plc_conv_backward(plc_lower *lower, const plc_step *step)
     TRY(plc_lower_grad_target(lower, node->inputs[0], &dx, &accumulate, &wanted));
     if (!wanted)
         return status;
-    TRY(plc_mask_stop_lower(lower, step->output));
+    if (!hands_gradient_on(lower, step->node))
+        TRY(plc_mask_stop_lower(lower, step->output));
     plc_conv_set_x(&p, dx);
     p.flags = accumulate ? CONV_ADD : 0;
     const double bytes = plc_tensor_bytes(lower, dy) +

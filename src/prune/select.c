@@ -7,7 +7,6 @@
 #include <base/memory.h>
 #include <base/text.h>
 #include <price/macs.h>
-#include <prune/slices.h>
 
 typedef struct ranked {
     double score;
@@ -97,7 +96,7 @@ static pleach_status mark_depthwise_groups(search *s)
                   &s->depthwise));
     for (int i = 0; i < s->graph->n_nodes; i++) {
         const plc_node *node = &s->graph->nodes[i];
-        for (int c = 0; c < node->shape.c && plc_is_depthwise(s->graph, node); c++)
+        for (int c = 0; c < node->shape.c && plc_graph_is_depthwise(s->graph, node); c++)
             s->depthwise[plc_channels_group_of(s->channels,
                                                plc_channels_class(s->channels, i, c))] = true;
     }

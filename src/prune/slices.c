@@ -30,11 +30,6 @@ done:
     return status;
 }
 
-bool plc_is_depthwise(const pleach_graph *graph, const plc_node *node)
-{
-    return node->attrs.groups > 1 && node->attrs.groups == graph->nodes[node->inputs[0]].shape.c;
-}
-
 // Rows and columns of a transposed convolution's weight {C, K, R, S}. Channels of one in groups stay.
 static pleach_status add_transposed(collector *c, const pleach_graph *graph, int node, int offset,
                                     int kinds)
@@ -70,7 +65,7 @@ static pleach_status add_weight(collector *c, const pleach_graph *graph, int nod
     if (kinds & PLC_SLICES_PRODUCERS)
         for (int k = 0; k < filters; k++)
             TRY(add(c, node, k, (prune_slice){offset + k * row_floats, 1, 0, row_floats}));
-    if ((kinds & PLC_SLICES_CONSUMERS) && !plc_is_depthwise(graph, n))
+    if ((kinds & PLC_SLICES_CONSUMERS) && !plc_graph_is_depthwise(graph, n))
         for (int i = 0; i < depth * groups; i++) {
             const int first = offset + i / depth * per_group * row_floats + i % depth * kernel;
             TRY(add(c, n->inputs[0], i, (prune_slice){first, per_group, row_floats, kernel}));

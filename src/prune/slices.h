@@ -20,9 +20,6 @@ enum {
     PLC_SLICES_AFFINE = 16,   // gamma and beta of a batch norm as one slice
 };
 
-// Whether the node is a convolution of each channel alone.
-bool plc_is_depthwise(const pleach_graph *graph, const plc_node *node);
-
 // Collects the chosen kinds of every class. A depthwise filter counts once, as a producer.
 pleach_status plc_slices_create(pleach_ctx *ctx, const pleach_graph *graph,
                                 const plc_params_layout *layout, const plc_channels *channels,

@@ -171,6 +171,68 @@ static void convolutions_in_a_row(void **state)
     check_model("cnn5");
 }
 
+static void depthwise_layers(void **state)
+{
+    (void)state;
+    check_model("mobilenet_v2");
+}
+
+// Both layers that make a pruned channel of an inverted residual learn: the depthwise one and the one before it.
+static void pruned_depthwise_channels_learn(void **state)
+{
+    enum { HIDDEN = 6, PRUNED = 3 };
+    const plc_attrs expand = {.out_channels = HIDDEN, .kernel = {1, 1}};
+    const plc_attrs depthwise = {.out_channels = HIDDEN,
+                                 .kernel = {3, 3},
+                                 .pad = {1, 1},
+                                 .pad_after = {1, 1},
+                                 .groups = HIDDEN};
+    const plc_attrs relu6 = {.alpha = 0, .beta = 6}, fc = {.out_channels = CLASSES, .bias = true};
+    pleach_graph *g = NULL;
+    plc_channels *channels = NULL;
+    plc_pruner *pruner = NULL;
+    pleach_session *session = NULL;
+    unsigned char *mask = NULL;
+    int node = 0, first, second;
+
+    (void)state;
+    assert_ok(plc_graph_create(ctx, "inverted", (plc_shape){CHANNELS, SIZE, SIZE}, &g));
+    assert_ok(plc_graph_add(ctx, g, "conv", "expand", &node, 1, &expand, &first));
+    assert_ok(plc_graph_add(ctx, g, "batch_norm", "bn1", &first, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "clip", "clip", &node, 1, &relu6, &node));
+    assert_ok(plc_graph_add(ctx, g, "conv", "depthwise", &node, 1, &depthwise, &second));
+    assert_ok(plc_graph_add(ctx, g, "batch_norm", "bn2", &second, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "relu", "relu", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "global_avg_pool", "pool", &node, 1, NULL, &node));
+    assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1, &fc, &node));
+    assert_ok(plc_channels_create(ctx, g, &channels));
+    assert_ok(plc_random_mask(ctx, channels, 5, 0, &mask));
+    for (int c = 0; c < PRUNED; c++)
+        mask[plc_channels_class(channels, first, c)] = 0;
+    assert_ok(
+        pleach_session_create(ctx, g, device, BATCH, &(pleach_session_opts){.seed = 3}, &session));
+    assert_ok(plc_pruner_create(session, channels, &pruner));
+    assert_ok(plc_pruner_set_masks(pruner, mask));
+    float *grads = gradients(session);
+    for (int i = 0; i < 2; i++) {
+        const float *of = grads + session->layout->offsets[i ? second : first][0];
+        const int n = i ? 9 : CHANNELS;
+        for (int c = 0; c < HIDDEN; c++) {
+            float sum = 0;
+            for (int j = 0; j < n; j++)
+                sum += of[c * n + j] * of[c * n + j];
+            if (!(sum > 0))
+                fail_msg("layer %d, channel %d learns nothing", i, c);
+        }
+    }
+    free(grads);
+    free(mask);
+    plc_pruner_destroy(&pruner);
+    pleach_session_destroy(&session);
+    plc_channels_destroy(&channels);
+    pleach_graph_destroy(&g);
+}
+
 static void concatenations(void **state)
 {
     (void)state;
@@ -185,6 +247,8 @@ int main(void)
         cmocka_unit_test(residual_blocks),
         cmocka_unit_test(convolutions_in_a_row),
         cmocka_unit_test(concatenations),
+        cmocka_unit_test(depthwise_layers),
+        cmocka_unit_test(pruned_depthwise_channels_learn),
         cmocka_unit_test(operators_before_the_batch_norm),
     };
 
