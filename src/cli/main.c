@@ -35,7 +35,9 @@ static void log_to_stderr(void *user, pleach_log_level level, const char *text)
     if (level == PLEACH_LOG_DEBUG)
         return;
     plc_progress_clear(&cli->progress);
-    fprintf(stderr, "pleach: %s%s\n", level == PLEACH_LOG_WARNING ? "warning: " : "", text);
+    fputs(level == PLEACH_LOG_WARNING ? "pleach: warning: " : "pleach: ", stderr);
+    plc_cli_complain(text);
+    putc('\n', stderr);
 }
 
 static void print_help(void)
@@ -137,7 +139,9 @@ int main(int argc, char **argv)
     if (status != PLEACH_OK) {
         const char *text = pleach_error(cli.ctx);
 
-        fprintf(stderr, "pleach: error: %s\n", *text ? text : pleach_status_text(status));
+        fputs("pleach: error: ", stderr);
+        plc_cli_complain(*text ? text : pleach_status_text(status));
+        putc('\n', stderr);
     }
     pleach_ctx_destroy(&cli.ctx);
     return pleach_status_exit_code(status);

@@ -66,6 +66,14 @@ json_t *plc_cli_device_json(const pleach_device *device)
                      "mapping", plc_device_layout_name(device));
 }
 
+void plc_cli_complain(const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        const bool obeyed = ((unsigned char)*c < 32 && *c != '\n' && *c != '\t') || *c == 127;
+        putc(obeyed ? '?' : *c, stderr);
+    }
+}
+
 pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy)
 {
     const pleach_status status = plc_strdup(ctx, name, copy);
