@@ -47,7 +47,7 @@ extern "C" {
     X(FLOAT, band, "band", 0.03, "X", "C", "width of the band in which a mask keeps its state")    \
     X(INT, update_steps, "update-steps", 0, "N", "C", "steps between mask updates (0: an epoch, or less so that there are eight)")  \
     X(INT, settle, "settle", 3, "N", "C", "compact channels away once pruned for N updates, 0: at the phase's end") \
-    X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps")        \
+    X(INT, min_channels, "min-channels", 1, "N", "C", "fewest channels that a group keeps (where a layer is depthwise two at least)")        \
     X(INT, round_to, "round-to", 1, "N", "C", "groups keep multiples of N channels, for devices that need it") \
     X(FLOAT, max_ratio, "max-ratio", 1.0, "X", "C", "largest share that a group may lose")         \
     X(TEXT, keep, "keep", "", "NAME,...", "C", "nodes that stay with all their channels, and the residual blocks that they lie in or end") \
@@ -93,8 +93,8 @@ typedef struct pleach_progress {
 
 typedef void pleach_progress_fn(void *user, const pleach_progress *progress);
 
-// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models, plan.json,
-// report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
+// A job writes into the run directory: config.json, log.jsonl, checkpoint.safetensors, models, plan.json, plan-given.json,
+// plan-given.json (a copy of --plan),// report.json, report.html. A directory that holds a run is refused unless `resume`: then the run goes
 // on from its checkpoint, with the options of its config.json, on a device of the same precision.
 typedef struct pleach_job {
     pleach_run_opts opts;

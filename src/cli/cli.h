@@ -94,8 +94,11 @@ pleach_status plc_cli_open_device(plc_cli *cli, bool profile, pleach_device **de
 
 // {"name": ..., "platform": ..., "driver": ..., "lanes": ..., "mapping": ...}; NULL without memory.
 json_t *plc_cli_device_json(const pleach_device *device);
-// Writes a text to standard error. Names in it may come from files: what a terminal would obey is a '?'.
-void plc_cli_complain(const char *text);
+// A copy of a text for people: names in it may come from files, and what a terminal would obey is a '?'. The caller
+// frees *copy.
+pleach_status plc_cli_copy_printable(pleach_ctx *ctx, const char *text, char **copy);
+// Writes heading, such a copy and a line's end to standard error.
+void plc_cli_complain(const char *heading, const char *text);
 // A copy of a name, as of a file, that JSON can hold: where it is not UTF-8, bytes above 127 become '?'. The caller
 // frees *copy.
 pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy);

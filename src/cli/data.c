@@ -48,20 +48,6 @@ static pleach_status take_argument(plc_cli *cli, void *user, const char *word)
     return PLEACH_OK;
 }
 
-// Names of files may hold what a terminal would obey.
-static pleach_status printable(plc_cli *cli, const char *name, char **text)
-{
-    const pleach_status status = plc_strdup(cli->ctx, name, text);
-
-    for (char *c = status == PLEACH_OK ? *text : ""; *c; c++) {
-        const unsigned char byte = (unsigned char)*c;
-
-        if (byte < 32 || byte == 127)
-            *c = '?';
-    }
-    return status;
-}
-
 static json_t *json_of_range(const plc_side_range *range)
 {
     return json_pack("[i, i, i]", range->least, range->median, range->most);
@@ -128,10 +114,10 @@ static pleach_status print_text(plc_cli *cli, const plc_data_check *check)
         const plc_folder_problem *bad = &check->bad[i];
 
         free(line);
-        TRY(printable(cli, bad->path, &line));
+        TRY(plc_cli_copy_printable(cli->ctx, bad->path, &line));
         TRY(plc_text_printf(cli->ctx, &text, "bad: %s%s", line, *line ? ": " : ""));
         free(line);
-        TRY(printable(cli, bad->why, &line));
+        TRY(plc_cli_copy_printable(cli->ctx, bad->why, &line));
         TRY(plc_text_printf(cli->ctx, &text, "%s\n", line));
     }
     TRY(plc_text_printf(cli->ctx, &text, "%zu bad\n", check->n_bad));

@@ -85,21 +85,6 @@ done:
     return status;
 }
 
-// A run's page must not replace that of a series, whose folder has no config.json.
-static pleach_status check_page(plc_cli *cli, const char *out)
-{
-    pleach_status status = PLEACH_OK;
-    char *page = NULL;
-
-    TRY(plc_path_join(cli->ctx, out, "report.html", &page));
-    if (plc_file_exists(page))
-        FAIL(cli->ctx, PLEACH_EUSAGE,
-             "'%s' holds report.html of other runs, as of a series; name another --out", out);
-done:
-    free(page);
-    return status;
-}
-
 // Before a device is opened for nothing.
 static pleach_status check_args(plc_cli *cli, const plc_job_args *args)
 {
@@ -112,7 +97,7 @@ static pleach_status check_args(plc_cli *cli, const plc_job_args *args)
         return plc_series_check(cli, args);
     TRY(plc_options_check(cli->ctx, opts, args->letter == 'C'));
     TRY(plc_directory_check_free(cli->ctx, opts->out));
-    TRY(check_page(cli, opts->out));
+    TRY(plc_directory_check_page(cli->ctx, opts->out));
 done:
     return status;
 }

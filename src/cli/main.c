@@ -35,9 +35,7 @@ static void log_to_stderr(void *user, pleach_log_level level, const char *text)
     if (level == PLEACH_LOG_DEBUG)
         return;
     plc_progress_clear(&cli->progress);
-    fputs(level == PLEACH_LOG_WARNING ? "pleach: warning: " : "pleach: ", stderr);
-    plc_cli_complain(text);
-    putc('\n', stderr);
+    plc_cli_complain(level == PLEACH_LOG_WARNING ? "pleach: warning: " : "pleach: ", text);
 }
 
 static void print_help(void)
@@ -139,9 +137,7 @@ int main(int argc, char **argv)
     if (status != PLEACH_OK) {
         const char *text = pleach_error(cli.ctx);
 
-        fputs("pleach: error: ", stderr);
-        plc_cli_complain(*text ? text : pleach_status_text(status));
-        putc('\n', stderr);
+        plc_cli_complain("pleach: error: ", *text ? text : pleach_status_text(status));
     }
     pleach_ctx_destroy(&cli.ctx);
     return pleach_status_exit_code(status);

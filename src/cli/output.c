@@ -66,14 +66,6 @@ json_t *plc_cli_device_json(const pleach_device *device)
                      "mapping", plc_device_layout_name(device));
 }
 
-void plc_cli_complain(const char *text)
-{
-    for (const char *c = text; *c; c++) {
-        const bool obeyed = ((unsigned char)*c < 32 && *c != '\n' && *c != '\t') || *c == 127;
-        putc(obeyed ? '?' : *c, stderr);
-    }
-}
-
 pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy)
 {
     const pleach_status status = plc_strdup(ctx, name, copy);
@@ -84,6 +76,30 @@ pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy)
             *c = '?';
     json_decref(whole);
     return status;
+}
+
+pleach_status plc_cli_copy_printable(pleach_ctx *ctx, const char *text, char **copy)
+{
+    const pleach_status status = plc_cli_copy_name(ctx, text, copy);
+    unsigned char *c = (unsigned char *)(status == PLEACH_OK ? *copy : "");
+
+    for (; *c; c++) {
+        const bool pair = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; // C1 controls in UTF-8
+        if ((*c < 32 && *c != '\n' && *c != '\t') || *c == 127 || pair)
+            *c = '?';
+        if (pair)
+            *++c = '?';
+    }
+    return status;
+}
+
+void plc_cli_complain(const char *heading, const char *text)
+{
+    char *copy = NULL;
+
+    if (plc_cli_copy_printable(NULL, text, &copy) == PLEACH_OK)
+        fprintf(stderr, "%s%s\n", heading, copy);
+    free(copy);
 }
 
 json_t *plc_cli_json_name(const char *name)

@@ -100,9 +100,11 @@ done:
     return status;
 }
 
-// Folders of the runs that are done into folders[0..*n_done).
+// Folders of the runs that are done into folders[0..*n_done). *failed: of the last that diverged, or whose target is out of
+// reach.
 static pleach_status run_all(plc_cli *cli, pleach_device *device, plc_job_fn *run,
-                             const plc_job_args *args, char **folders, int *n_done)
+                             const plc_job_args *args, char **folders, int *n_done,
+                             pleach_status *failed)
 {
     pleach_status status = PLEACH_OK;
     const int n = count_runs(args);
@@ -116,7 +118,9 @@ static pleach_status run_all(plc_cli *cli, pleach_device *device, plc_job_fn *ru
         plc_progress_clear(&cli->progress);
         fprintf(stderr, "run %d of %d: %s\n", i + 1, n, *folder);
         status = run_one(cli, device, run, args, &opts);
-        if (status == PLEACH_EDIVERGED) { // the others are worth their time all the same
+        // The others are worth their time all the same.
+        if (status == PLEACH_EDIVERGED || status == PLEACH_EUSAGE) {
+            *failed = status;
             plc_log(cli->ctx, PLEACH_LOG_WARNING, "%s: %s", *folder, pleach_error(cli->ctx));
             free(*folder);
             *folder = NULL;
@@ -168,15 +172,17 @@ pleach_status plc_series_run(plc_cli *cli, pleach_device *device, plc_job_fn *ru
     const int n = count_runs(args);
     char **folders = NULL;
     int n_done = 0;
+    pleach_status failed = PLEACH_OK;
 
     TRY(plc_alloc(cli->ctx, (size_t)n, sizeof *folders, &folders));
-    status = run_all(cli, device, run, args, folders, &n_done);
+    status = run_all(cli, device, run, args, folders, &n_done, &failed);
     if (status != PLEACH_OK)
         TRY(show_and_fail(cli, args, folders, n_done, status));
     TRY(show_done(cli, args, folders, n_done));
     if (n_done < n)
-        FAIL(cli->ctx, PLEACH_EDIVERGED, "%d of %d runs have diverged; the others are in the table",
-             n - n_done, n);
+        FAIL(cli->ctx, failed,
+             "%d of %d runs have failed, as said above; the others are in the table", n - n_done,
+             n);
 done:
     for (int i = 0; folders && i < n; i++)
         free(folders[i]);

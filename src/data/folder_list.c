@@ -250,28 +250,45 @@ done:
     return status;
 }
 
-// Whether a folder holds folders and no pictures, as the half of a split does and a class does not.
-static pleach_status holds_classes(pleach_ctx *ctx, const plc_folder *folder, const char *dir,
-                                   bool *holds)
+// What lies in a folder, "." is the data set's own.
+typedef struct contents {
+    int n_folders, n_pictures;
+} contents;
+
+static pleach_status count_contents(pleach_ctx *ctx, const plc_folder *folder, const char *dir,
+                                    contents *found)
 {
     pleach_status status = PLEACH_OK;
     char **names = NULL, *path = NULL;
     const char *why = NULL;
     size_t n = 0;
-    bool has_folders = false, has_pictures = false;
 
+    *found = (contents){0};
     TRY(list_names(ctx, folder, dir, &names, &n));
     for (size_t i = 0; i < n; i++) {
         free(path);
         TRY(join(ctx, dir, names[i], &path));
         const kind kind = kind_of(folder, path, &why);
-        has_folders = has_folders || kind == KIND_FOLDER;
-        has_pictures = has_pictures || (kind == KIND_FILE && is_picture_name(names[i]));
+        found->n_folders += kind == KIND_FOLDER;
+        found->n_pictures += kind == KIND_FILE && is_picture_name(names[i]);
     }
-    *holds = has_folders && !has_pictures;
 done:
     free(path);
     free_names(names, n);
+    return status;
+}
+
+// Half of a split holds folders; a class holds pictures, and has others beside it.
+static pleach_status find_half(pleach_ctx *ctx, const plc_folder *folder, const char *alone,
+                               bool *is_half)
+{
+    pleach_status status = PLEACH_OK;
+    contents inside, beside;
+
+    TRY(count_contents(ctx, folder, alone, &inside));
+    TRY(count_contents(ctx, folder, ".", &beside));
+    *is_half = inside.n_folders > 0 && (inside.n_pictures == 0 || beside.n_folders == 1);
+done:
     return status;
 }
 
@@ -287,7 +304,7 @@ static pleach_status find_split(pleach_ctx *ctx, const plc_data_spec *spec, plc_
 
     folder->is_split = has_train && has_val;
     if (has_train != has_val)
-        TRY(holds_classes(ctx, folder, alone, &is_half));
+        TRY(find_half(ctx, folder, alone, &is_half));
     if (is_half)
         FAIL(ctx, PLEACH_EINPUT,
              "%s: has %s/ but no %s/; add it, or give folder:%s/%s,val=0.1 to hold out a share of "

@@ -157,7 +157,7 @@ static pleach_status write_masks(test *t)
     for (int i = 0; i < n; i++)
         t->masks[i] = 1.0f;
     for (int node = 1; node < t->graph->n_nodes; node++)
-        if (plc_graph_is(t->graph, node, "batch_norm"))
+        if (plc_graph_is(t->graph, node, "batch_norm") && t->session->mask_offsets[node] >= 0)
             t->masks[t->session->mask_offsets[node] + MASKED_CHANNEL] = 0.0f;
     if (n > 0)
         TRY(plc_buffer_write(t->session->device, t->session->masks, 0, (size_t)n * sizeof(float),

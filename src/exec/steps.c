@@ -128,7 +128,8 @@ static bool is_function(const pleach_graph *graph, int node)
     const plc_node *n = &graph->nodes[node];
 
     return n->n_inputs == 1 && n->n_params == 0 &&
-           (n->op->channels == plc_op_channels_pass || plc_clip_of(graph, node).on);
+           (n->op->channels == plc_op_channels_pass || plc_clip_of(graph, node).on ||
+            plc_graph_is(graph, node, "pad"));
 }
 
 // Whether a batch norm's value goes to a depthwise convolution alone, through functions of each value at most, that has
@@ -139,8 +140,7 @@ static bool is_before_depthwise(const pleach_graph *graph, int node)
 
     while (next != PLC_NO_NODE && is_function(graph, next))
         next = single_consumer(graph, next);
-    if (next == PLC_NO_NODE || !plc_graph_is(graph, next, "conv") ||
-        !plc_graph_is_depthwise(graph, &graph->nodes[next]) ||
+    if (next == PLC_NO_NODE || !plc_graph_is_depthwise(graph, &graph->nodes[next]) ||
         graph->nodes[next].shape.c != graph->nodes[node].shape.c)
         return false;
     next = single_consumer(graph, next);

@@ -16,8 +16,9 @@ pleach_status plc_steps_create(pleach_ctx *ctx, const pleach_graph *graph, bool 
 void plc_steps_finish(plc_steps *steps);
 
 // Where masks act (docs/method.md, "Masks with a band" and "Compaction"): at each batch norm, and at each convolution or linear
-// layer whose output reaches another one without a batch norm between; but not where a depthwise convolution follows, behind
-// whose batch norm the same channels are masked: it would read nothing, and learn nothing. offsets[node] is the place of
+// layer whose output reaches another one without a batch norm between; but not where a depthwise convolution follows
+// that alone reads it, through functions of one value: behind its batch norm the same channels are masked, and of masked ones it
+// would learn nothing. offsets[node] is the place of
 // the node's first channel in the mask arena, or -1. The caller frees *offsets.
 pleach_status plc_mask_offsets_create(pleach_ctx *ctx, const pleach_graph *graph, int **offsets,
                                       int *n_floats);

@@ -293,7 +293,8 @@ int plc_graph_count_op(const pleach_graph *graph, const char *op)
 
 bool plc_graph_is_depthwise(const pleach_graph *graph, const plc_node *node)
 {
-    return node->attrs.groups > 1 && node->attrs.groups == graph->nodes[node->inputs[0]].shape.c;
+    return strcmp(node->op->name, "conv") == 0 && node->attrs.groups > 1 &&
+           node->attrs.groups == graph->nodes[node->inputs[0]].shape.c;
 }
 
 int plc_graph_count_consumers(const pleach_graph *graph, int node)

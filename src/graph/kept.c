@@ -106,7 +106,7 @@ plc_attrs plc_kept_attrs(const plc_channels *channels, const pleach_graph *graph
     if (n->op->attrs & PLC_ATTR_OFFSET && n->op->attrs & PLC_ATTR_OUT_CHANNELS)
         attrs.offset = count_before(channels, mask, n->inputs[0], n->attrs.offset);
     // Depthwise: every channel is a group. Otherwise each group loses equal numbers and none goes.
-    if (attrs.groups > 1 && attrs.groups == graph->nodes[n->inputs[0]].shape.c)
+    if (plc_graph_is_depthwise(graph, n))
         attrs.groups = plc_kept_count(channels, graph, mask, n->inputs[0]);
     return attrs;
 }

@@ -6,11 +6,32 @@
 
 enum { RESIZE_SINCE = 11, REGION_OPTIONAL_SINCE = 13, SIZES_OF_AXES_SINCE = 18 };
 
+// How ONNX calls what is the nearest pixel.
+typedef enum rounding {
+    ROUND_DOWN,
+    ROUND_UP,
+    ROUND_HALF_DOWN,
+    ROUND_HALF_UP,
+    N_ROUNDINGS,
+} rounding;
+
+static const struct {
+    const char *name;
+    float moved; // of shift
+    int mode;
+} roundings[N_ROUNDINGS] = {
+    [ROUND_DOWN] = {"floor", 0, PLC_RESIZE_FLOOR},
+    [ROUND_UP] = {"ceil", 0, PLC_RESIZE_CEIL},
+    [ROUND_HALF_DOWN] = {"round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
+    [ROUND_HALF_UP] = {"round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
+};
+
 // How ONNX calls the places of a resize, and the scales that give them.
 typedef struct resize_form {
-    const char *where, *nearest;
+    const char *where;
+    rounding nearest;
     float scales[2];
-    bool by_sizes; // both are the quotients of sizes
+    bool by_sizes[2]; // a scale that is the quotient of sizes
 } resize_form;
 
 static bool is_near(double a, double b)
@@ -57,16 +78,20 @@ static float scale_of_sizes(int n_in, int n_out)
     return scale;
 }
 
-static bool find_scales(const plc_attrs *a, const plc_shape *x, float moved, resize_form *form)
+// With `all_by_sizes` no axis may have a scale of its own.
+static bool find_scales(const plc_attrs *a, const plc_shape *x, bool all_by_sizes,
+                        resize_form *form)
 {
     const int in[] = {x->h, x->w};
+    const float moved = roundings[form->nearest].moved;
 
     for (int i = 0; i < 2; i++) {
         const int n_out = a->size[1 + i];
         double step = (double)in[i] / n_out;
 
         form->scales[i] = scale_of_sizes(in[i], n_out);
-        if (!form->by_sizes && !fits(a, i, in[i], step, form->where, moved)) {
+        form->by_sizes[i] = all_by_sizes || fits(a, i, in[i], step, form->where, moved);
+        if (!form->by_sizes[i]) {
             step = (double)a->scale[i];
             form->scales[i] = scale_of_step(a->scale[i], in[i], n_out);
         }
@@ -81,41 +106,89 @@ static bool find_form(const plc_attrs *a, const plc_shape *x, resize_form *form)
 {
     static const char *const places[] = {"half_pixel", "asymmetric", "align_corners",
                                          "pytorch_half_pixel"};
-    static const struct {
-        const char *name;
-        float moved; // of shift
-        int mode;
-    } roundings[] = {
-        {"floor", 0, PLC_RESIZE_FLOOR},
-        {"ceil", 0, PLC_RESIZE_CEIL},
-        {"round_prefer_floor", -0.5f, PLC_RESIZE_CEIL},
-        {"round_prefer_ceil", 0.5f, PLC_RESIZE_FLOOR},
-    };
     enum { N_PLACES = sizeof places / sizeof *places };
 
     for (int i = 0; i < 2 * N_PLACES; i++)
-        for (size_t j = 0; j < sizeof roundings / sizeof *roundings; j++) {
+        for (rounding j = 0; j < N_ROUNDINGS; j++) {
             const bool rounds =
-                a->mode >= PLC_RESIZE_LINEAR ? j == 0 : a->mode == roundings[j].mode;
+                a->mode >= PLC_RESIZE_LINEAR ? j == ROUND_DOWN : a->mode == roundings[j].mode;
 
-            *form = (resize_form){.where = places[i % N_PLACES],
-                                  .nearest = roundings[j].name,
-                                  .by_sizes = i < N_PLACES};
-            if (rounds && find_scales(a, x, roundings[j].moved, form))
+            *form = (resize_form){.where = places[i % N_PLACES], .nearest = j};
+            if (rounds && find_scales(a, x, i < N_PLACES, form))
                 return true;
         }
     return false;
 }
 
-// Nearest pixels want the quotient itself: places on the border of a pixel lie before it by any float above.
-static bool needs_sizes(const plc_attrs *a, const plc_shape *x, const resize_form *form)
+static int64_t divide_down(int64_t a, int64_t b)
 {
-    const int in[] = {x->h, x->w};
-    bool needs = false;
+    return a / b - (a % b < 0);
+}
 
-    for (int i = 0; i < 2; i++)
-        needs = needs || form->scales[i] > (float)a->size[1 + i] / (float)in[i];
-    return form->by_sizes && needs && a->mode < PLC_RESIZE_LINEAR;
+// The nearest pixel where place `o` of n_out lies by the quotient of sizes.
+static int64_t exact_pixel(const resize_form *form, int64_t o, int64_t n_in, int64_t n_out)
+{
+    const bool from_corner = strcmp(form->where, "asymmetric") == 0;
+    const int64_t num = from_corner ? o * n_in : (2 * o + 1) * n_in - n_out;
+    const int64_t den = from_corner ? n_out : 2 * n_out;
+
+    return form->nearest == ROUND_DOWN        ? divide_down(num, den)
+           : form->nearest == ROUND_UP        ? -divide_down(-num, den)
+           : form->nearest == ROUND_HALF_DOWN ? -divide_down(den - 2 * num, 2 * den)
+                                              : divide_down(2 * num + den, 2 * den);
+}
+
+// The same as ONNX Runtime has it, in floats.
+static int64_t float_pixel(const resize_form *form, int o, float scale)
+{
+    const float place = strcmp(form->where, "asymmetric") == 0 ? (float)o / scale
+                                                               : ((float)o + 0.5f) / scale - 0.5f;
+
+    return (int64_t)(form->nearest == ROUND_DOWN        ? floorf(place)
+                     : form->nearest == ROUND_UP        ? ceilf(place)
+                     : form->nearest == ROUND_HALF_DOWN ? ceilf(place - 0.5f)
+                                                        : floorf(place + 0.5f));
+}
+
+static int64_t inside(int64_t pixel, int n_in)
+{
+    return pixel < 0 ? 0 : pixel < n_in ? pixel : n_in - 1;
+}
+
+// Whether the scale written for an axis has another nearest pixel somewhere than the sizes: where the float is above
+// their quotient, places on the border of a pixel may lie before it.
+static bool moves_pixels(const plc_attrs *a, int axis, int n_in, const resize_form *form)
+{
+    const int n_out = a->size[1 + axis];
+    const float scale = form->scales[axis];
+
+    if (a->mode >= PLC_RESIZE_LINEAR || !form->by_sizes[axis] ||
+        strcmp(form->where, "align_corners") == 0)
+        return false;
+    for (int o = 0; o < n_out; o++)
+        if (inside(exact_pixel(form, o, n_in, n_out), n_in) !=
+            inside(float_pixel(form, o, scale), n_in))
+            return true;
+    return false;
+}
+
+static pleach_status check_pixels(plc_onnx_writer *w, int node, const resize_form *form)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *n = &w->graph->nodes[node];
+    const plc_shape *x = &w->graph->nodes[n->inputs[0]].shape;
+
+    if (!moves_pixels(&n->attrs, 0, x->h, form) && !moves_pixels(&n->attrs, 1, x->w, form))
+        return status;
+    if (form->by_sizes[0] && form->by_sizes[1])
+        TRY(plc_onnx_needs(w, node, "for nearest pixels of these sizes", SIZES_OF_AXES_SINCE));
+    else
+        FAIL(
+            w->ctx, PLEACH_EGRAPH,
+            "resize '%s': ONNX has no scales by which all of its nearest pixels lie where they are",
+            n->name);
+done:
+    return status;
 }
 
 // Scales, as the number of images stays open; where the opset has them sizes of rows and columns alone.
@@ -127,15 +200,14 @@ static pleach_status add_sizes(plc_onnx_writer *w, int node, const resize_form *
     const int64_t sizes[] = {n->shape.h, n->shape.w};
     const float scales[] = {1, 1, form->scales[0], form->scales[1]};
 
-    if (form->by_sizes && w->opset >= SIZES_OF_AXES_SINCE) {
+    if (form->by_sizes[0] && form->by_sizes[1] && w->opset >= SIZES_OF_AXES_SINCE) {
         TRY(plc_onnx_print(w->ctx, &w->arena, &inputs[2], "%s", ""));
         TRY(plc_onnx_name(w, n->name, "sizes", &inputs[3]));
         TRY(plc_onnx_add_ints(w, inputs[3], sizes, 2));
         *n_inputs = 4;
         return status;
     }
-    if (needs_sizes(&n->attrs, &w->graph->nodes[n->inputs[0]].shape, form))
-        TRY(plc_onnx_needs(w, node, "for nearest pixels of these sizes", SIZES_OF_AXES_SINCE));
+    TRY(check_pixels(w, node, form));
     TRY(plc_onnx_name(w, n->name, "scales", &inputs[2]));
     TRY(plc_onnx_add_floats(w, inputs[2], scales, 4));
     *n_inputs = 3;
@@ -174,7 +246,7 @@ pleach_status plc_onnx_write_resize(plc_onnx_writer *w, int node)
                              : a->mode > PLC_RESIZE_LINEAR ? "cubic"
                                                            : "nearest"));
     TRY(plc_onnx_attr_string(w, made, "coordinate_transformation_mode", form.where));
-    TRY(plc_onnx_attr_string(w, made, "nearest_mode", form.nearest));
+    TRY(plc_onnx_attr_string(w, made, "nearest_mode", roundings[form.nearest].name));
     TRY(plc_onnx_attr_float(w, made, "cubic_coeff_a", a->alpha));
     TRY(plc_onnx_attr_int(w, made, "exclude_outside", a->mode == PLC_RESIZE_CUBIC_INSIDE));
 done:

@@ -132,7 +132,7 @@ static bool hands_on(const pleach_graph *graph, int node)
     const plc_node *n = &graph->nodes[node];
     bool hands_on = n->op->channels != plc_op_channels_freeze;
 
-    if (plc_graph_is(graph, node, "conv") && plc_graph_is_depthwise(graph, n))
+    if (plc_graph_is_depthwise(graph, n))
         return n->shape.c == graph->nodes[n->inputs[0]].shape.c;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         hands_on = hands_on && !plc_graph_is(graph, node, others[i]);

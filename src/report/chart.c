@@ -107,7 +107,7 @@ static void format_tick(double value, double step, char *text, size_t size)
         value = 0;
     if (value >= 10000 && value < largest_count)
         plc_format_count((unsigned long long)value, text, size);
-    else if (step == 0) // logarithmic
+    else if (step == 0 || fabs(value) >= largest_count) // 0: logarithmic
         snprintf(text, size, "%g", value);
     else
         snprintf(text, size, "%.*f", step >= 1 ? 0 : (int)ceil(-log10(step) - 1e-9), value);

@@ -180,14 +180,32 @@ static int find_settled(const plc_run *run, unsigned char *kept)
     return n_settled;
 }
 
-static int count_prunable(const plc_channels *channels)
+// Classes that could be pruned and are not in the session's graph any more: those that settled, and those that went with
+// an emptied branch, pruned or not.
+static pleach_status count_gone(const plc_run *run, const pleach_graph *before,
+                                const plc_channels *old_classes, const unsigned char *kept,
+                                int *n_gone)
 {
-    int n = 0;
+    pleach_status status = PLEACH_OK;
+    const int n = plc_channels_n_classes(old_classes);
+    bool *survives = NULL;
 
-    for (int g = 0; g < plc_channels_n_groups(channels); g++)
-        if (!plc_channels_group(channels, g)->frozen)
-            n += plc_channels_group(channels, g)->n_classes;
-    return n;
+    *n_gone = 0;
+    TRY(plc_alloc(run->ctx, (size_t)n, sizeof *survives, &survives));
+    for (int node = 0; node < before->n_nodes; node++) {
+        const bool is_there =
+            plc_graph_find(run->session->graph, before->nodes[node].name) != PLC_NO_NODE;
+        for (int c = 0; is_there && c < before->nodes[node].shape.c; c++) {
+            const int k = plc_channels_class(old_classes, node, c);
+            survives[k] = survives[k] || kept[k];
+        }
+    }
+    for (int k = 0; k < n; k++)
+        *n_gone += !survives[k] &&
+                   !plc_channels_group(old_classes, plc_channels_group_of(old_classes, k))->frozen;
+done:
+    free(survives);
+    return status;
 }
 
 pleach_status plc_run_settle(plc_run *run, const float *scores)
@@ -198,6 +216,7 @@ pleach_status plc_run_settle(plc_run *run, const float *scores)
     pleach_graph *before = NULL;
     plc_channels *old_classes = NULL;
     class_state old = {0};
+    int n_gone;
 
     for (int k = 0; k < n; k++)
         run->pruned_for[k] = run->mask[k]                              ? 0
@@ -206,8 +225,7 @@ pleach_status plc_run_settle(plc_run *run, const float *scores)
     if (run->opts.settle == 0)
         return PLEACH_OK;
     TRY(plc_alloc(run->ctx, (size_t)n, 1, &kept));
-    const int n_settled = find_settled(run, kept);
-    if (n_settled == 0)
+    if (find_settled(run, kept) == 0)
         goto done;
     TRY(take_state(run, scores, kept, &old));
     TRY(plc_graph_copy(run->ctx, run->session->graph, &before));
@@ -216,8 +234,7 @@ pleach_status plc_run_settle(plc_run *run, const float *scores)
     run->channels = NULL;
     plc_run_finish_pruning(run);
     TRY(restart_pruning(run, before, old_classes, &old, kept));
-    // Also those that went with an emptied branch, pruned or not.
-    const int n_gone = count_prunable(old_classes) - count_prunable(run->channels);
+    TRY(count_gone(run, before, old_classes, kept, &n_gone));
     run->n_settled += n_gone;
     TRY(plc_run_log_event(run, "settle",
                           json_pack("{s:i,s:i}", "compacted", n_gone, "left",

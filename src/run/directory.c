@@ -45,6 +45,20 @@ done:
     return status;
 }
 
+pleach_status plc_directory_check_page(pleach_ctx *ctx, const char *path)
+{
+    pleach_status status = PLEACH_OK;
+    char *page = NULL;
+
+    TRY(plc_path_join(ctx, path, "report.html", &page));
+    if (plc_file_exists(page))
+        FAIL(ctx, PLEACH_EUSAGE,
+             "'%s' holds report.html of other runs, as of a series; name another --out", path);
+done:
+    free(page);
+    return status;
+}
+
 pleach_status plc_directory_create(pleach_ctx *ctx, const char *path, const json_t *config,
                                    plc_directory *directory)
 {

@@ -1,4 +1,4 @@
-// A run directory: config.json, log.jsonl, checkpoint.safetensors, models, report.
+// A run directory: config.json, log.jsonl, checkpoint.safetensors, models, plans, report.
 #ifndef PLC_RUN_DIRECTORY_H
 #define PLC_RUN_DIRECTORY_H
 
@@ -13,6 +13,9 @@ typedef struct plc_directory {
 
 // Fails with PLEACH_EUSAGE when `path` holds a run already: text says how to go on with it.
 pleach_status plc_directory_check_free(pleach_ctx *ctx, const char *path);
+
+// Fails with PLEACH_EUSAGE when `path` holds a page of several runs, as a series makes, which a run's would replace.
+pleach_status plc_directory_check_page(pleach_ctx *ctx, const char *path);
 
 // What stands at `path`: nothing, or a run with the options of `config` that was begun or is done. Fails with
 // PLEACH_EUSAGE when its options are others (text names the first that differs).

@@ -6,6 +6,7 @@
 #include <base/clock.h>
 #include <base/memory.h>
 #include <price/macs.h>
+#include <rewrite/compact.h>
 
 // So much less than anything costs that a selection takes all it may.
 static const double NEXT_TO_NOTHING = 1e-9;
@@ -119,18 +120,46 @@ static pleach_status check_share(plc_run *run, const char *option, double asked,
         o->round_to, o->max_ratio);
 }
 
+// What is left at least of *graph, which is replaced by that network.
+static pleach_status take_least(plc_run *run, pleach_graph **graph, plc_cost *cost)
+{
+    pleach_status status = PLEACH_OK;
+    plc_channels *channels = NULL;
+    plc_selection least = {0};
+    pleach_graph *small = NULL;
+    plc_edits *edits = NULL;
+
+    TRY(plc_channels_create(run->ctx, *graph, &channels));
+    TRY(plc_run_select_least(run, *graph, channels, &least));
+    *cost = (plc_cost){.macs = least.macs, .params = least.params};
+    TRY(plc_compact_describe(run->ctx, *graph, channels, least.mask, &small, &edits));
+    pleach_graph_destroy(graph);
+    *graph = small;
+done:
+    plc_edits_destroy(&edits);
+    plc_selection_finish(&least);
+    plc_channels_destroy(&channels);
+    return status;
+}
+
 // As --latency is a matter of measuring it is checked elsewhere (run/latency.c).
-static pleach_status check_targets(plc_run *run, const plc_channels *channels)
+static pleach_status check_targets(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
     const plc_cost dense = plc_graph_cost(run->session->graph);
-    plc_selection least = {0};
+    plc_cost least;
+    pleach_graph *graph = NULL;
+    int n_nodes;
 
-    TRY(plc_run_select_least(run, run->session->graph, channels, &least));
+    TRY(plc_graph_copy(run->ctx, run->session->graph, &graph));
+    do { // where blocks go while pruning is on, channels may be free that they held
+        n_nodes = graph->n_nodes;
+        TRY(take_least(run, &graph, &least));
+    } while (run->opts.settle > 0 && graph->n_nodes < n_nodes);
     TRY(check_share(run, "macs", run->opts.macs, least.macs, dense.macs));
     TRY(check_share(run, "params", run->opts.params, least.params, dense.params));
 done:
-    plc_selection_finish(&least);
+    pleach_graph_destroy(&graph);
     return status;
 }
 
@@ -145,7 +174,7 @@ pleach_status plc_run_check_pruning(plc_run *run)
     TRY(plc_score_parse(run->ctx, run->opts.score, &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &channels));
     TRY(plc_scorer_create(run->session, channels, score, run->opts.seed, &scorer));
-    TRY(check_targets(run, channels));
+    TRY(check_targets(run));
 done:
     plc_scorer_destroy(&scorer);
     plc_channels_destroy(&channels);

@@ -190,11 +190,12 @@ static pleach_status check_device(plc_run *run)
     const bool same = report->device.name && report->device.mapping &&
                       strcmp(report->device.name, run->device->info->name) == 0 &&
                       strcmp(report->device.mapping, layout) == 0 &&
-                      report->device.compute_units == run->device->info->compute_units &&
+                      (report->device.compute_units == 0 ||
+                       report->device.compute_units == run->device->info->compute_units) &&
                       report->device.lanes == run->device->lanes;
 
     if (same)
-        return PLEACH_OK;
+        return plc_run_describe_device(run);
     plc_log(
         run->ctx, PLEACH_LOG_WARNING,
         "'%s' was begun on %s (%d compute units, %d lanes, %s) and goes on on %s (%d, %d, %s): its "

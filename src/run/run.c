@@ -263,6 +263,7 @@ static pleach_status take_options(plc_run *run)
     TRY(plc_options_check(run->ctx, &run->opts, run->compress));
     if (!job->resume) {
         TRY(plc_directory_check_free(run->ctx, run->opts.out));
+        TRY(plc_directory_check_page(run->ctx, run->opts.out));
         TRY(plc_options_to_json(run->ctx, &run->opts, &run->config));
         if (json_object_set_new(run->config, PLC_CONFIG_COMMAND, json_string(command_of(run))) != 0)
             FAIL(run->ctx, PLEACH_ENOMEM, "out of host memory for the options");

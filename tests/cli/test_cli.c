@@ -76,7 +76,8 @@ static void bad_input_is_named_with_code_3(void **state)
         {"eval nowhere.safetensors", "nowhere.safetensors"},
         {"inspect nowhere/model.safetensors", "nowhere/model.safetensors"},
         {"inspect nowhere.onnx", "nowhere.onnx"},
-        {"inspect red\x1b.onnx", "red?.onnx"}, // a terminal would obey it
+        {"inspect red\x1b.onnx", "red?.onnx"}, // a terminal would obey these
+        {"inspect red\xc2\x9b.onnx", "red??.onnx"},
         {"export nowhere.safetensors --onnx out.onnx", "nowhere.safetensors"},
         {"report nowhere", "nowhere"},
         {"bench compare nowhere.json", "nowhere.json"},

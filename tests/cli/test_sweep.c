@@ -87,6 +87,16 @@ static void what_is_done_is_shown_also_when_a_later_run_fails(void **state)
     assert_true(exists("sweep/report.html"));
 }
 
+// Which a run finds out alone.
+static void a_target_out_of_reach_ends_its_own_run_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(sweep("sweep --model cnn5 --macs 0.5,0.0001,0.6 --max-ratio 0.9"), 2);
+    assert_non_null(strstr(err, "--macs 0.0001 cannot be reached"));
+    assert_non_null(strstr(err, "1 of 3 runs have failed"));
+    assert_true(exists("sweep/macs-0.6-seed-0/report.json"));
+}
+
 static void networks_vary_and_a_folder_may_have_a_comma(void **state)
 {
     (void)state;
@@ -116,6 +126,7 @@ int main(void)
         cmocka_unit_test(what_cannot_vary_is_refused),
         cmocka_unit_test(what_one_run_would_refuse_is_refused_before_the_first),
         cmocka_unit_test(what_is_done_is_shown_also_when_a_later_run_fails),
+        cmocka_unit_test(a_target_out_of_reach_ends_its_own_run_alone),
         cmocka_unit_test(networks_vary_and_a_folder_may_have_a_comma),
         cmocka_unit_test(a_run_and_a_series_do_not_share_a_folder),
     };

@@ -64,6 +64,8 @@ static void a_class_may_be_called_train_or_val(void **state)
     }
     put_classes("val/", 2);
     assert_refused("", PLEACH_EINPUT, "has val/ but no train/");
+    put_picture("val/cover.jpg", 1); // a class has others beside it
+    assert_refused("", PLEACH_EINPUT, "has val/ but no train/");
     empty_folder();
 }
 

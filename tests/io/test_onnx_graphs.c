@@ -536,17 +536,24 @@ static void set_string(Onnx__NodeProto *node, const char *name, const char *valu
     attr->s = (ProtobufCBinaryData){strlen(value), (uint8_t *)strdup(value)};
 }
 
-// As many rows as come of n_in by `scale`, of 4 columns, with this mode and these names of places and of rounding.
-static void read_resize(int n_in, float scale, const char *mode, const char *where,
-                        const char *nearest, plc_model_file *read)
+// As many rows as come of n_in by `scale`, and columns of 7 by `across`, with this mode and these names of places and of
+// rounding.
+static void read_resize_across(int n_in, float scale, float across, const char *mode,
+                               const char *where, const char *nearest, plc_model_file *read)
 {
-    draft d = BEGIN(1, 1, n_in, 4);
-    Onnx__NodeProto *resize = add_resize(&d, scale, 1);
+    draft d = BEGIN(1, 1, n_in, 7);
+    Onnx__NodeProto *resize = add_resize(&d, scale, across);
 
     set_string(resize, "mode", mode);
     set_string(resize, "coordinate_transformation_mode", where);
     set_string(resize, "nearest_mode", nearest);
     free(run(&d, read));
+}
+
+static void read_resize(int n_in, float scale, const char *mode, const char *where,
+                        const char *nearest, plc_model_file *read)
+{
+    read_resize_across(n_in, scale, 1, mode, where, nearest, read);
 }
 
 static pleach_status write_model_file(const plc_model_file *model, int opset)
@@ -618,11 +625,20 @@ static void nearest_pixels_are_written_by_the_quotient_or_by_sizes(void **state)
     onnx__model_proto__free_unpacked(model, NULL);
     plc_model_file_finish(&read);
 
-    // The float nearest to 31 / 7 makes 30 of 7.
-    read_resize(7, nextafterf(31 / 7.0f, 5), "nearest", "asymmetric", "floor", &read);
+    // The float nearest to 31 / 7 makes 30 of 7. By the next one a half pixel is another, but no corner.
+    const float across = nextafterf(31 / 7.0f, 5);
+    read_resize(7, across, "nearest", "half_pixel", "floor", &read);
     assert_int_equal(write_model_file(&read, 17), PLEACH_EGRAPH);
     assert_non_null(strstr(pleach_error(ctx), "it needs opset 18"));
     assert_ok(write_model_file(&read, 18));
+    plc_model_file_finish(&read);
+    read_resize(7, across, "nearest", "asymmetric", "floor", &read);
+    assert_ok(write_model_file(&read, 13));
+    plc_model_file_finish(&read);
+    // Rows by a scale of their own have no sizes.
+    read_resize_across(7, 1.5f, across, "nearest", "half_pixel", "floor", &read);
+    assert_int_equal(write_model_file(&read, 18), PLEACH_EGRAPH);
+    assert_non_null(strstr(pleach_error(ctx), "no scales"));
     plc_model_file_finish(&read);
 }
 

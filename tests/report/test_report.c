@@ -393,6 +393,7 @@ static void a_chart_of_the_largest_numbers_ends(void **state)
     assert_int_equal(plc_chart_draw(ctx, &chart, &text), PLEACH_OK);
     assert_non_null(strstr(text.data, ": 1e+300 at 2"));
     assert_null(strstr(text.data, "e+308"));
+    assert_non_null(strstr(text.data, "e+300</text>")); // a tick
     plc_text_finish(&text);
 }
 

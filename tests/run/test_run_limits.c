@@ -372,6 +372,70 @@ static void channels_that_go_with_a_branch_are_counted(void **state)
     plc_model_file_finish(&file);
 }
 
+static void stop_after_pruning_began(void *user, const pleach_progress *progress)
+{
+    *(int *)user = progress->epoch_done && progress->epoch == 2;
+}
+
+// What froze the trunk goes with a branch: then the trunk can be pruned, too, and fewer classes are fixed than before.
+static void a_trunk_that_is_free_after_a_branch_has_gone_is_pruned(void **state)
+{
+    const char *model = path_of("frozen.safetensors"), *out = path_of("frozen");
+    plc_model_file file = {0};
+    plc_report report = {0};
+    int node = 0, sides[2], stop = 0;
+
+    (void)state;
+    assert_ok(plc_graph_create(ctx, "frozen", (plc_shape){1, 28, 28}, &file.graph));
+    pleach_graph *g = file.graph;
+    add_layer(g, "avg_pool", "smaller", &node);
+    add_layer(g, "conv", "stem", &node);
+    add_layer(g, "batch_norm", "stem.bn", &node);
+    add_layer(g, "relu", "stem.relu", &node);
+    sides[0] = node;
+    add_layer(g, "sigmoid", "sigmoid", &node); // not 0 where its input is
+    add_layer(g, "conv", "b1", &node);
+    add_layer(g, "batch_norm", "b1.bn", &node);
+    add_layer(g, "relu", "b1.relu", &node);
+    add_layer(g, "conv", "b2", &node);
+    add_layer(g, "batch_norm", "b2.bn", &node);
+    sides[1] = node;
+    assert_ok(plc_graph_add(ctx, g, "add", "add", sides, 2, NULL, &node));
+    add_layer(g, "relu", "relu", &node);
+    add_layer(g, "conv", "last", &node);
+    add_layer(g, "batch_norm", "last.bn", &node);
+    add_layer(g, "relu", "last.relu", &node);
+    add_layer(g, "global_avg_pool", "pool", &node);
+    assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
+                            &(plc_attrs){.out_channels = 10, .bias = true}, &node));
+    make_weights(&file, 0.5f, 0.4f);
+    assert_ok(plc_model_file_write(ctx, model, g, file.layout, file.weights, NULL));
+    plc_model_file_finish(&file);
+
+    pleach_job job = short_job(model, out);
+    job.opts.macs = 0.05; // less than with the whole trunk
+    job.opts.settle = 1;
+    job.opts.band = 0;
+    job.opts.drop = 0;
+    job.opts.epochs = 4;
+    job.opts.prune_epochs = 3;
+    job.opts.update_steps = 1;
+    job.opts.learning_rate = 1e-4;
+    job.progress = stop_after_pruning_began;
+    job.user = &stop;
+    job.stop = &stop;
+    assert_int_equal(pleach_compress(ctx, device, &job), PLEACH_EINTERRUPTED);
+    job.progress = NULL;
+    job.stop = NULL;
+    job.resume = out;
+    assert_ok(pleach_compress(ctx, device, &job));
+    read_report(out, &report);
+    assert_true(report.networks[report.n_networks - 1].macs * 20 <= report.networks[0].macs);
+    for (size_t i = 0; i < report.n_mask_updates; i++)
+        assert_true(report.mask_updates[i].n_pruned >= 0);
+    plc_report_finish(&report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +447,7 @@ int main(void)
         cmocka_unit_test(names_with_commas_are_names),
         cmocka_unit_test(nested_blocks_leave_the_shortcut),
         cmocka_unit_test(channels_that_go_with_a_branch_are_counted),
+        cmocka_unit_test(a_trunk_that_is_free_after_a_branch_has_gone_is_pruned),
     };
 
     return cmocka_run_group_tests_name("run limits", tests, set_up, tear_down);

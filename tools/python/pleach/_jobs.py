@@ -32,6 +32,7 @@ class _Watcher:
 
     def __init__(self, callback):
         self.callback, self.stop, self.failure = callback, ctypes.c_int(0), None
+        self.in_callback = False
         self.function = PROGRESS_FN(functools.partial(self._keep_failure, self._told))
 
     def _keep_failure(self, function, *arguments):
@@ -43,8 +44,18 @@ class _Watcher:
     def _told(self, _, progress):
         values = [getattr(progress.contents, name) for name in Progress._fields]
         values = [(v or b"").decode() if v is None or isinstance(v, bytes) else v for v in values]
-        if self.callback and self.callback(Progress(*values)) is False:
-            self.stop.value = 1
+        self.in_callback = True  # where a handler may raise as anywhere else
+        try:
+            if self.callback and self.callback(Progress(*values)) is False:
+                self.stop.value = 1
+        finally:
+            self.in_callback = False
+
+    def _handle(self, handler, *arguments):
+        if self.in_callback:
+            handler(*arguments)
+        else:
+            self._keep_failure(handler, *arguments)
 
     def take_signals(self, stack):
         """Until `stack` is left, what handlers of signals raise (KeyboardInterrupt) stops the job as well: while C runs
@@ -55,7 +66,7 @@ class _Watcher:
             handler = signal.getsignal(number)
             if callable(handler):
                 stack.callback(signal.signal, number, handler)
-                signal.signal(number, functools.partial(self._keep_failure, handler))
+                signal.signal(number, functools.partial(self._handle, handler))
 
 
 def _run(device, command, options, resume, progress):

@@ -163,6 +163,8 @@ class _Owned:
 class Handle:
     """Owns what a function of the library made, until it is closed or collected, or the Handle that it borrows is."""
 
+    _owned = None  # where __init__ failed before it was made
+
     def __init__(self, destroy, borrowed=None):
         self._owned = _Owned(destroy, borrowed and borrowed._owned)
 
@@ -177,7 +179,8 @@ class Handle:
         return self._owned.pointer
 
     def close(self):
-        self._owned.close()
+        if self._owned:
+            self._owned.close()
 
     def __del__(self):
         self.close()

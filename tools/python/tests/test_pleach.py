@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import weakref
 
@@ -264,11 +265,28 @@ gc.collect()
             sender = threading.Thread(target=lambda: told.wait(60) and os.kill(os.getpid(), number))
             sender.start()  # sends while C computes: a callback that sent it would see the handler raise in itself
             with self.assertRaises(failure):
-                pleach.train(self.device, model="cnn5", out=run, epochs=4, progress=lambda p: told.set(), **SHORT)
+                pleach.train(self.device, model="cnn5", out=run, epochs=100, progress=lambda p: told.set(), **SHORT)
             sender.join()
             self.assertIs(signal.getsignal(number), handler)
             self.assertFalse(os.path.exists(os.path.join(run, "report.json")))
-            self.assertEqual(pleach.train(self.device, resume=run).report["epochs"], 4)
+            with self.assertRaises(pleach.Interrupted):  # it goes on
+                pleach.train(self.device, resume=run, progress=lambda p: False)
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_signal_ends_a_callback_that_waits(self):
+        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
+        waits = threading.Event()
+        sender = threading.Thread(target=lambda: waits.wait(60) and os.kill(os.getpid(), signal.SIGINT))
+
+        def wait(_):
+            waits.set()
+            threading.Event().wait(60)
+        sender.start()
+        began = time.monotonic()
+        with self.assertRaises(KeyboardInterrupt):
+            pleach.train(self.device, model="cnn5", out=self.path("run"), epochs=2, progress=wait, **SHORT)
+        self.assertLess(time.monotonic() - began, 50)
+        sender.join()
 
 
 if __name__ == "__main__":
