@@ -9,6 +9,7 @@
 
 #include <pleach/run.h>
 #include <fuse/importance.h>
+#include <fuse/plan.h>
 #include <price/latency.h>
 #include <prune/pruner.h>
 #include <prune/scores.h>
@@ -178,11 +179,15 @@ pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
 // phases.c: what happens between epochs.
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
 
-// fusion.c: which residual blocks are dropped or merged, their fade, their rewrites.
+// plan.c: which residual blocks are dropped or merged.
 pleach_status plc_run_check_plan(plc_run *run,
                                  const pleach_graph *dense); // --plan, before all else
 // Copies it into the new directory: whatever becomes of the file, a run goes on with what it began with.
 pleach_status plc_run_keep_given_plan(plc_run *run);
+// Chooses among the session's blocks; saves and reports the plan. The caller owns both, also where it fails.
+pleach_status plc_run_make_plan(plc_run *run, plc_blocks **blocks, plc_plan *plan);
+
+// fusion.c: the fade of these blocks, and their rewrites.
 pleach_status plc_run_plan_fusion(plc_run *run); // chooses; the network is then ready to fade
 pleach_status plc_run_start_fading(plc_run *run);
 pleach_status plc_run_fade(plc_run *run); // after each step
