@@ -275,12 +275,20 @@ gc.collect()
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_a_signal_ends_a_callback_that_waits(self):
         self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
-        waits = threading.Event()
-        sender = threading.Thread(target=lambda: waits.wait(60) and os.kill(os.getpid(), signal.SIGINT))
+        waits, left = threading.Event(), threading.Event()
+
+        def send():  # again where it came a moment before the callback waited, which it does not end then
+            waits.wait(60)
+            while not left.wait(1):
+                os.kill(os.getpid(), signal.SIGINT)
 
         def wait(_):
             waits.set()
-            threading.Event().wait(60)
+            try:
+                threading.Event().wait(60)
+            finally:
+                left.set()
+        sender = threading.Thread(target=send)
         sender.start()
         began = time.monotonic()
         with self.assertRaises(KeyboardInterrupt):
