@@ -39,8 +39,11 @@ pleach_status plc_plan_print(pleach_ctx *ctx, const plc_plan *plan, plc_text *te
         TRY(print_effect(ctx, &block->effects[PLC_ACTION_MERGE], text));
         TRY(plc_text_append(ctx, text, "\n", 1));
     }
-    TRY(plc_text_printf(ctx, text, "%s: %.6g of %.6g, at most %.6g were asked for\n", plan->cost,
-                        plc_plan_cost(plan), plan->total, plan->budget));
+    TRY(plc_text_printf(ctx, text, "%s: %.6g of %.6g", plan->cost, plc_plan_cost(plan),
+                        plan->total));
+    if (plan->budget < plan->total)
+        TRY(plc_text_printf(ctx, text, ", at most %.6g were asked for", plan->budget));
+    TRY(plc_text_append(ctx, text, "\n", 1));
 done:
     return status;
 }
