@@ -242,6 +242,19 @@ static void add_layer(pleach_graph *g, const char *op, const char *name, int *no
                             node));
 }
 
+// A convolution "<name>", its batch norm "<name>.bn", and perhaps a ReLU "<name>.relu".
+static void add_unit(pleach_graph *g, const char *name, bool relu, int *node)
+{
+    char part[32];
+
+    add_layer(g, "conv", name, node);
+    snprintf(part, sizeof part, "%s.bn", name);
+    add_layer(g, "batch_norm", part, node);
+    snprintf(part, sizeof part, "%s.relu", name);
+    if (relu)
+        add_layer(g, "relu", part, node);
+}
+
 // A block in the branch of another, both dropped: the outer one's shortcut stays, though the branch that is left
 // without the inner one has no more layers than it.
 static void nested_blocks_leave_the_shortcut(void **state)
@@ -260,23 +273,16 @@ static void nested_blocks_leave_the_shortcut(void **state)
     assert_ok(plc_graph_create(ctx, "nested", (plc_shape){1, 28, 28}, &file.graph));
     pleach_graph *g = file.graph;
     add_layer(g, "avg_pool", "smaller", &node);
-    add_layer(g, "conv", "stem", &node);
-    add_layer(g, "batch_norm", "stem.bn", &node);
-    add_layer(g, "relu", "stem.relu", &node);
+    add_unit(g, "stem", true, &node);
     stem = shortcut = node;
-    add_layer(g, "conv", "sc", &shortcut);
-    add_layer(g, "batch_norm", "sc.bn", &shortcut);
+    add_unit(g, "sc", false, &shortcut);
     inner = stem;
-    add_layer(g, "conv", "i1", &inner);
-    add_layer(g, "batch_norm", "i1.bn", &inner);
-    add_layer(g, "relu", "i1.relu", &inner);
-    add_layer(g, "conv", "i2", &inner);
-    add_layer(g, "batch_norm", "i2.bn", &inner);
+    add_unit(g, "i1", true, &inner);
+    add_unit(g, "i2", false, &inner);
     sides[0] = stem;
     sides[1] = inner;
     assert_ok(plc_graph_add(ctx, g, "add", "iadd", sides, 2, NULL, &node));
-    add_layer(g, "conv", "b2", &node);
-    add_layer(g, "batch_norm", "b2.bn", &node);
+    add_unit(g, "b2", false, &node);
     sides[0] = shortcut;
     sides[1] = node;
     assert_ok(plc_graph_add(ctx, g, "add", "oadd", sides, 2, NULL, &node));
@@ -327,18 +333,11 @@ static void channels_that_go_with_a_branch_are_counted(void **state)
     assert_ok(plc_graph_create(ctx, "bottleneck", (plc_shape){1, 28, 28}, &file.graph));
     pleach_graph *g = file.graph;
     add_layer(g, "avg_pool", "smaller", &node);
-    add_layer(g, "conv", "stem", &node);
-    add_layer(g, "batch_norm", "stem.bn", &node);
-    add_layer(g, "relu", "stem.relu", &node);
+    add_unit(g, "stem", true, &node);
     sides[0] = node;
-    add_layer(g, "conv", "b1", &node);
-    add_layer(g, "batch_norm", "b1.bn", &node);
-    add_layer(g, "relu", "b1.relu", &node);
-    add_layer(g, "conv", "b2", &node);
-    add_layer(g, "batch_norm", "b2.bn", &node);
-    add_layer(g, "relu", "b2.relu", &node);
-    add_layer(g, "conv", "b3", &node);
-    add_layer(g, "batch_norm", "b3.bn", &node);
+    add_unit(g, "b1", true, &node);
+    add_unit(g, "b2", true, &node);
+    add_unit(g, "b3", false, &node);
     sides[1] = node;
     assert_ok(plc_graph_add(ctx, g, "add", "add", sides, 2, NULL, &node));
     add_layer(g, "relu", "relu", &node);
@@ -346,10 +345,10 @@ static void channels_that_go_with_a_branch_are_counted(void **state)
     assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
                             &(plc_attrs){.out_channels = 10, .bias = true}, &node));
     make_weights(&file, 0.5f, 0);
-    weaken_all_but_one(&file,
-                       "stem"); // ranks are relative to the group's mean: of b1 all are equal,
+    // Ranks are relative to the group's mean: of b1 all are equal, of the others one outlives them.
+    weaken_all_but_one(&file, "stem");
     weaken_all_but_one(&file, "b3");
-    weaken_all_but_one(&file, "b2"); // of b2 one outlives them
+    weaken_all_but_one(&file, "b2");
     assert_ok(plc_model_file_write(ctx, model, g, file.layout, file.weights, NULL));
     plc_model_file_finish(&file);
 
@@ -389,22 +388,15 @@ static void a_trunk_that_is_free_after_a_branch_has_gone_is_pruned(void **state)
     assert_ok(plc_graph_create(ctx, "frozen", (plc_shape){1, 28, 28}, &file.graph));
     pleach_graph *g = file.graph;
     add_layer(g, "avg_pool", "smaller", &node);
-    add_layer(g, "conv", "stem", &node);
-    add_layer(g, "batch_norm", "stem.bn", &node);
-    add_layer(g, "relu", "stem.relu", &node);
+    add_unit(g, "stem", true, &node);
     sides[0] = node;
     add_layer(g, "sigmoid", "sigmoid", &node); // not 0 where its input is
-    add_layer(g, "conv", "b1", &node);
-    add_layer(g, "batch_norm", "b1.bn", &node);
-    add_layer(g, "relu", "b1.relu", &node);
-    add_layer(g, "conv", "b2", &node);
-    add_layer(g, "batch_norm", "b2.bn", &node);
+    add_unit(g, "b1", true, &node);
+    add_unit(g, "b2", false, &node);
     sides[1] = node;
     assert_ok(plc_graph_add(ctx, g, "add", "add", sides, 2, NULL, &node));
     add_layer(g, "relu", "relu", &node);
-    add_layer(g, "conv", "last", &node);
-    add_layer(g, "batch_norm", "last.bn", &node);
-    add_layer(g, "relu", "last.relu", &node);
+    add_unit(g, "last", true, &node);
     add_layer(g, "global_avg_pool", "pool", &node);
     assert_ok(plc_graph_add(ctx, g, "linear", "fc", &node, 1,
                             &(plc_attrs){.out_channels = 10, .bias = true}, &node));
