@@ -51,7 +51,7 @@ __kernel void channel_coefficients(__global const float *w, __global const float
     if (k < p.K) {
         a = p.flags & (CONV_SCALE | CONV_MASK) ? scale[from_scale + from] : 1.0f;
         b = p.flags & CONV_BIAS ? a * w[p.bias_offset + from] : 0.0f;
-        if (p.flags & CONV_SHIFT)
+        if (p.flags & CONV_SCALE)
             b = b + shift[from_shift + from];
     }
     prepared[p.scale_offset + i] = a;

@@ -20,10 +20,9 @@ static inline real_t finish(real_t v, const target_t *target, int k, int at)
 {
     if (target->flags & CONV_BIAS)
         v = v + target->bias[k];
+    // Rounded once, as in bn_apply: where a branch before a batch norm empties, the one takes the other's place.
     if (target->flags & CONV_SCALE)
-        v = v * target->scale[k];
-    if (target->flags & CONV_SHIFT)
-        v = v + target->shift[k];
+        v = fma(v, (real_t)(target->scale[k]), (real_t)(target->shift[k]));
     if ((target->flags & CONV_MASK) && target->scale[k] == 0.0f)
         v = (real_t)(0.0f);
     if (target->flags & CONV_ADD)

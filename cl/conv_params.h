@@ -5,8 +5,7 @@
 // Parts of the epilogue of conv_forward: y = clip(mask * (scale * (conv + bias) + shift) + add).
 // The data gradients know CONV_ADD only. Masks are read from the buffer of scales, so a launch has
 // CONV_SCALE or CONV_MASK.
-#define CONV_SCALE 1
-#define CONV_SHIFT 2
+#define CONV_SCALE 1 // and shift
 #define CONV_ADD   4
 #define CONV_CLIP  8 // between low and high
 #define CONV_BIAS  16

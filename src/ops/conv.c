@@ -187,7 +187,7 @@ pleach_status plc_conv_set_epilogue(plc_lower *lower, const plc_step *step, conv
     if (step->batch_norm != PLC_NO_NODE) {
         TRY(plc_batch_norm_coefficients(lower, step->batch_norm, &p->scale_offset,
                                         &p->shift_offset));
-        p->flags |= CONV_SCALE | CONV_SHIFT;
+        p->flags |= CONV_SCALE;
         *scale = *shift = lower->scratch;
     } else if (mask >= 0) {
         p->flags |= CONV_MASK;
