@@ -124,16 +124,17 @@ static inline void set_forward(__global float *coefficients, __global const floa
     set_coefficient(coefficients, p, BN_KEPT, c, mask);
 }
 
-// Statistics of the batch from partials; running mean and unbiased variance in `weights`;
-// coefficients for bn_apply. x gives the shift of bn_statistics; with BN_SUMS_GIVEN it is the running
-// mean.
+// Statistics of the batch from partials; running mean and unbiased variance in `weights`, moved to the batch's
+// by `momentum`; coefficients for bn_apply. x gives the shift of bn_statistics; with BN_SUMS_GIVEN it is the
+// running mean.
 // Work: a group per channel.
 GROUP __kernel void bn_finalize(__global const stored_t *restrict x,
                                 __global const real_t *restrict partials,
                                 __global float *restrict weights,
                                 __global const float *restrict masks,
                                 __global const float *restrict gates,
-                                __global float *restrict coefficients, const batch_norm_params p)
+                                __global float *restrict coefficients, const batch_norm_params p,
+                                const float momentum)
 {
     LANE_SCRATCH(scratch, 2);
     const int c = GRID(0);
@@ -156,8 +157,8 @@ GROUP __kernel void bn_finalize(__global const stored_t *restrict x,
         __global float *running_mean = weights + p.mean_offset + c;
         __global float *running_variance = weights + p.variance_offset + c;
 
-        *running_mean = fma(p.momentum, mean - *running_mean, *running_mean);
-        *running_variance = fma(p.momentum, unbiased - *running_variance, *running_variance);
+        *running_mean = fma(momentum, mean - *running_mean, *running_mean);
+        *running_variance = fma(momentum, unbiased - *running_variance, *running_variance);
         set_forward(coefficients, weights, masks, gates, &p, c, mean, variance);
     }
 }

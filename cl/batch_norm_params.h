@@ -47,7 +47,7 @@ typedef struct {
     int n_splits, run; // sums: parts of `run` pixels of n_blocks*size; never depends on C
     int tile_channels, tile_pixels; // what one work-group of an elementwise kernel covers
     int flags;
-    float eps, momentum;
+    float eps;
     float low, high; // where a tensor is of halfs, such
 } batch_norm_params;
 

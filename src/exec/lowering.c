@@ -68,6 +68,8 @@ static pleach_status lower_init(pleach_session *s, bool training, plc_values *va
         lower->value_grads = s->train_grads.items;
         TRY(plc_alloc(s->ctx, n, sizeof *s->train_sums, &s->train_sums));
         lower->sums = s->train_sums;
+        TRY(plc_alloc(s->ctx, n, sizeof *s->train_running, &s->train_running));
+        lower->running = s->train_running;
         TRY(plc_alloc(s->ctx, n, sizeof *lower->written, &lower->written));
         for (size_t i = 0; i < n; i++) {
             const plc_shape shape = s->graph->nodes[i].shape;

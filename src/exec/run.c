@@ -94,6 +94,21 @@ done:
     return status;
 }
 
+pleach_status plc_session_set_momentum(pleach_session *s, float momentum)
+{
+    pleach_status status = PLEACH_OK;
+
+    for (int i = 0; i < s->graph->n_nodes; i++) {
+        const plc_running *running = &s->train_running[i];
+        const float value = momentum > 0 ? momentum : s->graph->nodes[i].attrs.momentum;
+
+        if (running->launch)
+            TRY(plc_launch_update_arg(&s->train, running->launch, running->momentum_arg, &value));
+    }
+done:
+    return status;
+}
+
 pleach_status plc_session_forward(pleach_session *s, unsigned step)
 {
     pleach_status status = PLEACH_OK;

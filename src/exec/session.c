@@ -204,6 +204,7 @@ void pleach_session_destroy(pleach_session **session)
     for (int i = 0; s->train_sums && i < s->graph->n_nodes; i++)
         plc_buffer_destroy(s->device, &s->train_sums[i].buffer);
     free(s->train_sums);
+    free(s->train_running);
     plc_slabs_finish(s->device, &s->slabs);
     plc_buffer **buffers[] = {&s->weights,       &s->grads,         &s->moments[0],
                               &s->moments[1],    &s->masks,         &s->gates,

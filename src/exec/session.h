@@ -38,7 +38,8 @@ struct pleach_session {
     plc_buffer *metrics;         // PLC_METRIC_SLOTS triples {loss sum, correct, images}
 
     plc_values train_values, train_grads, infer_values;
-    plc_sums *train_sums; // owned, per node, with its buffers
+    plc_sums *train_sums;       // owned, per node, with its buffers
+    plc_running *train_running; // owned, per node
     plc_slabs slabs;
     plc_launch_list input_train, input_infer; // augmentation, normalisation
     plc_launch_list train;                    // forward, loss, backward
@@ -86,6 +87,10 @@ pleach_status plc_session_train(pleach_session *session, unsigned step);
 pleach_status plc_session_set_teacher(pleach_session *session, pleach_session *teacher,
                                       float weight);
 
+// From the next step on all batch norms' running statistics move to each batch's with this momentum; 0: each with its
+// own again.
+pleach_status plc_session_set_momentum(pleach_session *session, float momentum);
+
 // Enqueues augmentation and the forward pass in training mode: batch norms take the batch's
 // statistics and update the running ones, nothing else changes. Does not wait.
 pleach_status plc_session_forward(pleach_session *session, unsigned step);
@@ -120,9 +125,6 @@ pleach_status plc_session_read_metrics(pleach_session *session, unsigned first, 
 // Whole arenas to and from the host, layout->n_floats floats. For files and tests, never in training.
 pleach_status plc_session_read_weights(pleach_session *session, float *weights);
 pleach_status plc_session_write_weights(pleach_session *session, const float *weights);
-
-// Weights and running statistics of another session of the same layout, on the device.
-pleach_status plc_session_copy_weights(const pleach_session *from, pleach_session *to);
 
 // Initial weights (He normal; gamma 1, beta 0) as a function of the seed and the parameter's place.
 void plc_initial_weights(const pleach_graph *graph, const plc_params_layout *layout,

@@ -41,10 +41,3 @@ pleach_status plc_session_write_weights(pleach_session *s, const float *weights)
     return plc_buffer_write(s->device, s->weights, 0, (size_t)s->layout->n_floats * sizeof *weights,
                             weights);
 }
-
-pleach_status plc_session_copy_weights(const pleach_session *from, pleach_session *to)
-{
-    plc_session_touch(to);
-    return plc_buffer_copy(to->device, from->weights, 0, to->weights, 0,
-                           (size_t)to->layout->n_floats * sizeof(float));
-}

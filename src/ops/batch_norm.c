@@ -72,7 +72,6 @@ static batch_norm_params make_params(const plc_lower *lower, int node, int coeff
         .gate_offset = node,
         .coefficients_offset = coefficients,
         .eps = n->attrs.eps,
-        .momentum = n->attrs.momentum,
     };
 
     set_splits(lower, &p);
@@ -112,15 +111,14 @@ done:
 // Appends a launch with a group for each channel.
 static pleach_status append_per_channel(plc_lower *lower, const char *kernel,
                                         plc_buffer *const *buffers, int n_buffers,
-                                        const batch_norm_params *p)
+                                        const batch_norm_params *p, plc_launch **launch)
 {
     pleach_status status = PLEACH_OK;
-    plc_launch *launch = NULL;
 
     TRY(plc_append_tensor_launch(lower->list, "batch_norm", kernel, buffers, n_buffers, p,
-                                 sizeof *p, &launch));
-    plc_launch_groups(lower->device, launch, (size_t)p->C, 1, 1);
-    launch->bytes = partials_bytes(lower, p);
+                                 sizeof *p, launch));
+    plc_launch_groups(lower->device, *launch, (size_t)p->C, 1, 1);
+    (*launch)->bytes = partials_bytes(lower, p);
 done:
     return status;
 }
@@ -209,6 +207,33 @@ static views set_views(const plc_lower *lower, const plc_step *step, batch_norm_
     return v;
 }
 
+// The batch's statistics and what follows from them; sums first, unless the convolution before left them.
+static pleach_status append_statistics(plc_lower *lower, const plc_step *step, const views *v,
+                                       batch_norm_params p, double pass)
+{
+    pleach_status status = PLEACH_OK;
+    const plc_node *node = &lower->graph->nodes[step->node];
+    const plc_sums *given = &lower->sums[node->inputs[0]];
+    plc_buffer *sums = lower->workspace;
+    plc_launch *launch = NULL;
+
+    if (given->buffer && given->batch_norm == step->node) {
+        sums = given->buffer;
+        p.n_splits = given->n_splits;
+        p.flags |= BN_SUMS_GIVEN;
+    } else {
+        TRY(append_sums(lower, "bn_statistics", PLC_BUFFERS(v->x.buffer, sums), &p, pass));
+    }
+    TRY(append_per_channel(
+        lower, "bn_finalize",
+        PLC_BUFFERS(v->x.buffer, sums, lower->weights, lower->masks, lower->gates, lower->scratch),
+        &p, &launch));
+    lower->running[step->node] = (plc_running){launch, launch->n_args};
+    plc_launch_arg_float(launch, node->attrs.momentum);
+done:
+    return status;
+}
+
 static pleach_status forward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
@@ -217,25 +242,10 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
     const double pass = plc_tensor_bytes(lower, v.x);
     int scale, shift;
 
-    if (lower->training) {
-        const plc_sums *given = &lower->sums[lower->graph->nodes[step->node].inputs[0]];
-        plc_buffer *sums = lower->workspace;
-        batch_norm_params of_sums = p;
-
-        if (given->buffer && given->batch_norm == step->node) {
-            sums = given->buffer;
-            of_sums.n_splits = given->n_splits;
-            of_sums.flags |= BN_SUMS_GIVEN;
-        } else {
-            TRY(append_sums(lower, "bn_statistics", PLC_BUFFERS(v.x.buffer, sums), &p, pass));
-        }
-        TRY(append_per_channel(lower, "bn_finalize",
-                               PLC_BUFFERS(v.x.buffer, sums, lower->weights, lower->masks,
-                                           lower->gates, lower->scratch),
-                               &of_sums));
-    } else {
+    if (lower->training)
+        TRY(append_statistics(lower, step, &v, p, pass));
+    else
         TRY(plc_batch_norm_coefficients(lower, step->node, &scale, &shift));
-    }
     TRY(append_map(lower, "bn_apply",
                    PLC_BUFFERS(v.x.buffer, v.add.buffer, v.y.buffer, lower->scratch), 2, &p,
                    (step->add == PLC_NO_NODE ? 2 : 3) * pass));
@@ -324,13 +334,14 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     pleach_status status = PLEACH_OK;
     batch_norm_params p = make_params(lower, step->node, make_coefficients(lower, step->node));
     gradients g = {0};
+    plc_launch *launch = NULL;
 
     TRY(set_gradients(lower, step, &p, &g));
     TRY(append_backward_sums(lower, &g, &p));
     TRY(append_per_channel(
         lower, "bn_backward_finalize",
         PLC_BUFFERS(lower->workspace, lower->weights, lower->gates, lower->grads, lower->scratch),
-        &p));
+        &p, &launch));
     if (!g.wants_dx)
         return status;
     if (p.flags & BN_WRITE_DADD) { // dadd is g: clipping needs no second judgement

@@ -41,6 +41,12 @@ typedef struct plc_sums {
     int batch_norm; // the node that they are for
 } plc_sums;
 
+// The launch that updates a batch norm's running statistics.
+typedef struct plc_running {
+    plc_launch *launch; // borrowed from the list; NULL: the node has none
+    int momentum_arg;   // float: at first the node's own
+} plc_running;
+
 typedef struct plc_lower {
     pleach_ctx *ctx;
     pleach_device *device;
@@ -60,6 +66,7 @@ typedef struct plc_lower {
     size_t scratch_floats, workspace_floats;
     plc_tensor *values, *value_grads; // per node; gradients only in training
     plc_sums *sums;                   // per node, in training
+    plc_running *running;             // per node, in training
     int *mask_offsets;                // per node, -1: no mask acts at this node
     int *scratch_offsets;             // per node, -1: none yet
     bool **written; // gradient channels written so far, per root buffer (see lower.c)

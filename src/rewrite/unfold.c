@@ -69,23 +69,22 @@ static void name_norm(const pleach_graph *graph, const pleach_graph *grown, cons
         snprintf(name, PLC_NODE_NAME_MAX + 1, "%.*s.bn%d", MOST, host, i);
 }
 
-static pleach_status add_norm(pleach_ctx *ctx, const pleach_graph *graph, int node, float momentum,
-                              growth *g, int *norm)
+static pleach_status add_norm(pleach_ctx *ctx, const pleach_graph *graph, int node, growth *g,
+                              int *norm)
 {
     pleach_status status = PLEACH_OK;
-    const plc_attrs attrs = {.momentum = momentum};
+    const plc_attrs usual = {0};
     char name[PLC_NODE_NAME_MAX + 1];
 
     name_norm(graph, g->graph, graph->nodes[node].name, name);
-    TRY(plc_graph_add(ctx, g->graph, "batch_norm", name, &g->value_of[node], 1, &attrs, norm));
+    TRY(plc_graph_add(ctx, g->graph, "batch_norm", name, &g->value_of[node], 1, &usual, norm));
     g->from_nodes[*norm] = PLC_NO_NODE;
 done:
     return status;
 }
 
 // Copies `graph` with the new batch norms right behind their convolutions; `read`: instead of them.
-static pleach_status grow(pleach_ctx *ctx, const pleach_graph *graph, float momentum, bool read,
-                          growth *g)
+static pleach_status grow(pleach_ctx *ctx, const pleach_graph *graph, bool read, growth *g)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)graph->n_nodes;
@@ -108,7 +107,7 @@ static pleach_status grow(pleach_ctx *ctx, const pleach_graph *graph, float mome
                           &g->value_of[i]));
         g->from_nodes[g->value_of[i]] = i;
         if (grows)
-            TRY(add_norm(ctx, graph, i, momentum, g, &norm));
+            TRY(add_norm(ctx, graph, i, g, &norm));
         if (grows && read)
             g->value_of[i] = norm;
     }
@@ -117,15 +116,15 @@ done:
     return status;
 }
 
-pleach_status plc_unfold_watch(pleach_ctx *ctx, const pleach_graph *graph, float momentum,
-                               pleach_graph **watching, plc_edits **edits)
+pleach_status plc_unfold_watch(pleach_ctx *ctx, const pleach_graph *graph, pleach_graph **watching,
+                               plc_edits **edits)
 {
     pleach_status status = PLEACH_OK;
     growth g = {0};
 
     *watching = NULL;
     *edits = NULL;
-    TRY(grow(ctx, graph, momentum, false, &g));
+    TRY(grow(ctx, graph, false, &g));
     TRY(plc_edits_gather(ctx, graph, g.graph, g.from_nodes, edits));
     *watching = g.graph;
     g.graph = NULL;
@@ -158,11 +157,10 @@ pleach_status plc_unfold_describe(pleach_ctx *ctx, const pleach_graph *graph,
     pleach_status status = PLEACH_OK;
     growth g = {0};
     int *same = NULL;
-    const float usual_momentum = 0;
 
     *unfolded = NULL;
     *edits = NULL;
-    TRY(grow(ctx, graph, usual_momentum, true, &g));
+    TRY(grow(ctx, graph, true, &g));
     TRY(plc_alloc(ctx, (size_t)g.graph->n_nodes, sizeof *same, &same));
     for (int i = 0; i < g.graph->n_nodes; i++)
         same[i] = i;

@@ -17,10 +17,10 @@
 // per channel (1x1, a group for each channel), which are as much as a batch norm is.
 int plc_unfold_count(const pleach_graph *graph);
 
-// The graph with batch norms that nobody reads; they update their running statistics with `momentum`. The
-// edits are of what `graph` has: statistics of the new batch norms stay as they are. The caller owns both.
-pleach_status plc_unfold_watch(pleach_ctx *ctx, const pleach_graph *graph, float momentum,
-                               pleach_graph **watching, plc_edits **edits);
+// The graph with batch norms that nobody reads. The edits are of what `graph` has: statistics of the new batch norms
+// stay as they are. The caller owns both.
+pleach_status plc_unfold_watch(pleach_ctx *ctx, const pleach_graph *graph, pleach_graph **watching,
+                               plc_edits **edits);
 
 // The graph with batch norms that are read; convolutions in front of them lose their bias. The edits are from
 // `watching`, a result of plc_unfold_watch for the same graph. The caller owns both.

@@ -5,14 +5,14 @@
 #include <rewrite/fold.h>
 #include <rewrite/merge.h>
 
-// Batches from which running statistics are estimated anew after a rewrite.
+// From which running statistics are estimated anew after a rewrite.
 enum { STATISTICS_BATCHES = 50 };
 
-static pleach_status fresh_statistics(plc_run *run)
+pleach_status plc_run_fresh_statistics(plc_run *run, pleach_session *session)
 {
-    const int per_epoch = plc_trainer_steps_per_epoch(run->trainer);
+    const int per_epoch = run->dataset->train.n_images / session->batch;
 
-    return plc_estimate_statistics(run->session, &run->dataset->train,
+    return plc_estimate_statistics(session, &run->dataset->train,
                                    per_epoch < STATISTICS_BATCHES ? per_epoch : STATISTICS_BATCHES,
                                    run->opts.seed + 1);
 }
@@ -50,7 +50,7 @@ static pleach_status end_prune(plc_run *run)
     pleach_status status = PLEACH_OK;
 
     TRY(compact(run));
-    TRY(fresh_statistics(run));
+    TRY(plc_run_fresh_statistics(run, run->session));
     if (plc_run_is_main(run)) {
         TRY(plc_run_measure(run, "pruned", run->session));
         TRY(plc_run_write_model(run, run->session, "pruned.safetensors"));
@@ -67,9 +67,9 @@ static pleach_status end_fade(plc_run *run)
     pleach_status status = PLEACH_OK;
 
     if (plc_graph_count_op(run->session->graph, "fading_relu") > 0)
-        TRY(fresh_statistics(run));
+        TRY(plc_run_fresh_statistics(run, run->session));
     TRY(plc_run_fuse(run));
-    TRY(fresh_statistics(run));
+    TRY(plc_run_fresh_statistics(run, run->session));
 done:
     return status;
 }
@@ -119,7 +119,7 @@ static pleach_status end_job(plc_run *run)
     pleach_status status = PLEACH_OK;
     const char *control = plc_run_network_name(run);
 
-    TRY(fresh_statistics(run));
+    TRY(plc_run_fresh_statistics(run, run->session));
     TRY(plc_run_measure(run,
                         control[0]      ? control
                         : run->compress ? "fused"

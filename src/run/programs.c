@@ -244,7 +244,7 @@ static pleach_status visit_unfolded(pleach_device *device, const pleach_graph *g
     plc_edits *edits = NULL;
 
     TRY(pleach_session_create(device->ctx, graph, device, batch, NULL, &session));
-    TRY(plc_unfold_watch(device->ctx, graph, 1.0f, &watching, &edits));
+    TRY(plc_unfold_watch(device->ctx, graph, &watching, &edits));
     TRY(visit_rewritten(&session, &watching, &edits, false));
     TRY(plc_unfold_describe(device->ctx, graph, session->graph, &unfolded, &edits));
     TRY(visit_rewritten(&session, &unfolded, &edits, false));

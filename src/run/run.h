@@ -177,6 +177,8 @@ pleach_status plc_run_restore_teacher(plc_run *run);
 pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it
 
 // phases.c: what happens between epochs.
+// Running statistics of `session` (of the run's batch and data) from some batches of training images.
+pleach_status plc_run_fresh_statistics(plc_run *run, pleach_session *session);
 pleach_status plc_run_enter_phase(plc_run *run); // from run->phase to the next one
 
 // plan.c: which residual blocks are dropped or merged.

@@ -82,17 +82,28 @@ done:
     return status;
 }
 
+// Moved by 1/k at the k-th batch, running statistics are the mean of the batches': nothing is left of what stood there.
 static pleach_status forward(pleach_session *session, int number, int n_images, void *user)
 {
+    pleach_status status = PLEACH_OK;
+
     (void)n_images, (void)user;
-    return plc_session_forward(session, (unsigned)number);
+    TRY(plc_session_set_momentum(session, 1.0f / (float)(number + 1)));
+    TRY(plc_session_forward(session, (unsigned)number));
+done:
+    return status;
 }
 
 pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,
                                       int n_batches, unsigned long long seed)
 {
+    pleach_status status = PLEACH_OK;
     const plc_loader_opts opts = {
         .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true, .vary = true};
+    const float own = 0;
 
-    return for_each_batch(session, split, &opts, n_batches, forward, NULL);
+    TRY(for_each_batch(session, split, &opts, n_batches, forward, NULL));
+    TRY(plc_session_set_momentum(session, own));
+done:
+    return status;
 }

@@ -55,8 +55,8 @@ pleach_status plc_evaluate_split(pleach_session *session, const plc_split *split
 pleach_status plc_evaluate_logits(pleach_session *session, const plc_split *split,
                                   plc_metrics *metrics, float *logits);
 
-// Estimates the batch norms' running statistics anew from `n_batches` of training images, forward only,
-// in an order given by the seed. Weights do not change. Waits.
+// Estimates the batch norms' running statistics anew: the mean of those of `n_batches` of training images, forward
+// only, in an order given by the seed. Weights do not change. Waits.
 pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,
                                       int n_batches, unsigned long long seed);
 

@@ -1,4 +1,4 @@
-// Tests of src/exec/weights.c: what weights begin with, and copies of them.
+// Tests of src/exec/weights.c: what weights begin with.
 #include <context.h>
 
 #include <stdlib.h>
@@ -52,22 +52,10 @@ static void factors_begin_with_one(void **state)
     }
 }
 
-// A copy of no bytes is none: drivers refuse it.
-static void networks_without_parameters_are_copied(void **state)
-{
-    pleach_session *from = session_of("relu"), *to = session_of("relu");
-
-    (void)state;
-    assert_ok(plc_session_copy_weights(from, to));
-    pleach_session_destroy(&from);
-    pleach_session_destroy(&to);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(factors_begin_with_one),
-        cmocka_unit_test(networks_without_parameters_are_copied),
     };
 
     return cmocka_run_group_tests_name("weights", tests, open_device, close_device);

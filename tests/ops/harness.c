@@ -305,6 +305,7 @@ plc_harness *plc_harness_create(pleach_graph *graph, const plc_harness_opts *opt
         .scratch_offsets = take(n, sizeof *lower->scratch_offsets),
         .written = take(n, sizeof *lower->written),
         .sums = take(n, sizeof *lower->sums),
+        .running = take(n, sizeof *lower->running),
         .roots = take(n, sizeof *lower->roots),
     };
     for (int node = 0; node < graph->n_nodes; node++) {
@@ -641,6 +642,7 @@ void plc_harness_destroy(plc_harness **harness)
                       h->lower.scratch_offsets,
                       h->lower.written,
                       h->lower.sums,
+                      h->lower.running,
                       h->lower.roots};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++)
         free(memory[i]);

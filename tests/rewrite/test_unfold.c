@@ -103,7 +103,7 @@ static pleach_session *unfold(pleach_session *session, pleach_session **watched)
     plc_edits *edits = NULL;
     pleach_session *result = NULL;
 
-    assert_ok(plc_unfold_watch(ctx, session->graph, 1.0f, &watching, &edits));
+    assert_ok(plc_unfold_watch(ctx, session->graph, &watching, &edits));
     assert_ok(plc_rewrite_session(session, watching, edits, false, watched));
     assert_ok(plc_estimate_statistics(*watched, &split, 1, 1));
     assert_ok(plc_rewrite_apply(session, *watched, edits));

@@ -328,6 +328,91 @@ static void a_student_learns_from_its_teacher_what_its_labels_do_not_say(void **
     free(split.labels);
 }
 
+enum { MOST_MEANS = 512 };
+
+// Running means of the first batch norm, in whose input images do not depend on the rest of their batch.
+static void estimate_means(fixture *f, const plc_split *split, int batch, int n_batches,
+                           float stale, float means[MOST_MEANS], int *n_means)
+{
+    pleach_graph *graph = NULL;
+    pleach_session *session = NULL;
+    const plc_param_place *place = NULL;
+
+    CHECK(pleach_graph_create(f->ctx, "cnn5", 1, 8, 8, 2, &graph));
+    CHECK(pleach_session_create(f->ctx, graph, f->device, batch, NULL, &session));
+    float *weights = calloc((size_t)session->layout->n_floats, sizeof *weights);
+    for (int i = session->layout->n_places - 1; i >= 0; i--) {
+        const plc_param_place *at = &session->layout->places[i];
+        if (strcmp(graph->nodes[at->node].params[at->param].name, "running_mean") == 0)
+            place = at;
+    }
+    assert_non_null(place);
+    assert_true(place->count <= MOST_MEANS);
+    CHECK(plc_session_read_weights(session, weights));
+    for (int i = 0; i < place->count; i++)
+        weights[place->offset + i] = stale;
+    CHECK(plc_session_write_weights(session, weights));
+    CHECK(plc_estimate_statistics(session, split, n_batches, 3));
+    CHECK(plc_session_read_weights(session, weights));
+    for (int i = 0; i < place->count; i++)
+        means[i] = weights[place->offset + i];
+    *n_means = place->count;
+    free(weights);
+    pleach_session_destroy(&session);
+    pleach_graph_destroy(&graph);
+}
+
+static void statistics_estimated_anew_are_the_mean_of_all_batches(void **state)
+{
+    fixture *f = *state;
+    float whole[MOST_MEANS], in_parts[MOST_MEANS];
+    int n = 0;
+    plc_split split = two_classes(40, 64);
+
+    estimate_means(f, &split, 40, 1, 0, whole, &n);
+    estimate_means(f, &split, 5, 8, 10, in_parts, &n);
+    for (int i = 0; i < n; i++)
+        assert_float_equal(in_parts[i], whole[i], 1e-5);
+    free(split.images);
+    free(split.labels);
+}
+
+// Afterwards each batch norm moves by its own momentum again.
+static void estimating_leaves_momenta_as_they_were(void **state)
+{
+    fixture *f = *state;
+    pleach_graph *graph = NULL;
+    pleach_session *session = NULL;
+    plc_split split = two_classes(8, 64);
+
+    CHECK(pleach_graph_create(f->ctx, "cnn5", 1, 8, 8, 2, &graph));
+    CHECK(pleach_session_create(f->ctx, graph, f->device, 8, NULL, &session));
+    const size_t n = (size_t)session->layout->n_floats;
+    float *ones = calloc(n, sizeof *ones), *estimated = calloc(n, sizeof *estimated),
+          *moved = calloc(n, sizeof *moved);
+    for (size_t i = 0; i < n; i++)
+        ones[i] = 1;
+    CHECK(plc_session_write_weights(session, ones));
+    CHECK(plc_estimate_statistics(session, &split, 1, 3));
+    CHECK(plc_session_read_weights(session, estimated));
+    CHECK(plc_session_write_weights(session, ones));
+    CHECK(plc_session_forward(session, 0)); // of the same batch
+    CHECK(plc_session_read_weights(session, moved));
+    bool differ = false;
+    for (size_t i = 0; i < n; i++) {
+        assert_float_equal(moved[i], 0.9f + 0.1f * estimated[i], 1e-4 * (1 + fabsf(estimated[i])));
+        differ |= estimated[i] != 1;
+    }
+    assert_true(differ);
+    free(ones);
+    free(estimated);
+    free(moved);
+    pleach_session_destroy(&session);
+    pleach_graph_destroy(&graph);
+    free(split.images);
+    free(split.labels);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +424,8 @@ int main(void)
         cmocka_unit_test(optimizers_follow_their_formulas),
         cmocka_unit_test(training_learns_and_evaluation_agrees),
         cmocka_unit_test(a_student_learns_from_its_teacher_what_its_labels_do_not_say),
+        cmocka_unit_test(statistics_estimated_anew_are_the_mean_of_all_batches),
+        cmocka_unit_test(estimating_leaves_momenta_as_they_were),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
