@@ -92,6 +92,12 @@ static void a_network_runs_on_kernels_built_ahead(void **state)
                           "--binary board/pleach.bin"),
                      4);
     assert_non_null(strstr(err, "`pleach fpga export MODEL --training` of this network"));
+    // One image has kernels of its own.
+    assert_int_equal(call("bench infer --model cnn5 --input 1x8x8 --batch 1 --repeats 1 "
+                          "--binary board/pleach.bin"),
+                     4);
+    assert_non_null(strstr(err, "with this command's --batch"));
+    assert_non_null(strstr(err, "below 4 images"));
     // A new export takes the old kernels away: they are not its own.
     assert_int_equal(call("fpga export cnn5 --input 1x8x8 --out board --lanes 8"), 0);
     assert_false(exists("board/pleach.bin"));
