@@ -37,6 +37,9 @@ enum { VECTOR_GROUP_WORK = 1 << 16 };
 // so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
 enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
 
+// Work-groups along the second axis of a grid: NVIDIA's GPUs take no more, and 512x512 pixels cut into tiles are.
+enum { GROUPS_MAX = 65535 };
+
 enum { OPTIONS_MAX = 96, TILE_OPTION_MAX = 32 };
 
 static bool has_fixed_variant(const plc_lower *lower, const conv_params *p)
@@ -100,8 +103,10 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
 
     if (lower->device->vector_lanes && tile_row < VECTOR_GROUP_WORK)
         p->rows = plc_conv_within((int)(VECTOR_GROUP_WORK / tile_row), 1, n_rows);
-    if (!lower->device->vector_lanes && lower->device->fixed_tile.n_out == 0)
+    if (!lower->device->vector_lanes && lower->device->fixed_tile.n_out == 0) {
         p->strips = plc_conv_parts(n_columns, tile.n_pixels);
+        p->rows = plc_conv_parts(n_rows, plc_conv_within(GROUPS_MAX / p->strips, 1, n_rows));
+    }
     TRY(plc_launch_add(lower->list, "conv", kernel, options, launch));
     for (int i = 0; i < n_buffers; i++)
         plc_launch_arg_buffer(*launch, buffers[i]);

@@ -392,6 +392,47 @@ static void one_set_of_kernels_matches_the_reference(void **state)
     }
 }
 
+static void assert_grids_fit(const plc_launch_list *list)
+{
+    enum { MOST = 65535 }; // of NVIDIA's GPUs, along the second and third axis
+
+    for (int i = 0; i < list->n_items; i++)
+        for (int axis = 1; axis < 3; axis++)
+            assert_true(list->items[i]->global[axis] / list->items[i]->local[axis] <= MOST);
+}
+
+static void large_pictures_stay_within_the_limits_of_a_grid(void **state)
+{
+    const plc_harness_devices *devices = *state;
+    pleach_device *device = NULL; // of work-items and floats
+    plc_step step;
+
+    if (plc_test_is_quick())
+        plc_test_skip("half a million pixels");
+    for (unsigned i = 0; i < devices->n; i++)
+        if (!devices->items[i]->vector_lanes && devices->items[i]->value_bytes == sizeof(float))
+            device = devices->items[i];
+    assert_non_null(device);
+    for (int stride = 1; stride <= 2; stride++) {
+        conv_case c = {.n_images = 1,
+                       .x = {1, 530, 1000},
+                       .attrs = {.kernel = {3, 3},
+                                 .stride = {stride, stride},
+                                 .dilation = {1, 1},
+                                 .groups = 1,
+                                 .out_channels = 1},
+                       .winograd = true}; // reads no images: so it has a gradient of data
+        set_label(&c);
+        plc_harness *h = make_harness(device, &c, &step);
+        const plc_reference_conv p = make_reference(h, &c, &step);
+        check_forward(h, &c, &step, &p);
+        check_backward(h, &c, &step, &p);
+        assert_grids_fit(&h->forward);
+        assert_grids_fit(&h->backward);
+        plc_harness_destroy(&h);
+    }
+}
+
 static void linear_matches_the_reference(void **state)
 {
     run_cases(state, ANY, true, false);
@@ -584,6 +625,7 @@ int main(void)
         cmocka_unit_test(conv_absorbs_batch_norm_add_and_clip_in_inference),
         cmocka_unit_test(linear_matches_the_reference),
         cmocka_unit_test(one_set_of_kernels_matches_the_reference),
+        cmocka_unit_test(large_pictures_stay_within_the_limits_of_a_grid),
         cmocka_unit_test(a_convolution_sums_for_the_batch_norm_after_it),
         cmocka_unit_test(channel_lanes_match_the_reference),
         cmocka_unit_test(channels_of_zeros_can_be_removed_without_changing_a_bit),
