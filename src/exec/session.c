@@ -184,12 +184,18 @@ done:
     return status;
 }
 
-void pleach_session_destroy(pleach_session **session)
+static void destroy_buffers(pleach_device *device, plc_buffer **const *buffers, size_t n)
 {
-    pleach_session *s = *session;
+    for (size_t i = 0; i < n; i++)
+        plc_buffer_destroy(device, buffers[i]);
+}
 
-    if (s == NULL)
-        return;
+void plc_session_strip(pleach_session *s)
+{
+    plc_buffer **const buffers[] = {&s->workspace,     &s->scratch_train,    &s->scratch_infer,
+                                    &s->lane_logits,   &s->network_launches, &s->network_state,
+                                    &s->teacher_logits};
+
     plc_device_settle(s->device); // nothing may still use what goes
     plc_launch_list_finish(&s->input_train);
     plc_launch_list_finish(&s->input_infer);
@@ -205,15 +211,23 @@ void pleach_session_destroy(pleach_session **session)
         plc_buffer_destroy(s->device, &s->train_sums[i].buffer);
     free(s->train_sums);
     free(s->train_running);
+    s->train_sums = NULL;
+    s->train_running = NULL;
     plc_slabs_finish(s->device, &s->slabs);
-    plc_buffer **buffers[] = {&s->weights,       &s->grads,         &s->moments[0],
-                              &s->moments[1],    &s->masks,         &s->gates,
-                              &s->images,        &s->labels,        &s->mean_std,
-                              &s->metrics,       &s->workspace,     &s->scratch_train,
-                              &s->scratch_infer, &s->lane_logits,   &s->network_launches,
-                              &s->network_state, &s->teacher_logits};
-    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
-        plc_buffer_destroy(s->device, buffers[i]);
+    destroy_buffers(s->device, buffers, sizeof buffers / sizeof buffers[0]);
+}
+
+void pleach_session_destroy(pleach_session **session)
+{
+    pleach_session *s = *session;
+
+    if (s == NULL)
+        return;
+    plc_buffer **const buffers[] = {&s->weights, &s->grads,   &s->moments[0], &s->moments[1],
+                                    &s->masks,   &s->gates,   &s->images,     &s->labels,
+                                    &s->metrics, &s->mean_std};
+    plc_session_strip(s);
+    destroy_buffers(s->device, buffers, sizeof buffers / sizeof buffers[0]);
     free(s->mask_offsets);
     free((void *)s->opts.mean);
     free((void *)s->opts.std);

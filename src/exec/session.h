@@ -69,6 +69,10 @@ pleach_status plc_session_create_untested(pleach_ctx *ctx, const pleach_graph *g
                                           const pleach_session_opts *opts,
                                           pleach_session **session);
 
+// Gives back what the session runs with: launches and the memory of values, most of what it has. Parameters,
+// optimizer state and metrics stay, so it can still be rewritten (rewrite/apply.h), read, and destroyed; no more. Waits.
+void plc_session_strip(pleach_session *session);
+
 // The launches of the forward pass in inference: joined where they can be, but one by one for a profile.
 plc_launch_list *plc_session_inference(pleach_session *session);
 

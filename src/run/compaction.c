@@ -7,7 +7,6 @@
 #include <string.h>
 #include <base/clock.h>
 #include <base/memory.h>
-#include <rewrite/apply.h>
 #include <rewrite/compact.h>
 
 static pleach_status report_channels(plc_run *run, const pleach_graph *before,
@@ -45,24 +44,19 @@ pleach_status plc_run_compact(plc_run *run, const unsigned char *kept)
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
-    pleach_session *session = NULL;
 
     TRY(plc_device_finish(run->device)); // the steps before are not the rewrite's time
     const double begin = plc_clock_seconds();
     TRY(plc_compact_describe(run->ctx, run->session->graph, run->channels, kept, &graph, &edits));
-    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
     if (plc_run_is_main(run)) {
         TRY(report_channels(run, run->session->graph, graph));
         TRY(report_emptied(run, run->session->graph, graph));
     }
     plc_scorer_destroy(&run->scorer);
     plc_pruner_destroy(&run->pruner);
-    status = plc_run_replace_session(run, session);
-    session = NULL;
-    TRY(status);
+    TRY(plc_run_rewrite(run, graph, edits));
     plc_run_spend(run, &run->report.method_cost.compact_ms, plc_clock_seconds() - begin);
 done:
-    pleach_session_destroy(&session);
     plc_edits_destroy(&edits);
     pleach_graph_destroy(&graph);
     return status;

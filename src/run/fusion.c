@@ -10,7 +10,6 @@
 #include <base/clock.h>
 #include <base/memory.h>
 #include <fuse/candidates.h>
-#include <rewrite/apply.h>
 #include <rewrite/drop.h>
 #include <rewrite/merge.h>
 
@@ -44,21 +43,16 @@ static pleach_status prepare_merge(plc_run *run, const plc_block *block, float *
     bool *seconds = NULL;
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
-    pleach_session *session = NULL;
     plc_metrics metrics;
 
     TRY(plc_alloc(run->ctx, (size_t)run->session->graph->n_nodes, sizeof *seconds, &seconds));
     plc_block_mark_merge(run->session->graph, block, seconds);
     TRY(plc_fade_describe(run->ctx, run->session->graph, seconds, true, &graph, &edits));
-    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
-    status = plc_run_replace_session(run, session);
-    session = NULL;
-    TRY(status);
+    TRY(plc_run_rewrite(run, graph, edits));
     TRY(plc_evaluate_logits(run->session, &run->dataset->calibration, &metrics, logits + n));
     *border_error = relative_change(logits, logits + n, n);
     memcpy(logits, logits + n, n * sizeof *logits);
 done:
-    pleach_session_destroy(&session);
     plc_edits_destroy(&edits);
     pleach_graph_destroy(&graph);
     free(seconds);
@@ -194,17 +188,12 @@ static pleach_status rewrite_one(plc_run *run, bool *found)
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
     plc_edits *edits = NULL;
-    pleach_session *session = NULL;
 
     TRY(describe_next(run, &graph, &edits, found));
     if (!*found)
         goto done;
-    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
-    status = plc_run_replace_session(run, session);
-    session = NULL;
-    TRY(status);
+    TRY(plc_run_rewrite(run, graph, edits));
 done:
-    pleach_session_destroy(&session);
     plc_edits_destroy(&edits);
     pleach_graph_destroy(&graph);
     return status;

@@ -7,6 +7,7 @@
 #include <base/memory.h>
 #include <io/model_file.h>
 #include <models/models.h>
+#include <rewrite/apply.h>
 
 static bool flips_by_default(const char *dataset)
 {
@@ -126,7 +127,7 @@ done:
     return status;
 }
 
-pleach_status plc_run_replace_session(plc_run *run, pleach_session *session)
+static pleach_status replace_session(plc_run *run, pleach_session *session)
 {
     pleach_status status = PLEACH_OK;
     pleach_session *old = run->session;
@@ -143,6 +144,18 @@ done:
         plc_trainer_destroy(&run->trainer); // it still runs the old session
     plc_optimizer_destroy(&old_optimizer);
     pleach_session_destroy(&old);
+    return status;
+}
+
+pleach_status plc_run_rewrite(plc_run *run, const pleach_graph *graph, const plc_edits *edits)
+{
+    pleach_status status = PLEACH_OK;
+    pleach_session *session = NULL;
+
+    plc_session_strip(run->session);
+    TRY(plc_rewrite_session(run->session, graph, edits, false, &session));
+    TRY(replace_session(run, session));
+done:
     return status;
 }
 

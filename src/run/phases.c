@@ -86,6 +86,7 @@ static pleach_status join_shortcuts(plc_run *run, pleach_session **session)
     TRY(plc_join_describe(run->ctx, (*session)->graph, &graph, &edits, &n_joined));
     if (n_joined == 0)
         goto done;
+    plc_session_strip(*session);
     TRY(plc_rewrite_session(*session, graph, edits, true, &joined));
     pleach_session_destroy(session);
     *session = joined;
@@ -95,7 +96,7 @@ done:
     return status;
 }
 
-// The final network without batch norms, for runtimes that only infer.
+// The final network without batch norms, for runtimes that only infer. The session runs no more.
 static pleach_status write_folded(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
@@ -104,6 +105,7 @@ static pleach_status write_folded(plc_run *run)
     pleach_session *session = NULL;
 
     TRY(plc_fold_describe(run->ctx, run->session->graph, &graph, &edits, NULL));
+    plc_session_strip(run->session);
     TRY(plc_rewrite_session(run->session, graph, edits, true, &session));
     TRY(join_shortcuts(run, &session));
     TRY(plc_run_write_model(run, session, "model-folded.safetensors"));

@@ -82,6 +82,7 @@ static pleach_status start_main(plc_run *run)
     if (run->compress) {
         TRY(plc_run_check_plan(run, run->session->graph));
         TRY(plc_run_check_pruning(run));
+        TRY(plc_run_check_teacher(run));
     }
     const plc_cost cost = plc_graph_cost(run->session->graph);
     run->dense_macs = cost.macs;

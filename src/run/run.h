@@ -14,6 +14,7 @@
 #include <prune/pruner.h>
 #include <prune/scores.h>
 #include <prune/select.h>
+#include <rewrite/edits.h>
 #include <report/report.h>
 #include <run/directory.h>
 #include <run/input.h>
@@ -88,7 +89,9 @@ pleach_status plc_run_check_command(const plc_run *run, const char *command);
 pleach_status plc_run_start_network(plc_run *run, pleach_graph *graph, const float *weights,
                                     bool unfold);
 pleach_status plc_run_start_trainer(plc_run *run, const plc_position *position);
-pleach_status plc_run_replace_session(plc_run *run, pleach_session *session); // takes session
+// The session rewritten by `edits` to one of `graph`, which takes its place. Its values go before the new one's are
+// made: the device need not have room for both.
+pleach_status plc_run_rewrite(plc_run *run, const pleach_graph *graph, const plc_edits *edits);
 void plc_run_finish_network(plc_run *run);
 // From the metadata of the file that the network comes from; NULL: it comes from none.
 pleach_status plc_run_normalise(plc_run *run, const plc_tensors *extra);
@@ -172,6 +175,8 @@ pleach_status plc_run_settle(plc_run *run, const float *scores);
 // teacher.c: distillation. Made of the dense network at the end of its phase, or of its model file in a run
 // that is resumed; nothing happens without --distill.
 bool plc_run_distills(const plc_run *run);
+pleach_status
+plc_run_check_teacher(plc_run *run); // whether the device has room for one: before training
 pleach_status plc_run_make_teacher(plc_run *run, pleach_session *dense);
 pleach_status plc_run_restore_teacher(plc_run *run);
 pleach_status plc_run_follow_teacher(plc_run *run); // tells run->session of it

@@ -31,6 +31,18 @@ done:
     return status;
 }
 
+pleach_status plc_run_check_teacher(plc_run *run)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_run_make_teacher(run, run->session));
+    pleach_session_destroy(&run->teacher);
+    if (plc_run_distills(run))
+        TRY(plc_session_set_teacher(run->session, NULL, 0));
+done:
+    return status;
+}
+
 pleach_status plc_run_follow_teacher(plc_run *run)
 {
     return run->teacher

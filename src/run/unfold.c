@@ -12,6 +12,7 @@ static pleach_status watch(plc_run *run, pleach_session **watched)
     plc_edits *edits = NULL;
 
     TRY(plc_unfold_watch(run->ctx, run->session->graph, &graph, &edits));
+    plc_session_strip(run->session);
     TRY(plc_rewrite_session(run->session, graph, edits, false, watched));
     TRY(plc_run_fresh_statistics(run, *watched));
     // Batch norms that were there take part in it; they have their own statistics back.
@@ -30,6 +31,7 @@ static pleach_status put_in(plc_run *run, pleach_session *watched)
     pleach_session *session = NULL;
 
     TRY(plc_unfold_describe(run->ctx, run->session->graph, watched->graph, &graph, &edits));
+    plc_session_strip(watched);
     TRY(plc_rewrite_session(watched, graph, edits, false, &session));
     pleach_session_destroy(&run->session);
     run->session = session;
