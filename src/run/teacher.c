@@ -66,6 +66,7 @@ pleach_status plc_run_restore_teacher(plc_run *run)
     TRY(plc_session_create_unset(run->ctx, file.graph, run->device, run->opts.batch, &opts,
                                  &dense));
     TRY(plc_session_write_weights(dense, file.weights));
+    plc_session_strip(dense);
     TRY(plc_run_make_teacher(run, dense));
 done:
     pleach_session_destroy(&dense);
