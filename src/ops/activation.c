@@ -111,20 +111,18 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     const int input = lower->graph->nodes[step->node].inputs[0];
     const plc_tensor x = plc_lower_value(lower, input);
     activation_params p = make_params(lower, step->node, x);
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, input, &dx, &accumulate, &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         return status;
-    p.y_planes = dy.planes;
-    p.y_first = dy.first;
-    p.dx_planes = dx.planes;
-    p.dx_first = dx.first;
-    p.accumulate = accumulate;
-    TRY(append(lower, "activation_backward", PLC_BUFFERS(dy.buffer, x.buffer, dx.buffer), &p,
-               (3 + accumulate) * plc_tensor_bytes(lower, dx)));
+    p.y_planes = g.dy.planes;
+    p.y_first = g.dy.first;
+    p.dx_planes = g.dx.planes;
+    p.dx_first = g.dx.first;
+    p.accumulate = g.accumulate;
+    TRY(append(lower, "activation_backward", PLC_BUFFERS(g.dy.buffer, x.buffer, g.dx.buffer), &p,
+               (3 + g.accumulate) * plc_tensor_bytes(lower, g.dx)));
 done:
     return status;
 }

@@ -17,15 +17,6 @@ static pleach_status shape(pleach_ctx *ctx, const pleach_graph *graph, plc_node 
     return plc_op_set_shape(ctx, node, a->c, a->h, a->w);
 }
 
-static void channels(plc_channels *channels, const pleach_graph *graph, int node)
-{
-    const plc_node *n = &graph->nodes[node];
-
-    for (int i = 0; i < n->n_inputs; i++)
-        for (int c = 0; c < n->shape.c; c++)
-            plc_channels_tie(channels, n->inputs[i], c, node, c);
-}
-
 static pleach_status forward(plc_lower *lower, const plc_step *step)
 {
     const int *inputs = lower->graph->nodes[step->node].inputs;
@@ -58,7 +49,7 @@ const struct op op_add = {
     .name = "add",
     .n_inputs = 2,
     .shape = shape,
-    .channels = channels,
+    .channels = plc_op_channels_pass,
     .cost = plc_op_cost_of_pass,
     .forward = forward,
     .forward_channel_lanes = forward,

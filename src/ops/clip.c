@@ -44,15 +44,12 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
-                              &wanted));
-    if (wanted)
-        TRY(plc_eltwise_backward(lower, dy, plc_lower_value(lower, step->output),
-                                 plc_clip_of(lower->graph, step->node), dx, accumulate));
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (g.wanted)
+        TRY(plc_eltwise_backward(lower, g.dy, plc_lower_value(lower, step->output),
+                                 plc_clip_of(lower->graph, step->node), g.dx, g.accumulate));
 done:
     return status;
 }

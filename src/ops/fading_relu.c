@@ -48,22 +48,19 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
     pleach_status status = PLEACH_OK;
     const plc_tensor y = plc_lower_value(lower, step->output);
     fading_relu_params p = make_params(lower, step->node, y);
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
-                              &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         goto done;
-    p.dy_planes = dy.planes;
-    p.dy_first = dy.first;
-    p.x_planes = dx.planes;
-    p.x_first = dx.first;
-    p.flags = accumulate ? FADING_RELU_ACCUMULATE : 0;
+    p.dy_planes = g.dy.planes;
+    p.dy_first = g.dy.first;
+    p.x_planes = g.dx.planes;
+    p.x_first = g.dx.first;
+    p.flags = g.accumulate ? FADING_RELU_ACCUMULATE : 0;
     TRY(append(lower, "fading_relu_backward",
-               PLC_BUFFERS(dy.buffer, y.buffer, lower->gates, dx.buffer), &p,
-               (3 + accumulate) * plc_tensor_bytes(lower, dx)));
+               PLC_BUFFERS(g.dy.buffer, y.buffer, lower->gates, g.dx.buffer), &p,
+               (3 + g.accumulate) * plc_tensor_bytes(lower, g.dx)));
 done:
     return status;
 }

@@ -82,6 +82,17 @@ pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad
     return status;
 }
 
+pleach_status plc_lower_step_grads(plc_lower *lower, const plc_step *step, plc_step_grads *grads)
+{
+    pleach_status status = PLEACH_OK;
+
+    TRY(plc_lower_grad(lower, step->output, &grads->dy));
+    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &grads->dx,
+                              &grads->accumulate, &grads->wanted));
+done:
+    return status;
+}
+
 int plc_lower_scratch(plc_lower *lower, int node, size_t floats)
 {
     const size_t lanes = (size_t)lower->device->lanes;

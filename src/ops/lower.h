@@ -85,6 +85,13 @@ pleach_status plc_lower_grad(plc_lower *lower, int node, plc_tensor *grad);
 pleach_status plc_lower_grad_target(plc_lower *lower, int node, plc_tensor *grad, bool *accumulate,
                                     bool *wanted);
 
+// Both gradients of a step whose node has one input.
+typedef struct plc_step_grads {
+    plc_tensor dy, dx; // to read, and to write
+    bool accumulate, wanted;
+} plc_step_grads;
+pleach_status plc_lower_step_grads(plc_lower *lower, const plc_step *step, plc_step_grads *grads);
+
 // Floats that live from a node's forward to its backward (statistics, coefficients): offset into scratch.
 int plc_lower_scratch(plc_lower *lower, int node, size_t floats);
 

@@ -74,7 +74,7 @@ void plc_op_cost_of_pass(const pleach_graph *graph, const plc_node *node, plc_co
 void plc_op_describe_weights(const pleach_graph *graph, const plc_node *node, char *text,
                              size_t size);
 
-// Channel rule of everything that works on each channel alone: ties channel i of input 0 to channel i.
+// Channel rule of everything that works on each channel alone: ties channel i of each input to channel i.
 void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int node);
 
 // Channel rule of what mixes channels or does not map 0 to 0: those of input 0 and the output stay.

@@ -110,18 +110,15 @@ static pleach_status channel_forward(plc_lower *lower, const plc_step *step)
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
-                              &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         return status;
-    pad_params p = make_params(lower, step, dx, dy);
-    p.accumulate = accumulate;
-    TRY(append(lower, "pad_backward", (plc_buffer *const[]){dy.buffer, dx.buffer}, &p, p.H, p.W,
-               (2 + accumulate) * plc_tensor_bytes(lower, dx)));
+    pad_params p = make_params(lower, step, g.dx, g.dy);
+    p.accumulate = g.accumulate;
+    TRY(append(lower, "pad_backward", (plc_buffer *const[]){g.dy.buffer, g.dx.buffer}, &p, p.H, p.W,
+               (2 + g.accumulate) * plc_tensor_bytes(lower, g.dx)));
 done:
     return status;
 }

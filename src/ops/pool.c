@@ -140,24 +140,22 @@ static pleach_status append_backward(plc_lower *lower, const plc_step *step, con
     pleach_status status = PLEACH_OK;
     const int input = lower->graph->nodes[step->node].inputs[0];
     const plc_tensor x = plc_lower_value(lower, input);
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, input, &dx, &accumulate, &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         return status;
-    pool_params p = make_params(lower, step, dy);
+    pool_params p = make_params(lower, step, g.dy);
     const int rows = global ? 1 : p.H, columns = global ? p.H * p.W : p.W;
-    const double bytes =
-        (1 + accumulate + reads_x) * plc_tensor_bytes(lower, dx) + plc_tensor_bytes(lower, dy);
-    set_dx(&p, dx, accumulate);
+    const double bytes = (1 + g.accumulate + reads_x) * plc_tensor_bytes(lower, g.dx) +
+                         plc_tensor_bytes(lower, g.dy);
+    set_dx(&p, g.dx, g.accumulate);
     if (reads_x) {
         set_x(&p, x);
-        TRY(append(lower, kernel, PLC_BUFFERS(x.buffer, dy.buffer, dx.buffer), &p, rows, columns,
-                   bytes));
+        TRY(append(lower, kernel, PLC_BUFFERS(x.buffer, g.dy.buffer, g.dx.buffer), &p, rows,
+                   columns, bytes));
     } else {
-        TRY(append(lower, kernel, PLC_BUFFERS(dy.buffer, dx.buffer), &p, rows, columns, bytes));
+        TRY(append(lower, kernel, PLC_BUFFERS(g.dy.buffer, g.dx.buffer), &p, rows, columns, bytes));
     }
 done:
     return status;

@@ -87,18 +87,15 @@ static pleach_status forward(plc_lower *lower, const plc_step *step)
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
-                              &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         return status;
-    resize_params p = make_params(lower, step->node, dx, dy);
-    p.accumulate = accumulate;
-    TRY(append(lower, "resize_backward", dy.buffer, dx.buffer, &p, p.rows.in, p.columns.in,
-               plc_tensor_bytes(lower, dy) + (1 + accumulate) * plc_tensor_bytes(lower, dx)));
+    resize_params p = make_params(lower, step->node, g.dx, g.dy);
+    p.accumulate = g.accumulate;
+    TRY(append(lower, "resize_backward", g.dy.buffer, g.dx.buffer, &p, p.rows.in, p.columns.in,
+               plc_tensor_bytes(lower, g.dy) + (1 + g.accumulate) * plc_tensor_bytes(lower, g.dx)));
 done:
     return status;
 }

@@ -132,8 +132,9 @@ void plc_op_channels_pass(plc_channels *channels, const pleach_graph *graph, int
 {
     const plc_node *n = &graph->nodes[node];
 
-    for (int c = 0; c < n->shape.c; c++)
-        plc_channels_tie(channels, n->inputs[0], c, node, c);
+    for (int i = 0; i < n->n_inputs; i++)
+        for (int c = 0; c < n->shape.c; c++)
+            plc_channels_tie(channels, n->inputs[i], c, node, c);
 }
 
 void plc_op_channels_freeze(plc_channels *channels, const pleach_graph *graph, int node)

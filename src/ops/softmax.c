@@ -71,21 +71,18 @@ static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
     const plc_tensor y = plc_lower_value(lower, step->output);
-    plc_tensor dy, dx;
-    bool accumulate, wanted;
+    plc_step_grads g;
 
-    TRY(plc_lower_grad(lower, step->output, &dy));
-    TRY(plc_lower_grad_target(lower, lower->graph->nodes[step->node].inputs[0], &dx, &accumulate,
-                              &wanted));
-    if (!wanted)
+    TRY(plc_lower_step_grads(lower, step, &g));
+    if (!g.wanted)
         return status;
-    softmax_params p = make_params(lower, step->node, dx, y);
-    const int plane = dy.shape.h * dy.shape.w;
-    p.dy_planes = dy.planes * plane;
-    p.dy_first = dy.first * plane;
-    p.flags |= accumulate ? SOFTMAX_ACCUMULATE : 0;
-    TRY(append(lower, "softmax_backward", PLC_BUFFERS(y.buffer, dy.buffer, dx.buffer), &p,
-               (3 + accumulate) * plc_tensor_bytes(lower, dx)));
+    softmax_params p = make_params(lower, step->node, g.dx, y);
+    const int plane = g.dy.shape.h * g.dy.shape.w;
+    p.dy_planes = g.dy.planes * plane;
+    p.dy_first = g.dy.first * plane;
+    p.flags |= g.accumulate ? SOFTMAX_ACCUMULATE : 0;
+    TRY(append(lower, "softmax_backward", PLC_BUFFERS(y.buffer, g.dy.buffer, g.dx.buffer), &p,
+               (3 + g.accumulate) * plc_tensor_bytes(lower, g.dx)));
 done:
     return status;
 }
