@@ -77,6 +77,7 @@ def _run(device, command, options, resume, progress):
     watcher = _Watcher(progress)
     with contextlib.ExitStack() as stack:
         watcher.take_signals(stack)
+        stack.enter_context(device.used())
         status = lib.pleach_job_run(device.context.value, device.value, command.encode(), array,
                                     os.fsencode(resume) if resume else None, watcher.function, None,
                                     ctypes.byref(watcher.stop))

@@ -2,6 +2,7 @@
 
 Only what include/pleach/*.h declares is used; structs are as they stand there.
 """
+import contextlib
 import ctypes
 import ctypes.util
 import os
@@ -148,10 +149,16 @@ class _Owned:
 
     def __init__(self, destroy, lender):
         self.pointer, self.destroy, self.lender, self.borrowers = c_void_p(), destroy, lender, set()
+        self.n_users = 0  # functions of the library that run with it
         if lender:
             lender.borrowers.add(self)
 
+    def is_used(self):
+        return self.n_users > 0 or any(borrower.is_used() for borrower in self.borrowers)
+
     def close(self):
+        if self.is_used():
+            raise RuntimeError("a job runs with it; close it when the job has ended")
         while self.borrowers:
             self.borrowers.pop().close()
         if self.pointer:
@@ -177,6 +184,15 @@ class Handle:
         if not self._owned.pointer:
             raise ValueError(f"the {type(self).__name__.lower()} is closed")
         return self._owned.pointer
+
+    @contextlib.contextmanager
+    def used(self):
+        """Until it is left, `close` is refused: for what calls back."""
+        self._owned.n_users += 1
+        try:
+            yield
+        finally:
+            self._owned.n_users -= 1
 
     def close(self):
         if self._owned:

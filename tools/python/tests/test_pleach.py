@@ -212,6 +212,16 @@ gc.collect()
         self.assertEqual((mean.shape, std.shape), ((1,), (1,)))
 
     @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
+    def test_a_device_stays_open_while_a_job_runs_with_it(self):
+        device = pleach.Device()
+        for close in (device.close, device.context.close):
+            with self.assertRaisesRegex(RuntimeError, "close it when the job has ended"):
+                pleach.train(device, model="cnn5", out=self.path(close.__self__.__class__.__name__), epochs=1,
+                             progress=lambda p: close(), **SHORT)
+        device.info  # is still there
+        device.close()
+
+    @unittest.skipUnless(os.path.isdir(FASHION), "fashion-mnist is not installed")
     def test_an_answer_of_false_stops_a_job_that_can_be_resumed(self):
         run = self.path("run")
         with self.assertRaises(pleach.Interrupted) as caught:
