@@ -55,7 +55,7 @@ static void a_teacher_without_room_is_refused_before_training(void **state)
     (void)state;
     job.opts.distill = 0.5;
     small->info->global_memory_bytes = peak + peak / 100;
-    expect(pleach_compress(ctx, small, &job), PLEACH_ENOMEM, "use a smaller --batch");
+    expect(pleach_compress(ctx, small, &job), PLEACH_ENOMEM, "activations need");
     assert_int_not_equal(access(job.opts.out, F_OK), 0);
     pleach_device_close(&small);
 }
