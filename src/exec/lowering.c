@@ -1,10 +1,10 @@
 // From steps to launches for both directions, then memory for what the launches name.
 #include <exec/lowering.h>
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
+#include <exec/limits.h>
 #include <graph/op.h>
 #include <ops/channel_lanes.h>
 #include <ops/channel_network.h>
@@ -129,30 +129,15 @@ done:
     return status;
 }
 
-// A buffer must fit one allocation, and kernels index its values with an int.
-static pleach_status check_buffer(const pleach_session *s, const plc_buffer *buffer, size_t slab)
-{
-    const size_t indexed = (size_t)INT_MAX * (size_t)s->device->value_bytes;
-    const size_t most = slab < indexed ? slab : indexed;
-
-    if (buffer->bytes <= most)
-        return PLEACH_OK;
-    return plc_fail(
-        s->ctx, PLEACH_ENOMEM,
-        "one %s needs %zu bytes, at most %zu can be had at once on '%s'; a --batch of %d fits",
-        buffer->name, buffer->bytes, most, s->device->info->name,
-        (int)((double)s->batch * (double)most / (double)buffer->bytes));
-}
-
 // The input's value and the logits outlive the lists: they get memory of their own.
-static pleach_status realize_ends(pleach_session *s, plc_values *values)
+static pleach_status realize_ends(pleach_session *s, plc_values *values, bool channel_lanes)
 {
     pleach_status status = PLEACH_OK;
     const int ends[] = {0, s->graph->n_nodes - 1};
 
     for (int i = 0; i < 2; i++) {
         plc_buffer *buffer = values->items[ends[i]].buffer;
-        TRY(check_buffer(s, buffer, s->device->info->max_allocation_bytes));
+        TRY(plc_check_value(s, buffer, s->device->info->max_allocation_bytes, channel_lanes));
         if (buffer->mem == NULL)
             TRY(realize_buffer(s->device, buffer, buffer->bytes));
     }
@@ -195,7 +180,7 @@ pleach_status plc_session_lower_training(pleach_session *s)
          i++) // nothing needs the images' gradient, flattened or not
         if (s->train_grads.roots[i] == 0)
             s->train_grads.items[i].buffer = NULL;
-    TRY(realize_ends(s, &s->train_values));
+    TRY(realize_ends(s, &s->train_values, false));
     TRY(plc_plan_buffer(s->ctx, "scratch", &s->scratch_train));
     TRY(lower_init(s, true, &s->train_values, &lower));
     lower.list = &s->input_train;
@@ -224,7 +209,7 @@ static pleach_status create_infer_values(pleach_session *s, const plc_steps *ste
 {
     if (s->channel_lanes)
         return plc_values_create(s->ctx, s->graph, steps, "value", (size_t)s->batch * sizeof(float),
-                                 (size_t)s->device->lanes * sizeof(float), &s->infer_values);
+                                 plc_spare_bytes(s, true), &s->infer_values);
     return plc_values_create(s->ctx, s->graph, steps, "value", lanes_bytes(s), 0, &s->infer_values);
 }
 
@@ -257,7 +242,7 @@ pleach_status plc_session_lower_inference(pleach_session *s)
     s->channel_lanes =
         !s->opts.batch_lanes && plc_channel_lanes_suit(s->device, s->graph, s->batch);
     TRY(create_infer_values(s, &steps));
-    TRY(realize_ends(s, &s->infer_values));
+    TRY(realize_ends(s, &s->infer_values, s->channel_lanes));
     TRY(plc_plan_buffer(s->ctx, "coefficients", &s->scratch_infer));
     TRY(lower_init(s, false, &s->infer_values, &lower));
     lower.list = &s->input_infer;
@@ -279,6 +264,29 @@ done:
     return status;
 }
 
+static bool is_sums(const pleach_session *s, const plc_buffer *buffer)
+{
+    for (int i = 0; s->train_sums && i < s->graph->n_nodes; i++)
+        if (s->train_sums[i].buffer == buffer)
+            return true;
+    return false;
+}
+
+static pleach_status check_lifetimes(const pleach_session *s, const plc_lifetime *items,
+                                     int n_items, bool channel_lanes)
+{
+    pleach_status status = PLEACH_OK;
+    const size_t slab = plc_slab_bytes(s->device);
+
+    for (int i = 0; i < n_items; i++) {
+        const plc_buffer *buffer = items[i].buffer;
+        TRY(is_sums(s, buffer) ? plc_check_floats(s, buffer, slab)
+                               : plc_check_value(s, buffer, slab, channel_lanes));
+    }
+done:
+    return status;
+}
+
 pleach_status plc_session_plan_memory(pleach_session *s)
 {
     pleach_status status = PLEACH_OK;
@@ -289,22 +297,16 @@ pleach_status plc_session_plan_memory(pleach_session *s)
     int n_lifetimes[2] = {0, 0};
     size_t total = 0;
 
-    TRY(check_buffer(s, s->workspace, s->device->info->max_allocation_bytes));
+    TRY(plc_check_floats(s, s->workspace, s->device->info->max_allocation_bytes));
     TRY(realize_buffer(s->device, s->workspace, s->workspace->bytes));
     for (int l = 0; l < 2; l++) {
         size_t bytes = 0;
         TRY(plc_lifetimes_create(s->ctx, lists[l], &lifetimes[l], &n_lifetimes[l]));
-        for (int i = 0; i < n_lifetimes[l]; i++)
-            TRY(check_buffer(s, lifetimes[l][i].buffer, slab));
+        TRY(check_lifetimes(s, lifetimes[l], n_lifetimes[l], l == 1 && s->channel_lanes));
         plc_lifetimes_place(lifetimes[l], n_lifetimes[l], alignment, slab, &bytes);
         total = bytes > total ? bytes : total;
     }
-    if (s->device->memory_bytes + total > s->device->info->global_memory_bytes)
-        FAIL(s->ctx, PLEACH_ENOMEM,
-             "activations need %zu bytes beside %zu in use, '%s' has %zu; use a smaller --batch "
-             "than %d",
-             total, s->device->memory_bytes, s->device->info->name,
-             s->device->info->global_memory_bytes, s->batch);
+    TRY(plc_check_total(s, total));
     s->activation_bytes = total;
     TRY(plc_slabs_create(s->device, total, &s->slabs));
     for (int l = 0; l < 2; l++)
