@@ -78,10 +78,17 @@ static batch_norm_params make_params(const plc_lower *lower, int node, int coeff
     return p;
 }
 
-static int make_coefficients(plc_lower *lower, int node)
+static pleach_status make_coefficients(plc_lower *lower, int node, batch_norm_params *p)
 {
-    return plc_lower_scratch(lower, node,
-                             (size_t)BN_N_COEFFICIENTS * (size_t)lower->graph->nodes[node].shape.c);
+    pleach_status status = PLEACH_OK;
+    int coefficients = 0;
+
+    TRY(plc_lower_scratch(lower, node,
+                          (size_t)BN_N_COEFFICIENTS * (size_t)lower->graph->nodes[node].shape.c,
+                          &coefficients));
+    *p = make_params(lower, node, coefficients);
+done:
+    return status;
 }
 
 // Two sums of each channel, split and lane.
@@ -168,8 +175,9 @@ pleach_status plc_batch_norm_coefficients(plc_lower *lower, int node, int *scale
 {
     pleach_status status = PLEACH_OK;
     plc_launch *launch = NULL;
-    const batch_norm_params p = make_params(lower, node, make_coefficients(lower, node));
+    batch_norm_params p;
 
+    TRY(make_coefficients(lower, node, &p));
     TRY(plc_append_tensor_launch(
         lower->prepare, "batch_norm", "bn_coefficients",
         PLC_BUFFERS(lower->weights, lower->masks, lower->gates, lower->scratch), &p, sizeof p,
@@ -237,11 +245,12 @@ done:
 static pleach_status forward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    batch_norm_params p = make_params(lower, step->node, make_coefficients(lower, step->node));
-    const views v = set_views(lower, step, &p);
-    const double pass = plc_tensor_bytes(lower, v.x);
+    batch_norm_params p;
     int scale, shift;
 
+    TRY(make_coefficients(lower, step->node, &p));
+    const views v = set_views(lower, step, &p);
+    const double pass = plc_tensor_bytes(lower, v.x);
     if (lower->training)
         TRY(append_statistics(lower, step, &v, p, pass));
     else
@@ -332,10 +341,11 @@ static pleach_status append_backward_map(plc_lower *lower, const gradients *g,
 static pleach_status backward(plc_lower *lower, const plc_step *step)
 {
     pleach_status status = PLEACH_OK;
-    batch_norm_params p = make_params(lower, step->node, make_coefficients(lower, step->node));
+    batch_norm_params p;
     gradients g = {0};
     plc_launch *launch = NULL;
 
+    TRY(make_coefficients(lower, step->node, &p));
     TRY(set_gradients(lower, step, &p, &g));
     TRY(append_backward_sums(lower, &g, &p));
     TRY(append_per_channel(

@@ -48,7 +48,7 @@ pleach_status plc_channel_conv_prepare(plc_lower *lower, int node, conv_params *
     const size_t spare = (spare_floats + lanes - 1) / lanes * lanes;
     const size_t filters = (size_t)padded * (size_t)taps * (size_t)p->C;
 
-    p->u_offset = plc_lower_scratch(lower, node, filters + spare + 2 * (size_t)padded);
+    TRY(plc_lower_scratch(lower, node, filters + spare + 2 * (size_t)padded, &p->u_offset));
     p->scale_offset = p->u_offset + (int)(filters + spare);
     p->shift_offset = p->scale_offset + padded;
     TRY(plc_channel_conv_append(lower->prepare, "channel_conv", "channel_coefficients",

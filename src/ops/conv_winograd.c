@@ -122,7 +122,7 @@ static pleach_status append_filters(plc_lower *lower, int node, conv_params *p, 
         plc_lower_workspace(lower, plc_winograd_filter_floats(lower, p));
         *filters = lower->workspace;
     } else {
-        p->u_offset = plc_lower_scratch(lower, node, plc_winograd_filter_floats(lower, p));
+        TRY(plc_lower_scratch(lower, node, plc_winograd_filter_floats(lower, p), &p->u_offset));
         *filters = lower->scratch;
     }
     of_filters.u_offset = p->u_offset;

@@ -1,6 +1,7 @@
 // What operators share while they append launches: views, gradients that accumulate, scratch.
 #include <ops/lower.h>
 
+#include <limits.h>
 #include <base/half.h>
 #include <base/memory.h>
 #include <ops/fill.h>
@@ -93,7 +94,7 @@ done:
     return status;
 }
 
-int plc_lower_scratch(plc_lower *lower, int node, size_t floats)
+pleach_status plc_lower_scratch(plc_lower *lower, int node, size_t floats, int *offset)
 {
     const size_t lanes = (size_t)lower->device->lanes;
 
@@ -101,10 +102,16 @@ int plc_lower_scratch(plc_lower *lower, int node, size_t floats)
     if (lower->channel_lanes)
         floats = (floats + 2 * lanes - 1) / lanes * lanes;
     if (lower->scratch_offsets[node] < 0) {
+        if (floats > INT_MAX - lower->scratch_floats)
+            return plc_fail(lower->ctx, PLEACH_ENOMEM,
+                            "prepared filters and coefficients need %zu floats, kernels index %d; "
+                            "this network is too wide",
+                            lower->scratch_floats + floats, INT_MAX);
         lower->scratch_offsets[node] = (int)lower->scratch_floats;
         lower->scratch_floats += floats;
     }
-    return lower->scratch_offsets[node];
+    *offset = lower->scratch_offsets[node];
+    return PLEACH_OK;
 }
 
 void plc_lower_workspace(plc_lower *lower, size_t floats)

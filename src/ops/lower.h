@@ -92,8 +92,9 @@ typedef struct plc_step_grads {
 } plc_step_grads;
 pleach_status plc_lower_step_grads(plc_lower *lower, const plc_step *step, plc_step_grads *grads);
 
-// Floats that live from a node's forward to its backward (statistics, coefficients): offset into scratch.
-int plc_lower_scratch(plc_lower *lower, int node, size_t floats);
+// Floats that live from a node's forward to its backward (statistics, coefficients): offset into scratch. Fails with
+// PLEACH_ENOMEM where an int does not index them.
+pleach_status plc_lower_scratch(plc_lower *lower, int node, size_t floats, int *offset);
 
 // Floats that live only from one launch to the next ones of the same step: lower->workspace from 0.
 void plc_lower_workspace(plc_lower *lower, size_t floats);

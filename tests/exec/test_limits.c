@@ -152,6 +152,21 @@ static void a_batch_that_cannot_be_smaller_is_not_to_be(void **state)
     }
 }
 
+static void scratch_beyond_the_kernels_indexes_is_refused(void **state)
+{
+    pleach_device *device = open_device(PLEACH_MAPPING_WORK_ITEM, 4);
+    int offsets[] = {-1, -1, -1}, offset = -1;
+    plc_lower lower = {.ctx = ctx, .device = device, .scratch_offsets = offsets};
+
+    (void)state;
+    assert_ok(plc_lower_scratch(&lower, 0, INT_MAX - 1, &offset));
+    assert_ok(plc_lower_scratch(&lower, 1, 1, &offset));
+    assert_int_equal(offset, INT_MAX - 1);
+    assert_int_equal(plc_lower_scratch(&lower, 2, 1, &offset), PLEACH_ENOMEM);
+    assert_text("need 2147483648 floats, kernels index 2147483647");
+    pleach_device_close(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +174,7 @@ int main(void)
         cmocka_unit_test(a_value_beyond_the_kernels_indexes_is_named_so),
         cmocka_unit_test(floats_have_four_bytes_on_a_device_of_halfs),
         cmocka_unit_test(a_batch_that_cannot_be_smaller_is_not_to_be),
+        cmocka_unit_test(scratch_beyond_the_kernels_indexes_is_refused),
     };
 
     return cmocka_run_group_tests(tests, make_fixture, drop_fixture);
