@@ -1,6 +1,7 @@
 // Joins launches on channel lanes: a table of what each does, and one launch that walks along it.
 #include <ops/channel_network.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
@@ -24,7 +25,7 @@ static const struct {
 };
 enum { N_KERNELS = sizeof kernels / sizeof kernels[0] };
 
-// Where a buffer lies; false: not in `memory`.
+// Where a buffer lies; false: not in `memory`, or so far behind that a record's int does not say it.
 static bool find_place(const plc_channel_memory *memory, const plc_buffer *buffer,
                        channel_place *place)
 {
@@ -35,7 +36,8 @@ static bool find_place(const plc_channel_memory *memory, const plc_buffer *buffe
         place->in = CHANNEL_IN_LOGITS;
     else if (buffer == memory->prepared)
         place->in = CHANNEL_IN_PREPARED;
-    else if (memory->slab && buffer->parent == memory->slab)
+    else if (memory->slab && buffer->parent == memory->slab &&
+             buffer->offset_bytes / sizeof(float) <= INT_MAX)
         *place = (channel_place){CHANNEL_IN_SLAB, (int)(buffer->offset_bytes / sizeof(float))};
     else
         return false;

@@ -12,7 +12,8 @@ typedef struct plc_channel_memory {
 } plc_channel_memory;
 
 // Appends to `joined` one launch that does what `list` does, with the same bits. Leaves `joined` empty
-// where a launch is of an unknown kernel or names another buffer. Buffers have their memory.
+// where a launch is of an unknown kernel or names another buffer, or one 8 GiB behind the slab's begin. Buffers have
+// their memory.
 // The caller owns *launches and *state, which the launch reads and writes.
 pleach_status plc_channel_network_join(const plc_launch_list *list,
                                        const plc_channel_memory *memory, plc_launch_list *joined,

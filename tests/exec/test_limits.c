@@ -7,6 +7,7 @@
 #include <exec/limits.h>
 #include <graph/graph.h>
 #include <half_device.h>
+#include <ops/channel_network.h>
 #include <platform.h>
 
 enum {
@@ -167,6 +168,46 @@ static void scratch_beyond_the_kernels_indexes_is_refused(void **state)
     pleach_device_close(&device);
 }
 
+// How many launches stand for all of an inference.
+static int count_joined(const pleach_session *session, const plc_channel_memory *memory)
+{
+    plc_launch_list joined;
+    plc_buffer *launches = NULL, *progress = NULL;
+
+    plc_launch_list_init(&joined, session->device);
+    assert_ok(plc_channel_network_join(&session->infer, memory, &joined, &launches, &progress));
+    const int n = joined.n_items;
+    plc_launch_list_finish(&joined);
+    plc_buffer_destroy(session->device, &launches);
+    plc_buffer_destroy(session->device, &progress);
+    return n;
+}
+
+static void a_network_whose_values_lie_far_apart_is_not_joined(void **state)
+{
+    pleach_device *device = open_device(PLEACH_MAPPING_VECTOR, 8);
+    pleach_graph *graph = make_graph();
+    pleach_session *session = NULL;
+
+    (void)state;
+    assert_ok(pleach_session_create(ctx, graph, device, 1,
+                                    &(pleach_session_opts){.inference_only = true}, &session));
+    const plc_tensor *values = session->infer_values.items;
+    const plc_channel_memory memory = {
+        .slab = session->slabs.items[0],
+        .input = values[0].buffer,
+        .logits = values[graph->n_nodes - 1].buffer,
+        .prepared = session->scratch_infer,
+    };
+    assert_int_equal(count_joined(session, &memory), 1);
+    assert_ptr_equal(values[1].buffer->parent, memory.slab);
+    values[1].buffer->offset_bytes = ((size_t)INT_MAX + 1) * sizeof(float);
+    assert_int_equal(count_joined(session, &memory), 0);
+    pleach_session_destroy(&session);
+    pleach_graph_destroy(&graph);
+    pleach_device_close(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +216,7 @@ int main(void)
         cmocka_unit_test(floats_have_four_bytes_on_a_device_of_halfs),
         cmocka_unit_test(a_batch_that_cannot_be_smaller_is_not_to_be),
         cmocka_unit_test(scratch_beyond_the_kernels_indexes_is_refused),
+        cmocka_unit_test(a_network_whose_values_lie_far_apart_is_not_joined),
     };
 
     return cmocka_run_group_tests(tests, make_fixture, drop_fixture);
