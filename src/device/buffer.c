@@ -27,9 +27,8 @@ pleach_status plc_buffer_allocate(pleach_device *device, const char *name, size_
         bytes = sizeof(float); // OpenCL has no empty buffers
     if (bytes > device->info->max_allocation_bytes)
         FAIL(device->ctx, PLEACH_ENOMEM,
-             "buffer '%s' needs %zu bytes, '%s' allocates at most %zu at once; use a smaller "
-             "--batch",
-             name, bytes, device->info->name, device->info->max_allocation_bytes);
+             "buffer '%s' needs %zu bytes, '%s' allocates at most %zu at once", name, bytes,
+             device->info->name, device->info->max_allocation_bytes);
     TRY(plc_alloc(device->ctx, 1, sizeof *buffer, &buffer));
     buffer->name = name;
     buffer->bytes = bytes;

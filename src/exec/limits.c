@@ -33,14 +33,14 @@ static pleach_status refuse_buffer(const pleach_session *s, const plc_buffer *bu
 enum { LEAST_LANES = 4, ADVICE_MAX = 80 };
 
 // Images by which values grow.
-static int images_of_step(const pleach_session *s, bool channel_lanes)
+static int step_of_values(const pleach_session *s, bool channel_lanes)
 {
     return channel_lanes ? 1 : s->device->lanes;
 }
 
 static void advise_less(const pleach_session *s, bool channel_lanes, char *advice)
 {
-    const int step = images_of_step(s, channel_lanes);
+    const int step = step_of_values(s, channel_lanes);
 
     if (s->batch > step)
         snprintf(advice, ADVICE_MAX, "use a smaller --batch than %d",
@@ -52,9 +52,9 @@ static void advise_less(const pleach_session *s, bool channel_lanes, char *advic
 }
 
 // Where `images` are known to fit.
-static void advise_fitting(const pleach_session *s, bool channel_lanes, size_t images, char *advice)
+static void advise_fitting(int images_of_step, size_t images, char *advice)
 {
-    const size_t step = (size_t)images_of_step(s, channel_lanes);
+    const size_t step = (size_t)images_of_step;
     size_t lanes = LEAST_LANES;
 
     while (2 * lanes <= images)
@@ -82,9 +82,21 @@ pleach_status plc_check_value(const pleach_session *s, const plc_buffer *value,
 
     if (value->bytes <= most.bytes)
         return PLEACH_OK;
-    advise_fitting(s, channel_lanes,
+    advise_fitting(step_of_values(s, channel_lanes),
                    (most.bytes - spare) / ((value->bytes - spare) / (size_t)n_images), advice);
     return refuse_buffer(s, value, most, advice);
+}
+
+pleach_status plc_check_images(const pleach_session *s, size_t image_bytes)
+{
+    const buffer_limit most = {s->device->info->max_allocation_bytes, false};
+    const plc_buffer images = {.name = "batch of images", .bytes = (size_t)s->batch * image_bytes};
+    char advice[ADVICE_MAX];
+
+    if (images.bytes <= most.bytes)
+        return PLEACH_OK;
+    advise_fitting(1, most.bytes / image_bytes, advice);
+    return refuse_buffer(s, &images, most, advice);
 }
 
 pleach_status plc_check_floats(const pleach_session *s, const plc_buffer *floats,

@@ -8,6 +8,9 @@
 // Bytes behind the end of a value: on channel lanes vectors are read beyond the last channel.
 size_t plc_spare_bytes(const pleach_session *s, bool channel_lanes);
 
+// Images of 8 bits per value must fit one allocation; their values, of which there are as many, are indexed.
+pleach_status plc_check_images(const pleach_session *s, size_t image_bytes);
+
 // A value or gradient must fit allocation_bytes, and kernels index it with an int.
 pleach_status plc_check_value(const pleach_session *s, const plc_buffer *value,
                               size_t allocation_bytes, bool channel_lanes);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <base/memory.h>
 #include <exec/first_runs.h>
+#include <exec/limits.h>
 #include <exec/lowering.h>
 #include <exec/self_test.h>
 #include <kernel/tuner.h>
@@ -51,6 +52,7 @@ static pleach_status create_arenas(pleach_session *s)
     TRY(plc_mask_offsets_create(s->ctx, s->graph, &s->mask_offsets, &s->n_mask_floats));
     TRY(create_ones(s->device, "masks", s->n_mask_floats, &s->masks));
     TRY(create_ones(s->device, "gates", s->graph->n_nodes, &s->gates));
+    TRY(plc_check_images(s, image));
     TRY(plc_buffer_create(s->device, "images", (size_t)s->batch * image, &s->images));
     TRY(plc_buffer_create(s->device, "labels", (size_t)s->batch * sizeof(int), &s->labels));
     TRY(plc_buffer_create(s->device, "metrics", PLC_METRIC_SLOTS * sizeof(plc_metric_slot),

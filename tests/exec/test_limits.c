@@ -92,6 +92,24 @@ static void the_batch_that_a_message_advises_fits(void **state)
     }
 }
 
+static void weights_that_do_not_fit_are_no_matter_of_the_batch(void **state)
+{
+    (void)state;
+    assert_int_equal(create(PLEACH_MAPPING_VECTOR, 4, 4, 0), PLEACH_ENOMEM);
+    assert_text("'weights' needs");
+    assert_null(strstr(pleach_error(ctx), "batch"));
+}
+
+static void images_that_do_not_fit_are_told_with_a_batch_that_does(void **state)
+{
+    enum { BATCH = 100, MOST_KIB = BATCH * SIDE * SIDE / 1024 - 1 };
+
+    (void)state;
+    assert_int_equal(create(PLEACH_MAPPING_VECTOR, 4, BATCH, MOST_KIB), PLEACH_ENOMEM);
+    assert_text("one batch of images needs 409600 bytes");
+    assert_text("a --batch of 99 fits");
+}
+
 // Enough of a session for a limit.
 static pleach_session of_batch(pleach_device *device, int batch)
 {
@@ -212,6 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_batch_that_a_message_advises_fits),
+        cmocka_unit_test(weights_that_do_not_fit_are_no_matter_of_the_batch),
+        cmocka_unit_test(images_that_do_not_fit_are_told_with_a_batch_that_does),
         cmocka_unit_test(a_value_beyond_the_kernels_indexes_is_named_so),
         cmocka_unit_test(floats_have_four_bytes_on_a_device_of_halfs),
         cmocka_unit_test(a_batch_that_cannot_be_smaller_is_not_to_be),
