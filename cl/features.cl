@@ -3,6 +3,7 @@
 // of every sum is fixed and does not depend on the number of channels; empty lanes of the last block stay out.
 #include "features_params.h"
 #include "lanes.h"
+#include "prune_params.h"
 
 // means[c] = mean of channel c.   x [n_blocks][planes][size][L]   means [C]
 // Grid: (C, 1, 1). Bytes: x once.
@@ -104,12 +105,12 @@ __kernel void feature_products_add(__global const float *restrict partial,
 //     the mean over the layers that make the group of abs(correlation of their feature maps k and j),
 // 1 for the class of the highest norm. A map that is constant is as good as any other's multiple: 1 with all.
 // places[place_starts[k] .. place_starts[k + 1]) are class k's channels, the classes of a group in the same layers;
-// peers as score_distance (cl/prune.cl) has them. Work: one item per class.
+// peers and peers_of as score_distance (cl/prune.cl) has them. Work: one item per class.
 __kernel void score_redundancy(__global const float *restrict products,
                                __global const features_place *restrict places,
                                __global const int *restrict place_starts,
                                __global const int *restrict peers,
-                               __global const int *restrict peer_starts,
+                               __global const prune_peers *restrict peers_of,
                                __global const float *restrict norms,
                                __global const uchar *restrict kept, __global float *restrict scores,
                                const int n_classes)
@@ -119,7 +120,7 @@ __kernel void score_redundancy(__global const float *restrict products,
         return;
     const int n_places = place_starts[k + 1] - place_starts[k];
     float most = 0.0f;
-    for (int p = peer_starts[k]; p < peer_starts[k + 1]; p++) {
+    for (int p = peers_of[k].begin; p < peers_of[k].end; p++) {
         const int j = peers[p];
         if (!kept[j] || norms[j] < norms[k] || (norms[j] == norms[k] && j >= k))
             continue;

@@ -54,20 +54,20 @@ __kernel void score_taylor(__global const float *restrict weights,
 
 // scores[k] = sum over the other classes j of k's group of the distance of their filters: small where the
 // others could stand in (He et al., "Filter Pruning via Geometric Median", 2019). The classes of a group have
-// slices of the same sizes. peers[peer_starts[k] .. peer_starts[k + 1]) are the classes of k's group, none
+// slices of the same sizes. peers: lists of classes, one per group; peers_of[k]: which of it is that of k's group, none
 // where it is frozen. Bytes: 8 per weight and peer.
 __kernel void score_distance(__global const float *restrict weights,
                              __global const prune_slice *restrict slices,
                              __global const int *restrict starts,
                              __global const int *restrict peers,
-                             __global const int *restrict peer_starts,
+                             __global const prune_peers *restrict peers_of,
                              __global float *restrict scores, const int n_classes)
 {
     const int k = get_global_id(0);
     if (k >= n_classes)
         return;
     float total = 0.0f;
-    for (int p = peer_starts[k]; p < peer_starts[k + 1]; p++) {
+    for (int p = peers_of[k].begin; p < peers_of[k].end; p++) {
         const int ahead = starts[peers[p]] - starts[k];
         float sum = 0.0f;
         for (int i = starts[k]; i < starts[k + 1]; i++) {

@@ -8,6 +8,11 @@ typedef struct {
     int offset, n_outer, stride, n_inner;
 } prune_slice;
 
+// Where the classes of a class's group stand in the list of all groups: peers[begin] .. peers[end - 1].
+typedef struct {
+    int begin, end;
+} prune_peers;
+
 // How score_norm reduces the slices of a class.
 #define PRUNE_L1 0   // sum of abs(w)
 #define PRUNE_L2 1   // square root of the sum of w*w

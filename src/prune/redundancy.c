@@ -162,9 +162,9 @@ done:
 static pleach_status add_score(plc_redundancy *r, const plc_redundancy_buffers *buffers)
 {
     pleach_status status = PLEACH_OK;
-    plc_buffer *const args[] = {
-        r->products,          r->places,      r->place_starts, buffers->peers,
-        buffers->peer_starts, buffers->norms, r->kept,         buffers->scores};
+    plc_buffer *const args[] = {r->products,    r->places,         r->place_starts,
+                                buffers->peers, buffers->peers_of, buffers->norms,
+                                r->kept,        buffers->scores};
     plc_launch *launch = NULL;
 
     TRY(plc_launch_add(&r->score, "features", "score_redundancy", "", &launch));

@@ -12,10 +12,9 @@ typedef struct plc_redundancy plc_redundancy;
 
 // What the score is made from. All borrowed.
 typedef struct plc_redundancy_buffers {
-    plc_buffer *peers,
-        *peer_starts;   // the classes of each class's group, as score_distance has them
-    plc_buffer *norms;  // per class: filled before plc_redundancy_run's launches run
-    plc_buffer *scores; // per class: the result
+    plc_buffer *peers, *peers_of; // the classes of each class's group, as score_distance has them
+    plc_buffer *norms;            // per class: filled before plc_redundancy_run's launches run
+    plc_buffer *scores;           // per class: the result
 } plc_redundancy_buffers;
 
 // Borrows session, which trains, and channels.

@@ -40,8 +40,8 @@ struct plc_scorer {
     unsigned long long seed;
     int n_classes;
     plc_device_slices slices;
-    plc_buffer *peers, *peer_starts; // owned; of PLC_SCORE_FPGM and PLC_SCORE_REDUNDANCY
-    plc_redundancy *redundancy;      // owned, as norms; of PLC_SCORE_REDUNDANCY
+    plc_buffer *peers, *peers_of; // owned; of PLC_SCORE_FPGM and PLC_SCORE_REDUNDANCY
+    plc_redundancy *redundancy;   // owned, as norms; of PLC_SCORE_REDUNDANCY
     plc_buffer *norms;
     const plc_split *images; // borrowed, as kept: of the probe
     const unsigned char *kept;
@@ -107,33 +107,36 @@ static pleach_status check_sizes(pleach_ctx *ctx, const pleach_graph *graph, con
     return PLEACH_OK;
 }
 
-// For each class the classes of its group.
+// The classes of each group, and for each class which of them are its group's.
 static pleach_status upload_peers(plc_scorer *scorer, const plc_channels *channels,
                                   const plc_slices *slices)
 {
     pleach_status status = PLEACH_OK;
     pleach_session *s = scorer->session;
-    int *peers = NULL, *starts = NULL;
-    size_t n = 0, capacity = 0;
+    const size_t n_classes = (size_t)scorer->n_classes;
+    prune_peers *peers_of = NULL;
+    int *peers = NULL, n = 0;
 
-    TRY(plc_alloc(s->ctx, (size_t)scorer->n_classes + 1, sizeof *starts, &starts));
-    for (int k = 0; k < scorer->n_classes; k++) {
-        const plc_group *group = plc_channels_group(channels, plc_channels_group_of(channels, k));
-        if (!group->frozen) {
-            if (scorer->score == PLC_SCORE_FPGM && group->classes[0] == k)
-                TRY(check_sizes(s->ctx, s->graph, group, slices));
-            TRY(plc_grow(s->ctx, &peers, &capacity, n + (size_t)group->n_classes));
-            for (int i = 0; i < group->n_classes; i++)
-                peers[n++] = group->classes[i];
+    TRY(plc_alloc(s->ctx, n_classes, sizeof *peers, &peers));
+    TRY(plc_alloc(s->ctx, n_classes, sizeof *peers_of, &peers_of));
+    for (int g = 0; g < plc_channels_n_groups(channels); g++) {
+        const plc_group *group = plc_channels_group(channels, g);
+        if (group->frozen)
+            continue;
+        if (scorer->score == PLC_SCORE_FPGM)
+            TRY(check_sizes(s->ctx, s->graph, group, slices));
+        for (int i = 0; i < group->n_classes; i++) {
+            peers[n + i] = group->classes[i];
+            peers_of[group->classes[i]] = (prune_peers){n, n + group->n_classes};
         }
-        starts[k + 1] = (int)n;
+        n += group->n_classes;
     }
-    TRY(plc_buffer_upload(s->device, "peers", peers, n * sizeof *peers, &scorer->peers));
-    TRY(plc_buffer_upload(s->device, "peer starts", starts,
-                          ((size_t)scorer->n_classes + 1) * sizeof *starts, &scorer->peer_starts));
+    TRY(plc_buffer_upload(s->device, "peers", peers, (size_t)n * sizeof *peers, &scorer->peers));
+    TRY(plc_buffer_upload(s->device, "peers of classes", peers_of, n_classes * sizeof *peers_of,
+                          &scorer->peers_of));
 done:
     free(peers);
-    free(starts);
+    free(peers_of);
     return status;
 }
 
@@ -169,7 +172,7 @@ static pleach_status add_score(plc_scorer *scorer)
     plc_launch_arg_buffer(launch, scorer->slices.starts);
     if (scorer->score == PLC_SCORE_FPGM) {
         plc_launch_arg_buffer(launch, scorer->peers);
-        plc_launch_arg_buffer(launch, scorer->peer_starts);
+        plc_launch_arg_buffer(launch, scorer->peers_of);
     }
     plc_launch_arg_buffer(launch, scorer->norms ? scorer->norms : scorer->scores);
     plc_launch_arg_int(launch, scorer->n_classes);
@@ -190,7 +193,7 @@ static pleach_status add_redundancy(plc_scorer *scorer, const plc_channels *chan
     TRY(plc_buffer_create(scorer->session->device, "norms",
                           (size_t)scorer->n_classes * sizeof(float), &scorer->norms));
     const plc_redundancy_buffers buffers = {.peers = scorer->peers,
-                                            .peer_starts = scorer->peer_starts,
+                                            .peers_of = scorer->peers_of,
                                             .norms = scorer->norms,
                                             .scores = scorer->scores};
     TRY(plc_redundancy_create(scorer->session, channels, &buffers, &scorer->redundancy));
@@ -239,7 +242,7 @@ void plc_scorer_destroy(plc_scorer **out)
     plc_buffer_destroy(device, &scorer->norms);
     plc_device_slices_finish(device, &scorer->slices);
     plc_buffer_destroy(device, &scorer->peers);
-    plc_buffer_destroy(device, &scorer->peer_starts);
+    plc_buffer_destroy(device, &scorer->peers_of);
     plc_buffer_destroy(device, &scorer->scores);
     free(scorer);
     *out = NULL;

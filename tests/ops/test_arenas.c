@@ -191,7 +191,8 @@ static void norms_are_those_of_the_slices(void **state)
 static void distances_are_those_of_the_other_classes(void **state)
 {
     float arena[N], zeros[N_CLASSES] = {0}, scores[N_CLASSES];
-    const int peers[] = {0, 1, 0, 1}, peer_starts[] = {0, 2, 4, 4};
+    const int peers[] = {0, 1};
+    const prune_peers peers_of[] = {{0, 2}, {0, 2}, {0, 0}};
     double squares = 0;
     trial t;
 
@@ -199,7 +200,7 @@ static void distances_are_those_of_the_other_classes(void **state)
     draw(9, arena, N);
     begin_scores(&t, "score_distance", arena, NULL);
     add_bytes(&t, peers, sizeof peers);
-    add_bytes(&t, peer_starts, sizeof peer_starts);
+    add_bytes(&t, peers_of, sizeof peers_of);
     add_floats(&t, zeros, N_CLASSES);
     plc_launch_arg_int(t.launch, N_CLASSES);
     end(&t, N_CLASSES, 5, scores, N_CLASSES);

@@ -125,6 +125,46 @@ static void fpgm_is_the_sum_of_distances_to_the_other_filters(void **state)
     }
 }
 
+// A scorer of a linear layer of n_channels. Gives the device's memory for it.
+static pleach_status score_wide(plc_score score, int batch, int n_channels, size_t *bytes)
+{
+    const pleach_device_opts opts = {.lanes = 4, .cache_dir = plc_test_cache()};
+    const plc_attrs wide = {.out_channels = n_channels}, last = {.out_channels = 2};
+    pleach_graph *graph = NULL;
+    plc_channels *channels = NULL;
+    pleach_device *device = NULL;
+    pleach_session *session = NULL;
+    plc_scorer *scorer = NULL;
+    int at = 0;
+
+    assert_ok(plc_graph_create(ctx, "wide", (plc_shape){1, 1, 1}, &graph));
+    assert_ok(plc_graph_add(ctx, graph, "linear", "wide", &at, 1, &wide, &at));
+    assert_ok(plc_graph_add(ctx, graph, "relu", "relu", &at, 1, NULL, &at));
+    assert_ok(plc_graph_add(ctx, graph, "linear", "last", &at, 1, &last, &at));
+    assert_ok(plc_channels_create(ctx, graph, &channels));
+    assert_ok(pleach_device_open(ctx, plc_test_device(), &opts, &device));
+    assert_ok(pleach_session_create(ctx, graph, device, batch, NULL, &session));
+    const size_t before = device->memory_bytes;
+    const pleach_status status = plc_scorer_create(session, channels, score, 0, &scorer);
+    *bytes = device->memory_bytes - before;
+    plc_scorer_destroy(&scorer);
+    pleach_session_destroy(&session);
+    pleach_device_close(&device);
+    plc_channels_destroy(&channels);
+    pleach_graph_destroy(&graph);
+    return status;
+}
+
+static void the_others_of_a_channel_are_not_listed_for_each(void **state)
+{
+    enum { N_CHANNELS = 3000, MOST_BYTES = 64 }; // of a channel
+    size_t bytes = 0;
+
+    (void)state;
+    assert_ok(score_wide(PLC_SCORE_FPGM, 1, N_CHANNELS, &bytes));
+    assert_in_range(bytes, 1, N_CHANNELS * MOST_BYTES);
+}
+
 static void taylor_is_the_gradient_by_a_factor_of_the_channel(void **state)
 {
     plc_scorer *scorer = NULL;
@@ -342,6 +382,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fpgm_is_the_sum_of_distances_to_the_other_filters),
+        cmocka_unit_test(the_others_of_a_channel_are_not_listed_for_each),
         cmocka_unit_test(taylor_is_the_gradient_by_a_factor_of_the_channel),
         cmocka_unit_test(means_are_what_a_checkpoint_takes_and_gives_back),
         cmocka_unit_test(redundancy_is_the_largest_correlation_with_a_stronger_kept_channel),
