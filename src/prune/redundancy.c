@@ -1,6 +1,7 @@
 // Correlations of feature maps: batches run forward, and behind each layer the products of its channels are added up.
 #include <prune/redundancy.h>
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <base/memory.h>
@@ -31,6 +32,11 @@ struct plc_redundancy {
     plc_launch_list score;
 };
 
+static int count_splits(const pleach_session *s)
+{
+    return s->n_blocks < MOST_SPLITS ? s->n_blocks : MOST_SPLITS;
+}
+
 static bool makes_prunable(const pleach_graph *graph, const plc_channels *channels, int node)
 {
     if (!plc_graph_is(graph, node, "conv") && !plc_graph_is(graph, node, "linear"))
@@ -43,6 +49,22 @@ static bool makes_prunable(const pleach_graph *graph, const plc_channels *channe
     return false;
 }
 
+// Kernels index the products of all layers, and a layer's in all parts of the batch, with an int.
+static pleach_status check_products(const plc_redundancy *r, int node)
+{
+    const plc_node *of = &r->session->graph->nodes[node];
+    const size_t products = (size_t)of->shape.c * (size_t)of->shape.c;
+    const size_t partial = products * (size_t)count_splits(r->session);
+    const size_t all = (size_t)r->n_products + products;
+
+    if (partial <= INT_MAX && all <= INT_MAX)
+        return PLEACH_OK;
+    return plc_fail(r->session->ctx, PLEACH_EUSAGE,
+                    "score redundancy: the %d channels of '%s' make %zu products, at most %d can "
+                    "be; use --score l2",
+                    of->shape.c, of->name, partial > all ? partial : all, INT_MAX);
+}
+
 static pleach_status find_layers(plc_redundancy *r, const plc_channels *channels)
 {
     pleach_status status = PLEACH_OK;
@@ -50,13 +72,13 @@ static pleach_status find_layers(plc_redundancy *r, const plc_channels *channels
 
     TRY(plc_alloc(r->session->ctx, (size_t)graph->n_nodes, sizeof *r->layers, &r->layers));
     for (int i = 1; i < graph->n_nodes; i++) {
-        const int c = graph->nodes[i].shape.c;
         if (!makes_prunable(graph, channels, i))
             continue;
+        TRY(check_products(r, i));
         r->layers[r->n_layers].node = i;
         r->layers[r->n_layers].offset = r->n_products;
         plc_launch_list_init(&r->layers[r->n_layers++].list, r->session->device);
-        r->n_products += c * c;
+        r->n_products += graph->nodes[i].shape.c * graph->nodes[i].shape.c;
     }
 done:
     return status;
@@ -106,7 +128,7 @@ static features_params params_of(const plc_redundancy *r, int node)
                              .size = x.shape.h * x.shape.w,
                              .n_images = s->batch,
                              .n_blocks = s->n_blocks,
-                             .n_splits = s->n_blocks < MOST_SPLITS ? s->n_blocks : MOST_SPLITS};
+                             .n_splits = count_splits(s)};
 }
 
 static pleach_status create_buffers(plc_redundancy *r)

@@ -25,7 +25,8 @@ pleach_status plc_score_parse(pleach_ctx *ctx, const char *name, plc_score *scor
 // Uploads which slices of the arena each class owns. Borrows session and channels. `seed`: of
 // PLC_SCORE_RANDOM.
 // Fails with PLEACH_EUSAGE when PLC_SCORE_BN or PLC_SCORE_TAYLOR meets a prunable class without a batch
-// norm, PLC_SCORE_FPGM a group whose filters have different sizes.
+// norm, PLC_SCORE_FPGM a group whose filters have different sizes, PLC_SCORE_REDUNDANCY layers so wide that an int does
+// not index the products of their channels.
 pleach_status plc_scorer_create(pleach_session *session, const plc_channels *channels,
                                 plc_score score, unsigned long long seed, plc_scorer **scorer);
 void plc_scorer_destroy(plc_scorer **scorer);

@@ -365,6 +365,18 @@ static void redundancy_is_the_largest_correlation_with_a_stronger_kept_channel(v
     compare_redundancy(&work_item);
 }
 
+static void redundancy_of_more_products_than_are_indexed_is_refused(void **state)
+{
+    enum { BATCH_OF_16_BLOCKS = 64, LEAST = 11586 }; // 16 * LEAST * LEAST is above INT_MAX
+    size_t bytes = 0;
+
+    (void)state;
+    assert_int_equal(score_wide(PLC_SCORE_REDUNDANCY, BATCH_OF_16_BLOCKS, LEAST, &bytes),
+                     PLEACH_EUSAGE);
+    assert_non_null(strstr(pleach_error(ctx), "'wide' make 2147766336 products"));
+    assert_non_null(strstr(pleach_error(ctx), "--score l2"));
+}
+
 static void names_are_parsed_and_the_nearest_is_given(void **state)
 {
     plc_score score;
@@ -386,6 +398,7 @@ int main(void)
         cmocka_unit_test(taylor_is_the_gradient_by_a_factor_of_the_channel),
         cmocka_unit_test(means_are_what_a_checkpoint_takes_and_gives_back),
         cmocka_unit_test(redundancy_is_the_largest_correlation_with_a_stronger_kept_channel),
+        cmocka_unit_test(redundancy_of_more_products_than_are_indexed_is_refused),
         cmocka_unit_test(names_are_parsed_and_the_nearest_is_given),
     };
 
