@@ -111,6 +111,18 @@ static pleach_status unknown_option(pleach_ctx *ctx, const char *source, const c
                     nearest ? "'?" : "");
 }
 
+static pleach_status refuse_value(pleach_ctx *ctx, const char *source, option_key key,
+                                  const char *value)
+{
+    const struct option *o = &options[key];
+
+    if (key == KEY_CHANNELS)
+        return plc_fail(ctx, PLEACH_EUSAGE, "data set '%s': %s=%s: expected 1 (grey) or 3 (colour)",
+                        source, o->name, value);
+    return plc_fail(ctx, PLEACH_EUSAGE, "data set '%s': %s=%s: expected a %s from %.10g to %.10g",
+                    source, o->name, value, o->whole ? "whole number" : "number", o->low, o->high);
+}
+
 // `text` is "name=value". Bit i of *seen is set once option i was taken.
 static pleach_status take_option(pleach_ctx *ctx, const char *source, const char *text,
                                  unsigned *seen, plc_data_spec *spec)
@@ -130,11 +142,7 @@ static pleach_status take_option(pleach_ctx *ctx, const char *source, const char
         const double value = strtod(equals + 1, &end);
         if (end == equals + 1 || *end || errno || !(value >= o->low && value <= o->high) ||
             (o->whole && value != floor(value)) || (i == KEY_CHANNELS && value == 2))
-            return plc_fail(ctx, PLEACH_EUSAGE, "data set '%s': %s=%s: expected %s", source, name,
-                            equals + 1,
-                            i == KEY_CHANNELS ? "1 (grey) or 3 (colour)"
-                            : o->whole        ? "a whole number in its range; see --help"
-                                              : "a number in its range; see --help");
+            return refuse_value(ctx, source, (option_key)i, equals + 1);
         if (!(*seen & 1u << i))
             set_option(spec, (option_key)i, value);
         *seen |= 1u << i;

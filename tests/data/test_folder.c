@@ -182,18 +182,20 @@ static void wrong_layouts_and_bad_pictures_are_named(void **state)
 
 static void wrong_options_are_refused(void **state)
 {
-    static const char *const cases[][2] = {{",size=3", "size=3: expected"},
-                                           {",size=1025", "size=1025"},
-                                           {",size=", "size="},
-                                           {",size=1.5", "size=1.5"},
-                                           {",channels=2", "expected 1 (grey) or"},
-                                           {",val=1", "val=1"},
-                                           {",siz=16", "did you mean 'size'?"},
-                                           {",size=64,store=32", "store=32 is below size=64"},
-                                           {",jitter=nan", "jitter=nan"},
-                                           {",threads=0", "threads=0"},
-                                           {",area=0", "area=0"},
-                                           {",cache=-1", "cache=-1"}};
+    static const char *const cases[][2] = {
+        {",size=3", "size=3: expected a whole number from 4 to 1024"},
+        {",size=1025", "size=1025"},
+        {",size=", "size="},
+        {",size=1.5", "size=1.5"},
+        {",channels=2", "expected 1 (grey) or"},
+        {",val=1", "val=1: expected a number from 0.001 to 0.9"},
+        {",siz=16", "did you mean 'size'?"},
+        {",size=64,store=32", "store=32 is below size=64"},
+        {",jitter=nan", "jitter=nan"},
+        {",threads=0", "threads=0"},
+        {",seed=-1", "from 0 to 4294967295"},
+        {",area=0", "area=0"},
+        {",cache=-1", "cache=-1"}};
 
     (void)state;
     put_classes("", 2);
