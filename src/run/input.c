@@ -1,6 +1,7 @@
 // Fit and normalisation of images.
 #include <run/input.h>
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,12 @@ static pleach_status choose(pleach_ctx *ctx, const char *key, const char *given,
                     key, given, n, kind_of(key));
 }
 
+// What the device computes with; it may take denormal numbers for 0.
+static bool is_finite(float mean, float std)
+{
+    return std >= FLT_MIN && isfinite(mean * (1.0f / std));
+}
+
 pleach_status plc_normalisation_choose(pleach_ctx *ctx, const char *mean, const char *std,
                                        const plc_tensors *extra, const pleach_dataset *data,
                                        plc_normalisation *normalisation)
@@ -107,6 +114,12 @@ pleach_status plc_normalisation_choose(pleach_ctx *ctx, const char *mean, const 
 
     TRY(choose(ctx, "mean", mean, extra, data->mean, data->channels, normalisation->mean));
     TRY(choose(ctx, "std", std, extra, data->deviation, data->channels, normalisation->std));
+    for (int c = 0; c < data->channels; c++)
+        if (!is_finite(normalisation->mean[c], normalisation->std[c]))
+            FAIL(ctx, *mean || *std ? PLEACH_EUSAGE : PLEACH_EINPUT,
+                 "channel %d has mean %g and standard deviation %g: (x - mean) / deviation is "
+                 "beyond what a float holds; give --mean and --std of images from 0 to 1",
+                 c, (double)normalisation->mean[c], (double)normalisation->std[c]);
 done:
     return status;
 }

@@ -24,7 +24,8 @@ typedef struct plc_normalisation {
 
 // What the user says ("0.485,0.456,0.406"; "": nothing), else what came with the model ("mean" and "std" of
 // `extra`'s metadata; NULL: nothing came), else what the data set's training images have.
-// Fails with PLEACH_EUSAGE for the user's numbers, PLEACH_EINPUT for the file's.
+// Fails with PLEACH_EUSAGE for the user's numbers, PLEACH_EINPUT for the file's; also where 1 / std or mean / std is no
+// finite float.
 pleach_status plc_normalisation_choose(pleach_ctx *ctx, const char *mean, const char *std,
                                        const plc_tensors *extra, const pleach_dataset *data,
                                        plc_normalisation *normalisation);

@@ -255,6 +255,8 @@ static void what_does_not_fit_is_named_with_a_way_out(void **state)
         {"train --model map.onnx", "'map.onnx' gives 12x7x7 values an image", 3},
         {"eval theirs.onnx --mean 0.1,0.2", "--mean '0.1,0.2': 1 numbers are expected", 2},
         {"eval theirs.onnx --std 0", "--std '0': 1 numbers above 0 are expected", 2},
+        {"eval theirs.onnx --std 1e-45", "(x - mean) / deviation is beyond what a float holds", 2},
+        {"train --model theirs.onnx --mean 1e38 --std 0.2", "channel 0 has mean 1e+38", 2},
         {"train --model theirs.onnx --mean grey", "--mean 'grey'", 2},
     };
     char words[256];
