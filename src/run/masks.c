@@ -163,6 +163,24 @@ done:
     return status;
 }
 
+// A group of no more than N channels keeps all of them or, inside a branch, none.
+static pleach_status check_round_to(const plc_run *run, const plc_channels *channels)
+{
+    int largest = 0;
+
+    for (int g = 0; g < plc_channels_n_groups(channels); g++) {
+        const plc_group *group = plc_channels_group(channels, g);
+        if (!group->frozen && group->n_classes > largest)
+            largest = group->n_classes;
+    }
+    if (run->opts.round_to == 1 || run->opts.round_to < largest)
+        return PLEACH_OK;
+    return plc_fail(run->ctx, PLEACH_EUSAGE,
+                    "--round-to %d: the largest group of '%s' has %d channels, so none can lose a "
+                    "part of them; give less",
+                    run->opts.round_to, run->session->graph->name, largest);
+}
+
 pleach_status plc_run_check_pruning(plc_run *run)
 {
     pleach_status status = PLEACH_OK;
@@ -173,6 +191,7 @@ pleach_status plc_run_check_pruning(plc_run *run)
     TRY(plc_run_check_keep(run));
     TRY(plc_score_parse(run->ctx, run->opts.score, &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &channels));
+    TRY(check_round_to(run, channels));
     TRY(plc_scorer_create(run->session, channels, score, run->opts.seed, &scorer));
     TRY(check_targets(run));
 done:

@@ -120,8 +120,8 @@ pleach_status plc_run_mark_kept_blocks(plc_run *run, const pleach_graph *graph,
                                        const plc_blocks *blocks, bool *kept);
 
 // masks.c: the pruning phase.
-// Whether the first network has the nodes of --keep, what --score looks at, and can come down to the targets in
-// computations and parameters: before anything is trained.
+// Whether the first network has the nodes of --keep, what --score looks at, groups larger than --round-to, and can come
+// down to the targets in computations and parameters: before anything is trained.
 pleach_status plc_run_check_pruning(plc_run *run);
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
