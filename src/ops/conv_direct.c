@@ -1,6 +1,7 @@
 // Launches of the direct kernels: cl/conv.cl and cl/conv_grad_weight.cl.
 #include <ops/conv_launch.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <ops/tensor_launch.h>
 
@@ -36,6 +37,10 @@ enum { VECTOR_GROUP_WORK = 1 << 16 };
 // Pixels that one split of the weight gradient's sum over the batch should have at least: on a CPU
 // so many that adding the lanes at its end goes unnoticed; a GPU needs thousands of groups.
 enum { VECTOR_SPLIT_PIXELS = 4096, WORK_ITEM_SPLIT_PIXELS = 128 };
+
+// A GPU's splits at most: each has sums of all weights in the workspace, and with the tiles of weights there are thousands
+// of groups by then.
+enum { WORK_ITEM_SPLITS_MAX = 256 };
 
 // Work-groups along the second axis of a grid: NVIDIA's GPUs take no more, and 512x512 pixels cut into tiles are.
 enum { GROUPS_MAX = 65535 };
@@ -178,8 +183,11 @@ pleach_status plc_direct_grad_data(plc_lower *lower, conv_params p, plc_buffer *
 // batch only, so that a compacted layer adds in the same order.
 static void set_splits(const plc_lower *lower, conv_params *p)
 {
-    const int pixels = lower->device->vector_lanes ? VECTOR_SPLIT_PIXELS : WORK_ITEM_SPLIT_PIXELS;
-    const int wanted = (int)((long long)p->n_blocks * p->P * p->Q / pixels);
+    const bool vectors = lower->device->vector_lanes;
+    const long long pixels = (long long)p->n_blocks * p->P * p->Q;
+    const long long parts = pixels / (vectors ? VECTOR_SPLIT_PIXELS : WORK_ITEM_SPLIT_PIXELS);
+    const int most = vectors ? INT_MAX : WORK_ITEM_SPLITS_MAX;
+    const int wanted = parts < most ? (int)parts : most;
 
     p->splits = plc_conv_within(wanted, 1, p->n_blocks);
     p->rows = plc_conv_parts(p->P, plc_conv_within(wanted / p->splits, 1, p->P));

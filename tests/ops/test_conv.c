@@ -401,6 +401,15 @@ static void assert_grids_fit(const plc_launch_list *list)
             assert_true(list->items[i]->global[axis] / list->items[i]->local[axis] <= MOST);
 }
 
+// Of the weight gradient, each with sums of all weights.
+static void assert_few_splits(const plc_harness *h, const conv_case *c)
+{
+    enum { MOST = 256 };
+    const int n_weights = c->attrs.out_channels * c->x.c * FIXED_WIDTH * FIXED_WIDTH;
+
+    assert_in_range(h->lower.workspace_floats, 1, MOST * n_weights);
+}
+
 static void large_pictures_stay_within_the_limits_of_a_grid(void **state)
 {
     const plc_harness_devices *devices = *state;
@@ -429,6 +438,7 @@ static void large_pictures_stay_within_the_limits_of_a_grid(void **state)
         check_backward(h, &c, &step, &p);
         assert_grids_fit(&h->forward);
         assert_grids_fit(&h->backward);
+        assert_few_splits(h, &c);
         plc_harness_destroy(&h);
     }
 }
