@@ -107,7 +107,8 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
     const double tile_row = row_work * (n_out < tile_out ? n_out : tile_out);
 
     if (lower->device->vector_lanes && tile_row < VECTOR_GROUP_WORK)
-        p->rows = plc_conv_within((int)(VECTOR_GROUP_WORK / tile_row), 1, n_rows);
+        p->rows =
+            tile_row * n_rows < VECTOR_GROUP_WORK ? n_rows : (int)(VECTOR_GROUP_WORK / tile_row);
     if (!lower->device->vector_lanes && lower->device->fixed_tile.n_out == 0) {
         p->strips = plc_conv_parts(n_columns, tile.n_pixels);
         p->rows = plc_conv_parts(n_rows, plc_conv_within(GROUPS_MAX / p->strips, 1, n_rows));
@@ -154,7 +155,7 @@ static pleach_status append_strided(plc_lower *lower, conv_params p, plc_buffer 
                                     double bytes)
 {
     pleach_status status = PLEACH_OK;
-    const double row_work = (double)p.W * p.K * p.R * p.S / (p.stride_h * p.stride_w);
+    const double row_work = (double)p.W * p.K * p.R * p.S / p.stride_h / p.stride_w;
     const conv_tile tile = tile_of(lower);
     plc_launch *launch = NULL;
     char options[OPTIONS_MAX];

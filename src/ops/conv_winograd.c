@@ -184,7 +184,8 @@ static pleach_status append(plc_lower *lower, int node, conv_params p, int flip,
     plc_launch_arg_value(launch, &p, sizeof p);
     plc_launch_groups(lower->device, launch, (size_t)p.k_runs, (size_t)chunks, 1);
     launch->flops = plc_conv_flops(&p);
-    launch->executed_flops = executed_flops(&p, INPUT_FLOPS * p.C * p.k_runs + OUTPUT_FLOPS * p.K);
+    launch->executed_flops =
+        executed_flops(&p, (double)INPUT_FLOPS * p.C * p.k_runs + (double)OUTPUT_FLOPS * p.K);
     launch->bytes = bytes + (double)plc_winograd_filter_floats(lower, &p) * sizeof(float);
 done:
     return status;
@@ -259,8 +260,8 @@ pleach_status plc_winograd_grad_weight(plc_lower *lower, conv_params p, plc_tens
                       (size_t)p.splits, 1);
     launch->flops = plc_conv_flops(&p);
     launch->executed_flops =
-        executed_flops(&p, INPUT_FLOPS * p.C * plc_conv_parts(p.K, p.k_block) +
-                               GRADIENT_FLOPS * p.K * plc_conv_parts(p.C, p.channels));
+        executed_flops(&p, (double)INPUT_FLOPS * p.C * plc_conv_parts(p.K, p.k_block) +
+                               (double)GRADIENT_FLOPS * p.K * plc_conv_parts(p.C, p.channels));
     launch->bytes = plc_tensor_bytes(lower, x) + plc_tensor_bytes(lower, dy) + weights * p.splits;
     TRY(plc_conv_reduce_append(lower, &p));
 done:
