@@ -15,6 +15,8 @@ enum {
         32 // kernels may work in place: more would leave the range of normal numbers
 };
 
+// Larger problems would take a GPU's memory, the host's three times over, and seconds for each round.
+static const size_t most_buffer_bytes = (size_t)1 << 30;
 // Another candidate than 0 must save this share of its time: less is noise.
 static const double least_gain = 0.03;
 // Two halfs that were rounded from nearly the same value differ by one unit in the last place.
@@ -65,6 +67,16 @@ static double result_at(results r, size_t i)
                             : ((const float *)r.values)[i]);
 }
 
+static pleach_status check_size(const trial *t)
+{
+    for (int i = 0; i < t->problem->n_buffers; i++)
+        if (t->problem->buffer_floats[i] > most_buffer_bytes / sizeof(float))
+            return plc_fail(t->device->ctx, PLEACH_ENOMEM,
+                            "a buffer of %zu floats is too large to be measured with",
+                            t->problem->buffer_floats[i]);
+    return PLEACH_OK;
+}
+
 static pleach_status make_pattern(trial *t)
 {
     pleach_status status = PLEACH_OK;
@@ -95,6 +107,7 @@ static pleach_status trial_init(trial *t, pleach_device *device, const plc_tune_
     device->profile = false; // a profiled launch is waited for
     for (int i = 0; i < problem->n_candidates; i++)
         plc_launch_list_init(&t->candidates[i].list, device);
+    TRY(check_size(t));
     for (int i = 0; i < problem->n_buffers; i++)
         TRY(plc_buffer_create(device, "tuning", problem->buffer_floats[i] * sizeof(float),
                               &t->buffers[i]));

@@ -15,7 +15,8 @@ typedef struct plc_trial_effort {
 // first that runs). Those that cannot be launched or differ are rejected with the reason; the others are
 // timed. entry gets operation, shape, mapping, candidates in the problem's order and the fastest as
 // chosen: candidate 0 unless another is clearly faster.
-// Fails with PLEACH_ENOMEM, and with the first candidate's error when none runs.
+// Fails with PLEACH_ENOMEM, also where a buffer would be larger than 1 GiB, and with the first candidate's error
+// when none runs.
 pleach_status plc_trial_run(pleach_device *device, const plc_tune_problem *problem,
                             plc_trial_effort effort, plc_tuning_entry *entry);
 

@@ -58,8 +58,8 @@ pleach_status plc_tuner_create(pleach_device *device, const char *folder, int mo
                                plc_tuner **tuner);
 void plc_tuner_destroy(plc_tuner **tuner);
 
-// *chosen is in [0, n_candidates). Blocks while it measures. A measurement that fails (no memory, no
-// candidate that runs) is left out and candidate 0 taken: fails only without memory on the host.
+// *chosen is in [0, n_candidates). Blocks while it measures. A measurement that fails (no memory, a
+// buffer above 1 GiB, no candidate that runs) is left out and candidate 0 taken: fails only without memory on the host.
 pleach_status plc_tuner_choose(pleach_device *device, const plc_tune_problem *problem, int *chosen);
 
 // Called when a session has been made: writes what was measured to the user's file (a file that cannot

@@ -283,6 +283,16 @@ static void what_changes_bits_is_measured_only_when_asked_for(void **state)
     assert_int_equal(n_launches, 0);
 }
 
+static void what_needs_gigabytes_is_not_measured(void **state)
+{
+    (void)state;
+    plc_tune_problem problem = make_problem(slow_and_fast_ways, slow_and_fast, 2);
+
+    problem.buffer_floats[0] = ((size_t)1 << 28) + 1;
+    assert_int_equal(ask(PLEACH_TUNE_FULL, &problem), 0);
+    assert_int_equal(n_launches, 0);
+}
+
 static void entries_survive_the_file(void **state)
 {
     (void)state;
@@ -444,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup(a_second_opening_reads_the_file_and_measures_nothing, new_cache),
         cmocka_unit_test_setup(a_process_measures_a_problem_once, new_cache),
         cmocka_unit_test_setup(what_changes_bits_is_measured_only_when_asked_for, new_cache),
+        cmocka_unit_test_setup(what_needs_gigabytes_is_not_measured, new_cache),
         cmocka_unit_test_setup(entries_survive_the_file, new_cache),
         cmocka_unit_test_setup(hostile_files_are_put_aside_with_a_warning, new_cache),
         cmocka_unit_test_setup(a_file_out_of_bounds_is_put_aside, new_cache),
