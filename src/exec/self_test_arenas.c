@@ -92,15 +92,14 @@ done:
     return status;
 }
 
-pleach_status plc_self_test_arenas(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX])
+pleach_status plc_self_test_arenas(pleach_device *device, plc_self_test_outcome *outcome)
 {
     pleach_status status = PLEACH_OK;
     arenas a = {.device = device};
 
-    wrong[0] = '\0';
     plc_launch_list_init(&a.list, device);
-    TRY(plc_self_test_without(device, "gathers", run_gather(&a, wrong)));
-    TRY(plc_self_test_without(device, "masks", run_masks(&a, wrong)));
+    TRY(plc_self_test_count(device, "gathers", run_gather(&a, outcome->wrong), outcome));
+    TRY(plc_self_test_count(device, "masks", run_masks(&a, outcome->wrong), outcome));
 done:
     plc_device_settle(device);
     plc_launch_list_finish(&a.list);

@@ -20,6 +20,19 @@ const char *plc_self_test_part_name(plc_self_test_part part)
     return part_names[part];
 }
 
+static void list_parts(const bool which[PLC_SELF_TEST_N_PARTS], const char *what, char *text,
+                       size_t size)
+{
+    for (int i = 0, n = 0; i < PLC_SELF_TEST_N_PARTS; i++) {
+        const size_t length = strlen(text);
+        if (which[i] && n++ == 0)
+            snprintf(text + length, size - length, "%s%s: %s", length ? "; " : "", what,
+                     part_names[i]);
+        else if (which[i])
+            snprintf(text + length, size - length, ", %s", part_names[i]);
+    }
+}
+
 void plc_self_test_describe(const plc_self_test_result *result, char *text, size_t size)
 {
     int n_passed = 0;
@@ -31,14 +44,13 @@ void plc_self_test_describe(const plc_self_test_result *result, char *text, size
             return;
         }
     }
-    snprintf(text, size, "%s", n_passed == 0 ? "not run yet" : "passed");
-    if (n_passed == 0 || n_passed == PLC_SELF_TEST_N_PARTS)
+    snprintf(text, size, "%s", n_passed == PLC_SELF_TEST_N_PARTS ? "passed" : "");
+    if (text[0])
         return;
-    for (int i = 0, n = 0; i < PLC_SELF_TEST_N_PARTS; i++) {
-        const size_t length = strlen(text);
-        if (result->passed[i])
-            snprintf(text + length, size - length, "%s %s", n++ ? "," : ":", part_names[i]);
-    }
+    list_parts(result->passed, "passed", text, size);
+    list_parts(result->untested, "no kernels to test", text, size);
+    if (!text[0])
+        snprintf(text, size, "not run yet");
 }
 
 pleach_status plc_self_test_path(pleach_ctx *ctx, const char *folder,

@@ -17,12 +17,14 @@ enum { PLC_SELF_TEST_TEXT_MAX = 256 };
 // Works when zero: nothing has run yet.
 typedef struct plc_self_test_result {
     bool passed[PLC_SELF_TEST_N_PARTS];
+    bool untested[PLC_SELF_TEST_N_PARTS]; // it needs kernels that were not built ahead; not kept
     char failed[PLC_SELF_TEST_N_PARTS][PLC_SELF_TEST_TEXT_MAX]; // "": it has not
 } plc_self_test_result;
 
 const char *plc_self_test_part_name(plc_self_test_part part);
 
-// "passed", "not run yet", "failed: WHAT", or "passed: PART, PART".
+// "passed", "not run yet", "failed: WHAT", or "passed: PART, PART; no kernels to test: PART", of which either half
+// may be missing.
 void plc_self_test_describe(const plc_self_test_result *result, char *text, size_t size);
 
 // <folder>/self-test/<hash of platform, device, driver, lanes, mapping and all kernel sources>.txt. `built`: hash

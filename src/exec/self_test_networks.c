@@ -348,29 +348,29 @@ done:
 }
 
 pleach_status plc_self_test_networks(pleach_device *device, bool training,
-                                     char wrong[PLC_SELF_TEST_TEXT_MAX])
+                                     plc_self_test_outcome *outcome)
 {
     pleach_status status = PLEACH_OK;
 
-    wrong[0] = '\0';
-    for (int i = 0; i < N_NETWORKS && !wrong[0]; i++)
-        TRY(plc_self_test_without(device, networks[i].name,
-                                  run_network(device, &networks[i], training,
-                                              device->lanes + IMAGES_OF_SECOND_BLOCK, wrong)));
+    for (int i = 0; i < N_NETWORKS && !outcome->wrong[0]; i++)
+        TRY(plc_self_test_count(device, networks[i].name,
+                                run_network(device, &networks[i], training,
+                                            device->lanes + IMAGES_OF_SECOND_BLOCK, outcome->wrong),
+                                outcome));
 done:
     return status;
 }
 
-pleach_status plc_self_test_few_images(pleach_device *device, char wrong[PLC_SELF_TEST_TEXT_MAX])
+pleach_status plc_self_test_few_images(pleach_device *device, plc_self_test_outcome *outcome)
 {
     pleach_status status = PLEACH_OK;
     pleach_graph *graph = NULL;
 
-    wrong[0] = '\0';
     TRY(make_graph(device->ctx, &of_few_images, &graph));
     if (plc_channel_lanes_suit(device, graph, FEW_IMAGES))
-        TRY(plc_self_test_without(device, of_few_images.name,
-                                  run_network(device, &of_few_images, false, FEW_IMAGES, wrong)));
+        TRY(plc_self_test_count(
+            device, of_few_images.name,
+            run_network(device, &of_few_images, false, FEW_IMAGES, outcome->wrong), outcome));
 done:
     pleach_graph_destroy(&graph);
     return status;

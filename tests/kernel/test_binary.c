@@ -7,7 +7,7 @@
 
 #include <base/file.h>
 #include <base/random.h>
-#include <exec/session.h>
+#include <exec/self_test.h>
 #include <kernel/binary.h>
 #include <kernel/board_source.h>
 #include <kernel/kernels.h>
@@ -218,6 +218,44 @@ static void keep_self_test(void *user, pleach_log_level level, const char *text)
     (void)user, (void)level;
     if (strstr(text, "self-test without"))
         snprintf(told, sizeof told, "%s", text);
+}
+
+static cl_int CL_API_CALL skip_launch(cl_command_queue queue, cl_kernel kernel, cl_uint dims,
+                                      const size_t *offset, const size_t *global,
+                                      const size_t *local, cl_uint n_events, const cl_event *events,
+                                      cl_event *event)
+{
+    (void)queue, (void)kernel, (void)dims, (void)offset, (void)global, (void)local;
+    (void)n_events, (void)events, (void)event;
+    return CL_SUCCESS;
+}
+
+static void describe_self_test(pleach_device *device, char said[PLC_SELF_TEST_TEXT_MAX])
+{
+    plc_self_test_result result;
+
+    assert_ok(plc_self_test_run(device, &result));
+    plc_self_test_describe(&result, said, PLC_SELF_TEST_TEXT_MAX);
+}
+
+// Training, and inference with it, did not pass because there was nothing to fail.
+static void parts_without_kernels_have_not_passed(void **state)
+{
+    pleach_device *device = NULL;
+    char said[PLC_SELF_TEST_TEXT_MAX];
+
+    (void)state;
+    assert_ok(open_board(inference, NULL, false, &device));
+    describe_self_test(device, said);
+    assert_string_equal(said,
+                        "passed: inference; no kernels to test: training, few images, rewrite");
+    plc_cl broken = *device->cl;
+    broken.clEnqueueNDRangeKernel = skip_launch;
+    device->cl = &broken;
+    describe_self_test(device, said);
+    assert_int_equal(strncmp(said, "failed: ", 8), 0);
+    assert_non_null(strstr(said, "forward in inference"));
+    pleach_device_close(&device);
 }
 
 // No batch norm is among the kernels of a network that has none: the rest of the self-test runs.
@@ -513,6 +551,7 @@ int main(void)
         cmocka_unit_test(without_a_compiler_the_error_says_what_to_do),
         cmocka_unit_test(a_kernel_that_was_not_exported_is_named),
         cmocka_unit_test(the_self_test_leaves_out_what_was_not_exported),
+        cmocka_unit_test(parts_without_kernels_have_not_passed),
         cmocka_unit_test(manifests_that_are_not_of_the_kernels_are_refused),
         cmocka_unit_test(types_that_the_driver_tells_are_compared),
         cmocka_unit_test(kernels_of_another_source_are_refused),
