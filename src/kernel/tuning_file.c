@@ -25,8 +25,8 @@ pleach_status plc_device_file_path(const pleach_device *device, const char *fold
 
     *path = NULL;
     // The separator is in no name: {"a", "bc"} and {"ab", "c"} differ.
-    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s%s", info->platform_name, info->platform_version,
-                 info->name, info->vendor, info->driver_version, key) < 0) {
+    if (asprintf(&all, "%s\n%s\n%s\n%s\n%s\n%d%s", info->platform_name, info->platform_version,
+                 info->name, info->vendor, info->driver_version, info->compute_units, key) < 0) {
         all = NULL;
         FAIL(device->ctx, PLEACH_ENOMEM, "no memory for the name of a device's file");
     }

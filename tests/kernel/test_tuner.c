@@ -253,6 +253,22 @@ static void a_second_opening_reads_the_file_and_measures_nothing(void **state)
     assert_int_equal(ask(PLEACH_TUNE_OFF, &problem), 1); // what stood in the file stays there
 }
 
+// As POCL_MAX_PTHREAD_COUNT or a container changes it.
+static void each_number_of_compute_units_has_its_file(void **state)
+{
+    pleach_device *device = open_device(PLEACH_TUNE_FAST);
+    char *all = NULL, *one_more = NULL;
+
+    (void)state;
+    assert_ok(plc_tuning_path(device, cache, &all));
+    device->info->compute_units++;
+    assert_ok(plc_tuning_path(device, cache, &one_more));
+    assert_string_not_equal(all, one_more);
+    free(all);
+    free(one_more);
+    pleach_device_close(&device);
+}
+
 static void a_process_measures_a_problem_once(void **state)
 {
     (void)state;
@@ -452,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup(candidates_that_cannot_be_launched_are_rejected, new_cache),
         cmocka_unit_test_setup(off_is_the_first_candidate_and_measures_nothing, new_cache),
         cmocka_unit_test_setup(a_second_opening_reads_the_file_and_measures_nothing, new_cache),
+        cmocka_unit_test_setup(each_number_of_compute_units_has_its_file, new_cache),
         cmocka_unit_test_setup(a_process_measures_a_problem_once, new_cache),
         cmocka_unit_test_setup(what_changes_bits_is_measured_only_when_asked_for, new_cache),
         cmocka_unit_test_setup(what_needs_gigabytes_is_not_measured, new_cache),
