@@ -1,14 +1,21 @@
-// RAPL's counters in the powercap folder: one per package, N from 0 on.
+// RAPL's counters in the powercap folder: one per zone, N from 0 on; a zone's `name` says what it counts.
 #include <price/energy.h>
 
 #include <stdio.h>
+#include <string.h>
 
-static bool read_number(const char *folder, int package, const char *name, long long *number)
+static FILE *open_file(const char *folder, int zone, const char *name)
 {
     char path[512];
 
-    snprintf(path, sizeof path, "%s/intel-rapl:%d/%s", folder, package, name);
-    FILE *file = fopen(path, "r");
+    snprintf(path, sizeof path, "%s/intel-rapl:%d/%s", folder, zone, name);
+    return fopen(path, "r");
+}
+
+static bool read_number(const char *folder, int zone, const char *name, long long *number)
+{
+    FILE *file = open_file(folder, zone, name);
+
     if (!file)
         return false;
     const bool read = fscanf(file, "%lld", number) == 1 && *number >= 0;
@@ -16,14 +23,33 @@ static bool read_number(const char *folder, int package, const char *name, long 
     return read;
 }
 
+// Not "psys", the whole platform with its packages in it.
+static bool is_package(const char *folder, int zone)
+{
+    static const char begin[] = "package";
+    char name[sizeof begin] = "";
+    FILE *file = open_file(folder, zone, "name");
+
+    if (!file)
+        return false;
+    const bool read = fgets(name, sizeof name, file) != NULL;
+    fclose(file);
+    return read && strcmp(name, begin) == 0;
+}
+
 bool plc_energy_read(const char *folder, plc_energy *energy)
 {
     int n = 0;
 
-    while (n < PLC_ENERGY_MAX_PACKAGES &&
-           read_number(folder, n, "energy_uj", &energy->packages[n].microjoules) &&
-           read_number(folder, n, "max_energy_range_uj", &energy->packages[n].range))
+    energy->n_packages = 0;
+    for (int zone = 0; zone < PLC_ENERGY_MAX_ZONES; zone++) {
+        if (!is_package(folder, zone))
+            continue;
+        if (!read_number(folder, zone, "energy_uj", &energy->packages[n].microjoules) ||
+            !read_number(folder, zone, "max_energy_range_uj", &energy->packages[n].range))
+            return false;
         n++;
+    }
     energy->n_packages = n;
     return n > 0;
 }

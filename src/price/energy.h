@@ -6,7 +6,7 @@
 #include <base/status.h>
 
 #define PLC_ENERGY_FOLDER "/sys/class/powercap"
-enum { PLC_ENERGY_MAX_PACKAGES = 64 };
+enum { PLC_ENERGY_MAX_ZONES = 64 };
 
 // Counters of all processor packages: what each counts since some moment, in microjoules, and where it
 // starts again.
@@ -14,11 +14,11 @@ typedef struct plc_energy {
     int n_packages;
     struct {
         long long microjoules, range;
-    } packages[PLC_ENERGY_MAX_PACKAGES];
+    } packages[PLC_ENERGY_MAX_ZONES];
 } plc_energy;
 
-// Reads intel-rapl:N/energy_uj of `folder` (PLC_ENERGY_FOLDER). False where there is none, or none
-// that this user may read.
+// Reads intel-rapl:N/energy_uj of `folder` (PLC_ENERGY_FOLDER) where the zone is a package. False where there is
+// none, or one that this user may not read.
 bool plc_energy_read(const char *folder, plc_energy *energy);
 
 // Joules between two readings less than one turn of a counter apart (minutes at full power).

@@ -73,16 +73,16 @@ static void quantiles_are_numbers_that_were_there(void **state)
     assert_near(plc_quantile(one, 1, 0.9), 3);
 }
 
-static void write_number(const char *folder, int package, const char *name, const char *number)
+static void write_zone(const char *folder, int zone, const char *name, const char *text)
 {
     char path[256];
 
-    snprintf(path, sizeof path, "%s/intel-rapl:%d", folder, package);
+    snprintf(path, sizeof path, "%s/intel-rapl:%d", folder, zone);
     mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/intel-rapl:%d/%s", folder, package, name);
+    snprintf(path, sizeof path, "%s/intel-rapl:%d/%s", folder, zone, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fputs(number, file);
+    fputs(text, file);
     fclose(file);
 }
 
@@ -94,18 +94,24 @@ static void energy_is_the_sum_of_packages_over_the_counters_turn(void **state)
     (void)state;
     assert_non_null(mkdtemp(folder));
     assert_false(plc_energy_read(folder, &before));
-    write_number(folder, 0, "energy_uj", "1000000\n");
+    write_zone(folder, 0, "name", "package-0\n");
+    write_zone(folder, 0, "energy_uj", "1000000\n");
     assert_false(plc_energy_read(folder, &before)); // a counter of which the range is not known
-    write_number(folder, 0, "max_energy_range_uj", "9000000\n");
-    write_number(folder, 1, "energy_uj", "8500000\n");
-    write_number(folder, 1, "max_energy_range_uj", "9000000\n");
+    write_zone(folder, 0, "max_energy_range_uj", "9000000\n");
+    write_zone(folder, 1, "name", "psys\n"); // which has the packages in it
+    write_zone(folder, 1, "energy_uj", "5000000\n");
+    write_zone(folder, 1, "max_energy_range_uj", "9000000\n");
+    write_zone(folder, 2, "name", "package-1\n");
+    write_zone(folder, 2, "energy_uj", "8500000\n");
+    write_zone(folder, 2, "max_energy_range_uj", "9000000\n");
     assert_true(plc_energy_read(folder, &before));
     assert_int_equal(before.n_packages, 2);
-    write_number(folder, 0, "energy_uj", "3000000\n");
-    write_number(folder, 1, "energy_uj", "250000\n");
+    write_zone(folder, 0, "energy_uj", "3000000\n");
+    write_zone(folder, 1, "energy_uj", "8000000\n");
+    write_zone(folder, 2, "energy_uj", "250000\n");
     assert_true(plc_energy_read(folder, &after));
     assert_near(plc_energy_joules(&before, &after), 2.0 + 0.75);
-    write_number(folder, 0, "energy_uj", "broken\n");
+    write_zone(folder, 0, "energy_uj", "broken\n");
     assert_false(plc_energy_read(folder, &before));
     snprintf(command, sizeof command, "rm -r %s", folder);
     assert_int_equal(system(command), 0);
