@@ -183,28 +183,37 @@ static bool read_energy(const pleach_device *device, plc_energy *energy)
     return strcmp(device->info->kind, "cpu") == 0 && plc_energy_read(PLC_ENERGY_FOLDER, energy);
 }
 
+// Adds to *joules what was taken since *last, which becomes now; NAN where that is not told. At each repeat,
+// because a counter may turn more than once in all of them.
+static void add_energy(const pleach_device *device, plc_energy *last, double *joules)
+{
+    plc_energy now = {0};
+
+    *joules += read_energy(device, &now) ? plc_energy_joules(last, &now) : (double)NAN;
+    *last = now;
+}
+
 pleach_status plc_workload_speed(plc_workload *workload, int n_repeats, plc_speed *speed)
 {
     pleach_status status = PLEACH_OK;
     const size_t n = (size_t)n_repeats;
     pleach_session *s = workload->session;
-    plc_energy before, after;
-    double *speeds = NULL, one = 0, seconds = 0;
+    plc_energy last = {0};
+    double *speeds = NULL, one = 0, seconds = 0, joules = 0;
 
     TRY(plc_alloc(s->ctx, n, sizeof *speeds, &speeds));
     TRY(plc_workload_run(workload, 2)); // caches, clocks, lazily finished kernels
     TRY(time_steps(workload, 1, &one));
     const int n_steps = steps_in(repeat_seconds, one, 0, 1 << 30) + 1;
 
-    const bool tells_energy = read_energy(s->device, &before);
+    if (!read_energy(s->device, &last))
+        joules = (double)NAN;
     for (int i = 0; i < n_repeats; i++) {
         TRY(time_steps(workload, n_steps, &seconds));
         speeds[i] = (double)n_steps * s->batch / seconds;
+        add_energy(s->device, &last, &joules);
     }
-    speed->joules_per_image =
-        tells_energy && read_energy(s->device, &after)
-            ? plc_energy_joules(&before, &after) / ((double)n_repeats * n_steps * s->batch)
-            : (double)NAN;
+    speed->joules_per_image = joules / ((double)n_repeats * n_steps * s->batch);
     speed->best = plc_quantile(speeds, n, 1.0); // which sorts them
     speed->median = (speeds[n / 2] + speeds[(n - 1) / 2]) / 2.0;
     TRY(time_waited(workload, one, speed));
