@@ -228,12 +228,14 @@ bool plc_device_is_emulator(const pleach_device_info *info)
     return plc_quirks_of(info).emulates;
 }
 
+// Emulators, if at all, where there is nothing else of this kind.
 static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
 {
-    for (int i = 0; i < list->n_items; i++)
-        if (strcmp(list->items[i].kind, kind) == 0 &&
-            (emulators || !plc_device_is_emulator(&list->items[i])))
-            return i;
+    for (int emulates = 0; emulates <= emulators; emulates++)
+        for (int i = 0; i < list->n_items; i++)
+            if (strcmp(list->items[i].kind, kind) == 0 &&
+                plc_device_is_emulator(&list->items[i]) == (emulates == 1))
+                return i;
     return -1;
 }
 

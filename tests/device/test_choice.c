@@ -26,9 +26,14 @@ static pleach_device_info listed[] = {
      .name = "Intel(R) Xeon(R) Processor",
      .driver_version = "2026.22",
      .kind = "cpu"},
+    {.platform = 4,
+     .platform_name = "Xilinx",
+     .name = "xilinx_u250",
+     .driver_version = "1.0",
+     .kind = "accelerator"},
 };
 
-enum { N_LISTED = sizeof listed / sizeof listed[0] };
+enum { N_WITH_BOARD = sizeof listed / sizeof listed[0], N_LISTED = N_WITH_BOARD - 1 };
 
 // The platform of the device that `choice` names among the first n of the list, -1 if none is.
 static int platform_of(const char *choice, int n)
@@ -61,6 +66,8 @@ static void an_emulator_is_never_taken_unasked(void **state)
     assert_int_equal(platform_of("intel", 1), 0);
     assert_int_equal(platform_of("fpga emul", N_LISTED), 0);
     assert_int_equal(platform_of("fpga", N_LISTED), 0);
+    assert_int_equal(platform_of("fpga", N_WITH_BOARD), 4);
+    assert_int_equal(platform_of("accelerator", N_WITH_BOARD), 4);
     assert_int_equal(platform_of("oclgrind", N_LISTED), 2);
     assert_int_equal(platform_of("2:0", N_LISTED), 2);
 }
