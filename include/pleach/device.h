@@ -78,8 +78,8 @@ enum {
 // platform's name or, if none has it, of a device's (emulators only if nothing else has it); NULL or ""
 // takes a GPU if there is one, else a CPU, never an emulator. Borrows `ctx` until it is closed.
 // Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform, or says that
-// the device has no half precision, or no compiler; with PLEACH_EUSAGE for lanes that the mapping does
-// not take; with PLEACH_EINPUT where the kernels built ahead are
+// the device has no half precision, or no compiler; with PLEACH_EUSAGE for a number alone, and for
+// lanes that the mapping does not take; with PLEACH_EINPUT where the kernels built ahead are
 // not those that their manifest or this library says.
 pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,
                                  const pleach_device_opts *opts, pleach_device **device);

@@ -264,9 +264,11 @@ static int find_choice(const pleach_device_list *list, const char *choice)
                 return i;
         return -1;
     }
-    if (strcmp(choice, "gpu") == 0 || strcmp(choice, "cpu") == 0)
-        return find_kind(list, choice, false);
-    if (strcmp(choice, "fpga") == 0 || strcmp(choice, "accelerator") == 0)
+    if (strcasecmp(choice, "gpu") == 0)
+        return find_kind(list, "gpu", false);
+    if (strcasecmp(choice, "cpu") == 0)
+        return find_kind(list, "cpu", false);
+    if (strcasecmp(choice, "fpga") == 0 || strcasecmp(choice, "accelerator") == 0)
         return find_kind(list, "accelerator", true);
     return find_name(list, choice);
 }
@@ -291,6 +293,11 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                             "(`pleach devices` lists them)");
         return PLEACH_OK;
     }
+    if (choice[strspn(choice, "0123456789")] == '\0') // some name has any digit in it
+        return plc_fail(ctx, PLEACH_EUSAGE,
+                        "device '%s' is a number alone; write PLATFORM:INDEX as `pleach devices` "
+                        "lists them",
+                        choice);
     *chosen = find_choice(list, choice);
     if (*chosen < 0) {
         char known[1024] = "";

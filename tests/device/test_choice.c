@@ -72,6 +72,17 @@ static void an_emulator_is_never_taken_unasked(void **state)
     assert_int_equal(platform_of("2:0", N_LISTED), 2);
 }
 
+static void kinds_are_words_of_any_case_and_numbers_are_no_names(void **state)
+{
+    (void)state;
+    assert_int_equal(platform_of("CPU", N_LISTED), 1);
+    assert_int_equal(platform_of("GPU", N_LISTED), -1);
+    assert_int_equal(platform_of("Fpga", N_WITH_BOARD), 4);
+    assert_int_equal(platform_of("u250", N_WITH_BOARD), 4);
+    assert_int_equal(platform_of("250", N_WITH_BOARD), -1);
+    assert_non_null(strstr(pleach_error(ctx), "PLATFORM:INDEX"));
+}
+
 static void quirks_belong_to_one_platform_and_driver(void **state)
 {
     pleach_device_info next = listed[2];
@@ -93,6 +104,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_platforms_name_counts_more_than_a_devices),
         cmocka_unit_test(an_emulator_is_never_taken_unasked),
+        cmocka_unit_test(kinds_are_words_of_any_case_and_numbers_are_no_names),
         cmocka_unit_test(quirks_belong_to_one_platform_and_driver),
     };
 
