@@ -58,6 +58,44 @@ void plc_text_finish(plc_text *text)
     *text = (plc_text){0};
 }
 
+// Bytes of the character that begins at `c`, by table 3-7 of Unicode: nothing longer than it need be, no
+// surrogates. 0: none begins there.
+static int utf8_bytes(const unsigned char *c)
+{
+    const int n = *c < 0x80 ? 1 : *c < 0xc2 ? 0 : *c < 0xe0 ? 2 : *c < 0xf0 ? 3 : *c < 0xf5 ? 4 : 0;
+    const int low = *c == 0xe0 ? 0xa0 : *c == 0xf0 ? 0x90 : 0x80;
+    const int high = *c == 0xed ? 0x9f : *c == 0xf4 ? 0x8f : 0xbf;
+
+    if (n > 1 && (c[1] < low || c[1] > high))
+        return 0;
+    for (int i = 2; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+void plc_utf8_mend(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c;) {
+        const int n = utf8_bytes(c);
+
+        if (n == 0)
+            *c = '?';
+        c += n ? n : 1;
+    }
+}
+
+int plc_utf8_cut(const char *text, int most)
+{
+    int n = (int)strlen(text);
+
+    if (n <= most)
+        return n;
+    for (n = most; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80; n--)
+        ;
+    return n;
+}
+
 enum { NAME_MAX_COMPARED = 64 };
 
 // Levenshtein's distance, one row at a time.

@@ -19,6 +19,11 @@ pleach_status plc_text_append(pleach_ctx *ctx, plc_text *text, const char *bytes
 pleach_status plc_text_take(pleach_ctx *ctx, plc_text *text, char **taken);
 void plc_text_finish(plc_text *text);
 
+// Makes each byte that is no part of UTF-8 a '?': JSON can then hold what a driver or a file says.
+void plc_utf8_mend(char *text);
+// Bytes of a text that are whole characters of UTF-8 and no more than `most`.
+int plc_utf8_cut(const char *text, int most);
+
 // Whichever of names[0..n) is fewest edits from `name`, or NULL when none is near enough to be meant
 // (more than a third of the longer one's letters differ, or more than two where names are short).
 const char *plc_nearest_name(const char *name, const char *const *names, int n);

@@ -99,8 +99,7 @@ json_t *plc_cli_device_json(const pleach_device *device);
 pleach_status plc_cli_copy_printable(pleach_ctx *ctx, const char *text, char **copy);
 // Writes heading, such a copy and a line's end to standard error.
 void plc_cli_complain(const char *heading, const char *text);
-// A copy of a name, as of a file, that JSON can hold: where it is not UTF-8, bytes above 127 become '?'. The caller
-// frees *copy.
+// A copy of a name, as of a file, that JSON can hold (plc_utf8_mend). The caller frees *copy.
 pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy);
 // The same as a JSON text; NULL is "". NULL without memory.
 json_t *plc_cli_json_name(const char *name);

@@ -140,7 +140,11 @@ static void run_test(plc_cli *cli, const pleach_device_opts *opts, const pleach_
         }
 done:
     if (status != PLEACH_OK) {
-        snprintf(said, SAID_MAX, "failed: %s", pleach_error(cli->ctx));
+        static const char heading[] = "failed: ";
+        const char *error = pleach_error(cli->ctx);
+
+        snprintf(said, SAID_MAX, "%s%.*s", heading,
+                 plc_utf8_cut(error, SAID_MAX - (int)sizeof heading), error);
         l->n_failed++;
     }
     pleach_device_close(&device);
@@ -162,6 +166,7 @@ static pleach_status find_results(plc_cli *cli, listing *l)
             run_test(cli, &opts, info, l, l->said[i]);
         else
             TRY(read_result(cli, &opts, folder, info, l->said[i]));
+        plc_utf8_mend(l->said[i]); // compilers and files may say anything
     }
     plc_progress_clear(&cli->progress);
 done:

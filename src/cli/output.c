@@ -69,12 +69,9 @@ json_t *plc_cli_device_json(const pleach_device *device)
 pleach_status plc_cli_copy_name(pleach_ctx *ctx, const char *name, char **copy)
 {
     const pleach_status status = plc_strdup(ctx, name, copy);
-    json_t *whole = json_string(name);
 
-    for (char *c = status == PLEACH_OK && !whole ? *copy : ""; *c; c++)
-        if ((unsigned char)*c > 127)
-            *c = '?';
-    json_decref(whole);
+    if (status == PLEACH_OK)
+        plc_utf8_mend(*copy);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <base/memory.h>
+#include <base/text.h>
 #include <device/quirks.h>
 
 enum { MAX_PLATFORMS = 32, MAX_DEVICES = 64, MAX_DIMENSIONS = 16 };
@@ -19,6 +20,7 @@ static pleach_status platform_text(pleach_ctx *ctx, const plc_cl *cl, cl_platfor
     CL_TRY(ctx, cl, clGetPlatformInfo(platform, what, 0, NULL, &size));
     TRY(plc_alloc(ctx, size + 1, 1, &buffer));
     CL_TRY(ctx, cl, clGetPlatformInfo(platform, what, size, buffer, NULL));
+    plc_utf8_mend(buffer);
     *text = buffer;
     buffer = NULL;
 done:
@@ -36,6 +38,7 @@ static pleach_status device_text(pleach_ctx *ctx, const plc_cl *cl, cl_device_id
     CL_TRY(ctx, cl, clGetDeviceInfo(device, what, 0, NULL, &size));
     TRY(plc_alloc(ctx, size + 1, 1, &buffer));
     CL_TRY(ctx, cl, clGetDeviceInfo(device, what, size, buffer, NULL));
+    plc_utf8_mend(buffer);
     *text = buffer;
     buffer = NULL;
 done:

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <jansson.h>
 #include <base/memory.h>
+#include <base/text.h>
 #include <io/onnx_file.h>
 
 // Bytes that a file may take, at least, and for each of its own bytes: a constant that is repeated, or used many times,
@@ -67,18 +68,6 @@ static bool is_good_name(const char *name)
     return is_utf8 && *name && strlen(name) < PLC_NODE_NAME_MAX;
 }
 
-// Bytes of a text that are whole characters of UTF-8 and no more than `most`.
-static int cut(const char *text, int most)
-{
-    int n = (int)strlen(text);
-
-    if (n <= most)
-        return n;
-    for (n = most; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80; n--)
-        ;
-    return n;
-}
-
 pleach_status plc_onnx_add(plc_onnx_reader *r, const Onnx__NodeProto *n, const char *op,
                            const char *suffix, const int *inputs, int n_inputs,
                            const plc_attrs *attrs, int *node)
@@ -93,7 +82,8 @@ pleach_status plc_onnx_add(plc_onnx_reader *r, const Onnx__NodeProto *n, const c
     snprintf(unique, sizeof unique, "%s", name);
     // From the number of the node on: of many nodes with one name none is compared with all others' names.
     for (int i = r->graph->n_nodes; plc_graph_find(r->graph, unique) != PLC_NO_NODE; i++)
-        snprintf(unique, sizeof unique, "%.*s~%d", cut(name, PLC_NODE_NAME_MAX - 12), name, i);
+        snprintf(unique, sizeof unique, "%.*s~%d", plc_utf8_cut(name, PLC_NODE_NAME_MAX - 12), name,
+                 i);
     TRY(plc_graph_add(r->ctx, r->graph, op, unique, inputs, n_inputs, attrs, node));
 done:
     return status;

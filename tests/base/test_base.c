@@ -279,6 +279,29 @@ static void a_text_grows_and_is_handed_over(void **state)
     plc_text_finish(&text);
 }
 
+static void what_is_no_utf_8_becomes_question_marks(void **state)
+{
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb3", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\xb3"},
+        {"caf\xe9 \xc3\xa9", "caf? \xc3\xa9"},
+        {"cut \xe2\x82", "cut ??"},
+        {"\xc0\xaf\xe0\x80\xaf\xf0\x80\x80\xaf", "?????????"}, // longer than they need be
+        {"\xed\xa0\x80\xf4\x90\x80\x80\xff", "????????"},      // a surrogate, behind Unicode's end
+        {"\xed\x9f\xbf\xf4\x8f\xbf\xbf", "\xed\x9f\xbf\xf4\x8f\xbf\xbf"},
+    };
+    char text[32];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        strcpy(text, cases[i][0]);
+        plc_utf8_mend(text);
+        assert_string_equal(text, cases[i][1]);
+    }
+    assert_int_equal(plc_utf8_cut("a\xe2\x82\xac", 3), 1);
+    assert_int_equal(plc_utf8_cut("a\xe2\x82\xac", 4), 4);
+}
+
 static void the_nearest_name_is_found_only_when_it_is_near(void **state)
 {
     static const char *const names[] = {"resnet20", "resnet32", "vgg16", "densenet40", "l2"};
@@ -585,6 +608,7 @@ int main(void)
         cmocka_unit_test(a_shuffle_is_a_permutation_that_seed_and_step_decide),
         cmocka_unit_test(bounded_integers_reach_every_value_evenly),
         cmocka_unit_test(a_text_grows_and_is_handed_over),
+        cmocka_unit_test(what_is_no_utf_8_becomes_question_marks),
         cmocka_unit_test(the_nearest_name_is_found_only_when_it_is_near),
         cmocka_unit_test(numbers_for_people_are_short),
         cmocka_unit_test(durations_for_people_are_short),

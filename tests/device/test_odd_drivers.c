@@ -77,6 +77,29 @@ static void facts_that_cannot_be_are_put_right_or_refused(void **state)
     }
 }
 
+// A name in Latin 1.
+static cl_int CL_API_CALL odd_name(cl_device_id id, cl_device_info what, size_t size, void *value,
+                                   size_t *needed)
+{
+    const cl_int error = clGetDeviceInfo(id, what, size, value, needed);
+
+    if (error == CL_SUCCESS && what == CL_DEVICE_NAME && value)
+        *(char *)value = '\xe9';
+    return error;
+}
+
+static void texts_that_are_no_utf_8_stand_in_json_all_the_same(void **state)
+{
+    plc_cl cl = plc_faulty_cl;
+    pleach_device *device = NULL;
+
+    (void)state;
+    cl.clGetDeviceInfo = odd_name;
+    assert_ok(open_device(&cl, &device));
+    assert_int_equal(device->info->name[0], '?');
+    pleach_device_close(&device);
+}
+
 static cl_int CL_API_CALL no_platforms(cl_uint n, cl_platform_id *ids, cl_uint *count)
 {
     (void)n, (void)ids;
@@ -176,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_that_cannot_be_are_put_right_or_refused),
+        cmocka_unit_test(texts_that_are_no_utf_8_stand_in_json_all_the_same),
         cmocka_unit_test(without_devices_the_text_says_what_to_install),
         cmocka_unit_test(a_broken_platform_does_not_hide_the_others),
         cmocka_unit_test(opening_names_the_call_that_failed),
