@@ -88,6 +88,9 @@ pleach_status plc_bench_add_kernels(pleach_ctx *ctx, const plc_profile *profile,
                                     const plc_peaks *peaks, plc_bench_kernel **items, size_t *n,
                                     size_t *capacity);
 
+// What is said instead of a time where events of all kernels end as they begin.
+extern const char plc_bench_no_times[];
+
 // Appends a table of kernels to `text`; with shapes and shares of the peaks, or without.
 pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *items, size_t n,
                                       bool by_shape, plc_text *text);

@@ -32,11 +32,15 @@ static pleach_status print_text(plc_cli *cli, const plc_bench_result *r)
     pleach_status status = PLEACH_OK;
     plc_text text = {0};
 
-    TRY(plc_text_printf(cli->ctx, &text,
-                        "training step of %s, %d x %d x %d, batch %d: kernels take %.2f ms, the "
-                        "roofline %.2f ms, %.0f %% of that\n",
-                        r->model, r->input[0], r->input[1], r->input[2], r->batch, r->kernel_ms,
-                        r->roofline.ms, 100.0 * r->roofline.share));
+    TRY(plc_text_printf(cli->ctx, &text, "training step of %s, %d x %d x %d, batch %d: ", r->model,
+                        r->input[0], r->input[1], r->input[2], r->batch));
+    if (r->kernel_ms > 0)
+        TRY(plc_text_printf(cli->ctx, &text,
+                            "kernels take %.2f ms, the roofline %.2f ms, %.0f %% of that\n",
+                            r->kernel_ms, r->roofline.ms, 100.0 * r->roofline.share));
+    else
+        TRY(plc_text_printf(cli->ctx, &text, "%s; the roofline takes %.2f ms\n", plc_bench_no_times,
+                            r->roofline.ms));
     TRY(plc_bench_print_peaks(cli->ctx, &r->peaks, &text));
     TRY(plc_text_printf(cli->ctx, &text, "\n"));
     TRY(plc_bench_print_kernels(cli->ctx, r->ops, r->n_ops, true, &text));

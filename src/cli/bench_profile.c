@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <base/memory.h>
 
+const char plc_bench_no_times[] = "the device tells no times of kernels";
+
 static pleach_status add_kernel(pleach_ctx *ctx, const plc_profile_row *row, double total_seconds,
                                 const plc_peaks *peaks, plc_bench_kernel *kernel)
 {
@@ -45,6 +47,14 @@ done:
     return status;
 }
 
+// "-" where the device tells no time.
+static pleach_status add_number(pleach_ctx *ctx, plc_table *table, double value, int n_digits,
+                                const char *unit)
+{
+    return isfinite(value) ? plc_table_cell(ctx, table, "%.*f%s", n_digits, value, unit)
+                           : plc_table_cell(ctx, table, "-");
+}
+
 pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *items, size_t n,
                                       bool by_shape, plc_text *text)
 {
@@ -74,11 +84,11 @@ pleach_status plc_bench_print_kernels(pleach_ctx *ctx, const plc_bench_kernel *i
         TRY(plc_table_cell(ctx, &table, "%d", items[i].runs));
         TRY(plc_table_cell(ctx, &table, "%.3f", items[i].ms));
         TRY(plc_table_cell(ctx, &table, "%.1f %%", 100.0 * items[i].share));
-        TRY(plc_table_cell(ctx, &table, "%.1f", items[i].gflops));
-        TRY(plc_table_cell(ctx, &table, "%.1f", items[i].gb_s));
+        TRY(add_number(ctx, &table, items[i].gflops, 1, ""));
+        TRY(add_number(ctx, &table, items[i].gb_s, 1, ""));
         if (by_shape) {
             TRY(plc_table_cell(ctx, &table, "%s", items[i].bound));
-            TRY(plc_table_cell(ctx, &table, "%.0f %%", 100.0 * items[i].peak_share));
+            TRY(add_number(ctx, &table, 100.0 * items[i].peak_share, 0, " %"));
         }
     }
     TRY(plc_table_print(ctx, &table, text));

@@ -145,8 +145,11 @@ static pleach_status print_text(plc_cli *cli, const plc_bench_result *r)
                             r->roofline.ms, 100.0 * r->roofline.share, r->wall_ms));
     }
     if (r->n_profile) {
-        TRY(plc_text_printf(ctx, &text, "kernels: %.2f ms of %.2f ms a step\n\n", r->kernel_ms,
-                            r->wall_ms));
+        if (r->kernel_ms > 0)
+            TRY(plc_text_printf(ctx, &text, "kernels: %.2f ms of %.2f ms a step\n\n", r->kernel_ms,
+                                r->wall_ms));
+        else
+            TRY(plc_text_printf(ctx, &text, "kernels: %s\n\n", plc_bench_no_times));
         TRY(plc_bench_print_kernels(ctx, r->profile, r->n_profile, false, &text));
     }
     TRY(plc_cli_print(cli, &text));

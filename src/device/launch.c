@@ -204,7 +204,8 @@ static pleach_status add_profile(pleach_device *device, plc_launch *launch, cl_e
            clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_START, sizeof begin, &begin, NULL));
     CL_TRY(device->ctx, device->cl,
            clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL));
-    launch->seconds += (double)(end - begin) * 1e-9;
+    if (end > begin) // some drivers have an end before its start
+        launch->seconds += (double)(end - begin) * 1e-9;
     launch->n_runs++;
 done:
     device->cl->clReleaseEvent(event);

@@ -207,6 +207,39 @@ static void every_launch_of_a_step_has_a_row(void **state)
     pleach_device_close(&device);
 }
 
+static cl_int CL_API_CALL end_before_the_start(cl_event event, cl_profiling_info what, size_t size,
+                                               void *value, size_t *needed)
+{
+    const cl_ulong time = what == CL_PROFILING_COMMAND_START ? 1000 : 999;
+
+    (void)event, (void)needed;
+    memcpy(value, &time, size);
+    return CL_SUCCESS;
+}
+
+static void an_end_before_its_start_is_no_time(void **state)
+{
+    plc_cl cl = plc_cl_loader;
+    const pleach_device_opts opts = {.profile = true};
+    pleach_device *device = NULL;
+    pleach_graph *graph = NULL;
+    plc_workload workload = {0};
+    plc_profile profile = {0};
+
+    (void)state;
+    cl.clGetEventProfilingInfo = end_before_the_start;
+    assert_ok(plc_kernels_open(ctx, &cl, plc_test_device(), &opts, &device));
+    assert_ok(pleach_graph_create(ctx, "cnn5", 3, SIZE, SIZE, 10, &graph));
+    assert_ok(plc_workload_create(device, graph, NULL, BATCH, false, 1, &workload));
+    assert_ok(plc_profile_run(&workload, 1, true, &profile));
+    assert_true(profile.n_items > 0);
+    assert_near(plc_profile_total(&profile).seconds, 0);
+    plc_profile_finish(&profile);
+    plc_workload_finish(&workload);
+    pleach_graph_destroy(&graph);
+    pleach_device_close(&device);
+}
+
 static void check_peaks(pleach_device *device)
 {
     plc_peaks peaks = {0};
@@ -300,6 +333,7 @@ int main(void)
         cmocka_unit_test(energy_is_the_sum_of_packages_over_the_counters_turn),
         cmocka_unit_test(least_traffic_counts_each_operand_of_each_product_once),
         cmocka_unit_test(every_launch_of_a_step_has_a_row),
+        cmocka_unit_test(an_end_before_its_start_is_no_time),
         cmocka_unit_test(peaks_are_measured_in_both_mappings),
         cmocka_unit_test(the_measured_kernels_do_their_work),
     };
