@@ -130,8 +130,7 @@ done:
     return status;
 }
 
-pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
-                              plc_process_result *result)
+static pleach_status run(pleach_ctx *ctx, const plc_process *process, plc_process_result *result)
 {
     pleach_status status = PLEACH_OK;
     const double from = plc_clock_seconds();
@@ -141,11 +140,8 @@ pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
 
     *result = (plc_process_result){0};
     TRY(start(ctx, process, &pid));
-    status = wait_for(ctx, process, pid, process->limit_seconds, process->stop, &ended);
-    if (status != PLEACH_OK) {
-        kill(-pid, SIGKILL);
-        goto done;
-    }
+    // Where that fails the number is not, or no longer, that of a child: nothing may be killed.
+    TRY(wait_for(ctx, process, pid, process->limit_seconds, process->stop, &ended));
     if (!ended)
         result->end =
             process->stop && *process->stop ? PLC_PROCESS_STOPPED : PLC_PROCESS_OVER_LIMIT;
@@ -163,6 +159,18 @@ pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
     result->end = WIFSIGNALED(how) ? PLC_PROCESS_SIGNALLED : PLC_PROCESS_EXITED;
     result->code = WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how);
 done:
+    return status;
+}
+
+pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
+                              plc_process_result *result)
+{
+    struct sigaction before;
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+
+    sigaction(SIGCHLD, &standard, &before); // ignored, as a parent may hand it down, no end is kept
+    const pleach_status status = run(ctx, process, result);
+    sigaction(SIGCHLD, &before, NULL);
     return status;
 }
 

@@ -31,7 +31,8 @@ typedef struct plc_process_result {
 // Runs a program with an empty standard input in a process group of its own, and blocks until it has
 // ended. Whatever of its group is left then is killed. How it ended is no failure. Fails with PLEACH_EIO
 // (the program or a file cannot be opened: text gives path and reason). A killed program that does not
-// end, because a driver holds it in the kernel, is left behind with a warning.
+// end, because a driver holds it in the kernel, is left behind with a warning. SIGCHLD has its
+// standard action meanwhile.
 pleach_status plc_process_run(pleach_ctx *ctx, const plc_process *process,
                               plc_process_result *result);
 

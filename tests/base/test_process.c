@@ -157,6 +157,16 @@ static void signals_that_are_ignored_here_are_not_there(void **state)
     assert_int_equal(result.code, SIGINT);
 }
 
+static void an_end_is_kept_where_this_process_ignores_those_of_children(void **state)
+{
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    const plc_process_result result = run_script("exit 3", long_seconds, NULL);
+    assert_ptr_equal(signal(SIGCHLD, SIG_DFL), SIG_IGN);
+    assert_int_equal(result.end, PLC_PROCESS_EXITED);
+    assert_int_equal(result.code, 3);
+}
+
 static void what_cannot_be_started_is_named(void **state)
 {
     const char *const words[] = {"nothing", NULL};
@@ -181,6 +191,7 @@ int main(void)
         cmocka_unit_test(what_a_program_has_started_ends_with_it),
         cmocka_unit_test(a_signal_to_this_process_stops_the_program),
         cmocka_unit_test(signals_that_are_ignored_here_are_not_there),
+        cmocka_unit_test(an_end_is_kept_where_this_process_ignores_those_of_children),
         cmocka_unit_test(what_cannot_be_started_is_named),
     };
 
