@@ -76,9 +76,10 @@ enum {
 
 // Opens the device that `choice` names: "PLATFORM:INDEX", "gpu", "cpu", "fpga", or a part of a
 // platform's name or, if none has it, of a device's (emulators only if nothing else has it); NULL or ""
-// takes a GPU if there is one, else a CPU, never an emulator. Borrows `ctx` until it is closed.
+// takes a GPU if there is one, else a CPU, never an emulator, nor what is not available or has no OpenCL 1.2 where
+// another can be used. Borrows `ctx` until it is closed.
 // Fails with PLEACH_EDEVICE: the text lists what there is and how to install a platform, or says that
-// the device has no half precision, or no compiler; with PLEACH_EUSAGE for a number alone, and for
+// the device cannot be used, has no half precision, or no compiler; with PLEACH_EUSAGE for a number alone, and for
 // lanes that the mapping does not take; with PLEACH_EINPUT where the kernels built ahead are
 // not those that their manifest or this library says.
 pleach_status pleach_device_open(pleach_ctx *ctx, const char *choice,

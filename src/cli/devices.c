@@ -150,6 +150,15 @@ done:
     pleach_device_close(&device);
 }
 
+// Whether one that nobody named is tested.
+static bool is_worth_a_test(const plc_device_table *devices, int row)
+{
+    char why[PLC_OBSTACLE_MAX];
+
+    return !plc_device_is_emulator(&devices->list.items[row]) &&
+           !plc_device_has_obstacle(devices, row, why);
+}
+
 static pleach_status find_results(plc_cli *cli, listing *l)
 {
     pleach_status status = PLEACH_OK;
@@ -161,9 +170,12 @@ static pleach_status find_results(plc_cli *cli, listing *l)
     TRY(plc_alloc(cli->ctx, (size_t)l->devices->list.n_items + 1, sizeof *l->said, &l->said));
     for (int i = 0; i < l->devices->list.n_items; i++) {
         const pleach_device_info *info = &l->devices->list.items[i];
-        const bool wanted = l->choice ? i == l->chosen : !plc_device_is_emulator(info);
+        const bool wanted = l->choice ? i == l->chosen : is_worth_a_test(l->devices, i);
+        char why[PLC_OBSTACLE_MAX];
         if (l->test && wanted)
             run_test(cli, &opts, info, l, l->said[i]);
+        else if (plc_device_has_obstacle(l->devices, i, why))
+            snprintf(l->said[i], SAID_MAX, "cannot be used: it %s", why);
         else
             TRY(read_result(cli, &opts, folder, info, l->said[i]));
         plc_utf8_mend(l->said[i]); // compilers and files may say anything

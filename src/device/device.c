@@ -84,6 +84,18 @@ static pleach_status choose_precision(pleach_device *device, const pleach_device
     return PLEACH_OK;
 }
 
+static pleach_status check_usable(pleach_ctx *ctx, const plc_device_table *table, int row)
+{
+    const pleach_device_info *info = &table->list.items[row];
+    char why[PLC_OBSTACLE_MAX];
+
+    if (!plc_device_has_obstacle(table, row, why))
+        return PLEACH_OK;
+    return plc_fail(ctx, PLEACH_EDEVICE,
+                    "'%s' (driver %s) %s; choose another device or update its driver", info->name,
+                    info->driver_version, why);
+}
+
 pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char *choice,
                                    const pleach_device_opts *opts, pleach_device **out)
 {
@@ -107,6 +119,7 @@ pleach_status plc_device_open_with(pleach_ctx *ctx, const plc_cl *cl, const char
     device->id = device->table->ids[row];
     device->platform = device->table->platforms[row];
     device->info = &device->table->list.items[row];
+    TRY(check_usable(ctx, device->table, row));
     TRY(check_facts(ctx, device->info));
     TRY(plc_device_choose_lanes(ctx, device->info, opts, &device->lanes, &device->vector_lanes));
     TRY(choose_precision(device, opts));

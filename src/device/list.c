@@ -56,14 +56,14 @@ static const char *kind_name(cl_device_type type)
 
 // Reads one device's facts. Strings already taken are freed with the list.
 static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id platform,
-                               cl_device_id device, pleach_device_info *info)
+                               cl_device_id device, pleach_device_info *info, bool *unavailable)
 {
     pleach_status status = PLEACH_OK;
     cl_device_type type = 0;
     cl_uint units = 0, clock = 0, width = 0, align_bits = 0;
     cl_ulong global = 0, alloc = 0, local = 0;
     size_t group = 0, items[MAX_DIMENSIONS] = {0};
-    cl_bool compiler = CL_FALSE, unified = CL_FALSE;
+    cl_bool compiler = CL_FALSE, unified = CL_FALSE, available = CL_FALSE;
     const char *extensions = NULL;
 
     TRY(platform_text(ctx, cl, platform, CL_PLATFORM_NAME, &info->platform_name));
@@ -87,6 +87,7 @@ static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id
     FACT(CL_DEVICE_MEM_BASE_ADDR_ALIGN, align_bits);
     FACT(CL_DEVICE_COMPILER_AVAILABLE, compiler);
     FACT(CL_DEVICE_HOST_UNIFIED_MEMORY, unified);
+    FACT(CL_DEVICE_AVAILABLE, available);
 #undef FACT
     info->kind = kind_name(type);
     info->compute_units = (int)units;
@@ -99,6 +100,7 @@ static pleach_status read_info(pleach_ctx *ctx, const plc_cl *cl, cl_platform_id
     info->base_alignment_bytes = (int)(align_bits / 8);
     info->has_compiler = compiler;
     info->unified_memory = unified;
+    *unavailable = !available;
     info->has_fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->has_fp64 = strstr(extensions, "cl_khr_fp64") != NULL;
 done:
@@ -149,13 +151,15 @@ static pleach_status append_platform(pleach_ctx *ctx, const plc_cl *cl, cl_platf
         TRY(plc_grow(ctx, &table->list.items, &table->info_capacity, needed));
         TRY(plc_grow(ctx, &table->ids, &table->id_capacity, needed));
         TRY(plc_grow(ctx, &table->platforms, &table->platform_capacity, needed));
+        TRY(plc_grow(ctx, &table->unavailable, &table->unavailable_capacity, needed));
         pleach_device_info *info = &table->list.items[table->list.n_items];
+        bool *unavailable = &table->unavailable[table->list.n_items];
         table->ids[table->list.n_items] = devices[i];
         table->platforms[table->list.n_items] = platform;
         table->list.n_items++;
         info->platform = platform_index;
         info->index = (int)i;
-        if (read_info(ctx, cl, platform, devices[i], info) != PLEACH_OK) {
+        if (read_info(ctx, cl, platform, devices[i], info, unavailable) != PLEACH_OK) {
             leave_out(ctx, table, "device", platform_index, (int)i);
             free_info(info);
             table->list.n_items--;
@@ -205,6 +209,7 @@ void plc_device_table_destroy(plc_device_table **table)
     free((*table)->list.items);
     free((*table)->ids);
     free((*table)->platforms);
+    free((*table)->unavailable);
     free(*table);
     *table = NULL;
 }
@@ -231,15 +236,55 @@ bool plc_device_is_emulator(const pleach_device_info *info)
     return plc_quirks_of(info).emulates;
 }
 
-// Emulators, if at all, where there is nothing else of this kind.
-static int find_kind(const pleach_device_list *list, const char *kind, bool emulators)
+bool plc_device_has_obstacle(const plc_device_table *table, int row, char why[PLC_OBSTACLE_MAX])
 {
-    for (int emulates = 0; emulates <= emulators; emulates++)
-        for (int i = 0; i < list->n_items; i++)
-            if (strcmp(list->items[i].kind, kind) == 0 &&
-                plc_device_is_emulator(&list->items[i]) == (emulates == 1))
-                return i;
+    const char *version = table->list.items[row].cl_version;
+    int major = 0, minor = 0;
+
+    if (table->unavailable && table->unavailable[row]) {
+        snprintf(why, PLC_OBSTACLE_MAX, "is not available");
+        return true;
+    }
+    if (!version || sscanf(version, "OpenCL %d.%d", &major, &minor) != 2 || major > 1 || minor > 1)
+        return false;
+    snprintf(why, PLC_OBSTACLE_MAX, "offers OpenCL %d.%d, 1.2 is needed", major, minor);
+    return true;
+}
+
+static int find_first(const plc_device_table *table, const char *kind, bool emulates,
+                      bool has_obstacle)
+{
+    char why[PLC_OBSTACLE_MAX];
+
+    for (int i = 0; i < table->list.n_items; i++)
+        if (strcmp(table->list.items[i].kind, kind) == 0 &&
+            plc_device_is_emulator(&table->list.items[i]) == emulates &&
+            plc_device_has_obstacle(table, i, why) == has_obstacle)
+            return i;
     return -1;
+}
+
+// Emulators, if at all, where there is nothing else of this kind; what cannot be used last, to be refused by name.
+static int find_kind(const plc_device_table *table, const char *kind, bool emulators)
+{
+    int found = -1;
+
+    for (int obstacle = 0; obstacle < 2 && found < 0; obstacle++)
+        for (int emulates = 0; emulates <= emulators && found < 0; emulates++)
+            found = find_first(table, kind, emulates == 1, obstacle == 1);
+    return found;
+}
+
+static int find_default(const plc_device_table *table)
+{
+    int found = -1;
+
+    for (int obstacle = 0; obstacle < 2 && found < 0; obstacle++) {
+        found = find_first(table, "gpu", false, obstacle == 1);
+        if (found < 0)
+            found = find_first(table, "cpu", false, obstacle == 1);
+    }
+    return found;
 }
 
 // A part of a name: of the platform before the device's, because PoCL's devices are called after the
@@ -257,8 +302,9 @@ static int find_name(const pleach_device_list *list, const char *part)
     return -1;
 }
 
-static int find_choice(const pleach_device_list *list, const char *choice)
+static int find_choice(const plc_device_table *table, const char *choice)
 {
+    const pleach_device_list *list = &table->list;
     int platform, index, used = 0;
 
     if (sscanf(choice, "%d:%d%n", &platform, &index, &used) == 2 && choice[used] == '\0') {
@@ -268,11 +314,11 @@ static int find_choice(const pleach_device_list *list, const char *choice)
         return -1;
     }
     if (strcasecmp(choice, "gpu") == 0)
-        return find_kind(list, "gpu", false);
+        return find_kind(table, "gpu", false);
     if (strcasecmp(choice, "cpu") == 0)
-        return find_kind(list, "cpu", false);
+        return find_kind(table, "cpu", false);
     if (strcasecmp(choice, "fpga") == 0 || strcasecmp(choice, "accelerator") == 0)
-        return find_kind(list, "accelerator", true);
+        return find_kind(table, "accelerator", true);
     return find_name(list, choice);
 }
 
@@ -287,9 +333,7 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                         "pocl-opencl-icd` (any CPU), intel-opencl-icd (Intel GPUs), "
                         "mesa-opencl-icd (AMD GPUs) or your vendor's driver");
     if (choice == NULL || choice[0] == '\0') {
-        *chosen = find_kind(list, "gpu", false);
-        if (*chosen < 0)
-            *chosen = find_kind(list, "cpu", false);
+        *chosen = find_default(table);
         if (*chosen < 0)
             return plc_fail(ctx, PLEACH_EDEVICE,
                             "no GPU and no CPU device, only others; name one with --device "
@@ -301,7 +345,7 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                         "device '%s' is a number alone; write PLATFORM:INDEX as `pleach devices` "
                         "lists them",
                         choice);
-    *chosen = find_choice(list, choice);
+    *chosen = find_choice(table, choice);
     if (*chosen < 0) {
         char known[1024] = "";
         for (int i = 0; i < list->n_items; i++) {

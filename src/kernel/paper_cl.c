@@ -82,6 +82,7 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info wh
         FACT(CL_DEVICE_MEM_BASE_ADDR_ALIGN, alignment);
         FACT(CL_DEVICE_COMPILER_AVAILABLE, yes); // it takes any source, and looks at none
         FACT(CL_DEVICE_HOST_UNIFIED_MEMORY, no);
+        FACT(CL_DEVICE_AVAILABLE, yes);
     default:
         return answer("paper", sizeof "paper", room, out, needed);
     }

@@ -72,6 +72,28 @@ static void an_emulator_is_never_taken_unasked(void **state)
     assert_int_equal(platform_of("2:0", N_LISTED), 2);
 }
 
+static void what_cannot_be_used_is_taken_only_by_its_own_name(void **state)
+{
+    bool unavailable[N_WITH_BOARD] = {0};
+    const plc_device_table table = {.list = {.items = listed, .n_items = N_WITH_BOARD},
+                                    .unavailable = unavailable};
+    int chosen = -1;
+
+    (void)state;
+    unavailable[1] = true;
+    assert_ok(plc_device_table_choose(ctx, &table, NULL, &chosen));
+    assert_int_equal(listed[chosen].platform, 3);
+    assert_ok(plc_device_table_choose(ctx, &table, "1:0", &chosen));
+    assert_int_equal(listed[chosen].platform, 1);
+    listed[3].cl_version = "OpenCL 1.1 old";
+    assert_ok(plc_device_table_choose(ctx, &table, "cpu", &chosen)); // which opening refuses
+    assert_int_equal(listed[chosen].platform, 1);
+    unavailable[1] = false;
+    assert_ok(plc_device_table_choose(ctx, &table, "cpu", &chosen));
+    assert_int_equal(listed[chosen].platform, 1);
+    listed[3].cl_version = NULL;
+}
+
 static void kinds_are_words_of_any_case_and_numbers_are_no_names(void **state)
 {
     (void)state;
@@ -104,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_platforms_name_counts_more_than_a_devices),
         cmocka_unit_test(an_emulator_is_never_taken_unasked),
+        cmocka_unit_test(what_cannot_be_used_is_taken_only_by_its_own_name),
         cmocka_unit_test(kinds_are_words_of_any_case_and_numbers_are_no_names),
         cmocka_unit_test(quirks_belong_to_one_platform_and_driver),
     };

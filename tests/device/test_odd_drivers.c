@@ -55,6 +55,7 @@ static void facts_that_cannot_be_are_put_right_or_refused(void **state)
         {"no allocation", CL_DEVICE_MAX_MEM_ALLOC_SIZE, 0, "at most 0 bytes at once"},
         {"tiny allocation", CL_DEVICE_MAX_MEM_ALLOC_SIZE, 64, "at most 64 bytes at once"},
         {"no memory", CL_DEVICE_GLOBAL_MEM_SIZE, 0, "has 0"},
+        {"not available", CL_DEVICE_AVAILABLE, 0, "is not available; choose another"},
     };
     plc_cl cl = plc_faulty_cl;
 
@@ -86,6 +87,32 @@ static cl_int CL_API_CALL odd_name(cl_device_id id, cl_device_info what, size_t 
     if (error == CL_SUCCESS && what == CL_DEVICE_NAME && value)
         *(char *)value = '\xe9';
     return error;
+}
+
+static cl_int CL_API_CALL old_version(cl_device_id id, cl_device_info what, size_t size,
+                                      void *value, size_t *needed)
+{
+    static const char version[] = "OpenCL 1.1 of 2010";
+
+    if (what != CL_DEVICE_VERSION)
+        return clGetDeviceInfo(id, what, size, value, needed);
+    if (needed)
+        *needed = sizeof version;
+    if (value)
+        memcpy(value, version, size);
+    return CL_SUCCESS;
+}
+
+static void what_is_older_than_the_kernels_is_refused(void **state)
+{
+    plc_cl cl = plc_faulty_cl;
+    pleach_device *device = NULL;
+
+    (void)state;
+    cl.clGetDeviceInfo = old_version;
+    assert_int_equal(open_device(&cl, &device), PLEACH_EDEVICE);
+    assert_non_null(strstr(pleach_error(ctx), "offers OpenCL 1.1, 1.2 is needed"));
+    assert_int_equal(plc_live_objects, 0);
 }
 
 static void texts_that_are_no_utf_8_stand_in_json_all_the_same(void **state)
@@ -199,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_that_cannot_be_are_put_right_or_refused),
+        cmocka_unit_test(what_is_older_than_the_kernels_is_refused),
         cmocka_unit_test(texts_that_are_no_utf_8_stand_in_json_all_the_same),
         cmocka_unit_test(without_devices_the_text_says_what_to_install),
         cmocka_unit_test(a_broken_platform_does_not_hide_the_others),
