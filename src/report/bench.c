@@ -6,6 +6,7 @@
 #include <string.h>
 #include <base/file.h>
 #include <base/memory.h>
+#include <base/text.h>
 
 enum { MAX_BENCH_BYTES = 64 << 20 };
 
@@ -70,9 +71,30 @@ static pleach_status read_results(pleach_ctx *ctx, const json_t *root, plc_bench
     return status;
 }
 
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
 static bool same_text(const char *a, const char *b)
 {
-    return strcmp(a ? a : "", b ? b : "") == 0;
+    return strcmp(or_empty(a), or_empty(b)) == 0;
+}
+
+static bool same_device(const plc_bench *a, const plc_bench *b)
+{
+    return same_text(a->device.name, b->device.name) &&
+           same_text(a->device.platform, b->device.platform) &&
+           same_text(a->device.driver, b->device.driver) &&
+           same_text(a->device.mapping, b->device.mapping) && a->device.lanes == b->device.lanes;
+}
+
+static pleach_status name_device(pleach_ctx *ctx, const plc_bench *bench, plc_text *text)
+{
+    return plc_text_printf(ctx, text, "'%s' (%d lanes, %s; %s, driver %s)",
+                           or_empty(bench->device.name), bench->device.lanes,
+                           or_empty(bench->device.mapping), or_empty(bench->device.platform),
+                           or_empty(bench->device.driver));
 }
 
 // A first document says what device it is; the others must be of the same.
@@ -80,20 +102,19 @@ static pleach_status read_device(pleach_ctx *ctx, const json_t *root, plc_bench 
 {
     pleach_status status = PLEACH_OK;
     plc_bench other = {0};
+    plc_text names = {0};
 
     if (bench->n_documents++ == 0)
         return plc_fields_read(ctx, plc_bench_fields, root, "file", bench);
     TRY(plc_fields_read(ctx, plc_bench_fields, root, "file", &other));
-    if (!same_text(other.device.name, bench->device.name) ||
-        !same_text(other.device.mapping, bench->device.mapping) ||
-        other.device.lanes != bench->device.lanes)
-        FAIL(ctx, PLEACH_EINPUT,
-             "document %d is of device '%s' (%d lanes, %s), those before it of '%s' (%d lanes, %s)",
-             bench->n_documents, other.device.name ? other.device.name : "", other.device.lanes,
-             other.device.mapping ? other.device.mapping : "",
-             bench->device.name ? bench->device.name : "", bench->device.lanes,
-             bench->device.mapping ? bench->device.mapping : "");
+    if (!same_device(&other, bench)) {
+        TRY(name_device(ctx, &other, &names));
+        TRY(plc_text_printf(ctx, &names, ", those before it of "));
+        TRY(name_device(ctx, bench, &names));
+        FAIL(ctx, PLEACH_EINPUT, "document %d is of device %s", bench->n_documents, names.data);
+    }
 done:
+    plc_text_finish(&names);
     plc_fields_finish(plc_bench_fields, &other);
     return status;
 }

@@ -86,7 +86,7 @@ typedef struct plc_bench {
     int n_documents;
 } plc_bench;
 
-// Reads `path`: one document, or several of one device behind one another, as `>>` appends them. Results of a kind that is not known are left out, which the log is told. Fails with
+// Reads `path`: one document, or several of one device, mapping and driver behind one another, as `>>` appends them. Results of a kind that is not known are left out, which the log is told. Fails with
 // PLEACH_EIO, and with PLEACH_EINPUT (no JSON: file and line; another schema, a key missing or of the
 // wrong type: file, result and key).
 pleach_status plc_bench_read(pleach_ctx *ctx, const char *path, plc_bench *bench);

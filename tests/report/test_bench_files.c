@@ -28,11 +28,12 @@ static pleach_status read_text(const char *text, size_t size, plc_bench *bench)
     return plc_bench_read(ctx, path, bench);
 }
 
-#define DEVICE(lanes)                                                                              \
-    "\"device\": {\"name\": \"d\", \"platform\": \"p\", \"driver\": \"1\", \"lanes\": " #lanes     \
-    ", \"mapping\": \"vector\"}"
-#define DOCUMENT(lanes, results)                                                                   \
-    "{\"schema\": \"pleach.bench/1\", " DEVICE(lanes) ", \"results\": [" results "]}"
+#define DEVICE(lanes, driver)                                                                      \
+    "\"device\": {\"name\": \"d\", \"platform\": \"p\", \"driver\": \"" #driver                    \
+    "\", \"lanes\": " #lanes ", \"mapping\": \"vector\"}"
+#define DOCUMENT_BY(driver, lanes, results)                                                        \
+    "{\"schema\": \"pleach.bench/1\", " DEVICE(lanes, driver) ", \"results\": [" results "]}"
+#define DOCUMENT(lanes, results) DOCUMENT_BY(1, lanes, results)
 
 static const char ops[] = DOCUMENT(
     16,
@@ -79,6 +80,7 @@ static void documents_of_one_device_may_follow_one_another(void **state)
     static const char two[] = DOCUMENT(16, "{\"kind\": \"device\"}") "\n" DOCUMENT(
         16, "{\"kind\": \"infer\", \"model\": \"m\", \"batch\": 1}") "\n",
                       other[] = DOCUMENT(16, "") "\n" DOCUMENT(8, ""),
+                      updated[] = DOCUMENT(16, "") "\n" DOCUMENT_BY(2, 16, ""),
                       broken[] = DOCUMENT(16, "") "\n\nand more";
     plc_bench bench = {0};
 
@@ -89,6 +91,8 @@ static void documents_of_one_device_may_follow_one_another(void **state)
     plc_bench_finish(&bench);
     assert_int_equal(read_text(other, sizeof other - 1, &bench), PLEACH_EINPUT);
     assert_non_null(strstr(pleach_error(ctx), "document 2 is of device 'd' (8 lanes"));
+    assert_int_equal(read_text(updated, sizeof updated - 1, &bench), PLEACH_EINPUT);
+    assert_non_null(strstr(pleach_error(ctx), "p, driver 2), those before it of"));
     assert_int_equal(read_text(broken, sizeof broken - 1, &bench), PLEACH_EINPUT);
     assert_non_null(strstr(pleach_error(ctx), "line 3"));
 }
