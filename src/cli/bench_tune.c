@@ -69,9 +69,13 @@ static pleach_status print_table(plc_cli *cli, const plc_tuner *tuner)
     TRY(plc_table_print(cli->ctx, &table, &text));
     TRY(plc_text_printf(cli->ctx, &text,
                         "\nms of one run; ratio: how much longer the runner-up "
-                        "takes (the default stays where nothing saves 3 %%); kept in %s\n",
-                        plc_tuner_path(tuner) ? plc_tuner_path(tuner)
-                                              : "no file: there is no cache"));
+                        "takes (the default stays where nothing saves 3 %%); "));
+    if (plc_tuner_is_kept(tuner))
+        TRY(plc_text_printf(cli->ctx, &text, "kept in %s\n", plc_tuner_path(tuner)));
+    else
+        TRY(plc_text_printf(cli->ctx, &text, "not kept: %s\n",
+                            plc_tuner_path(tuner) ? "its file cannot be written"
+                                                  : "there is no cache"));
     TRY(plc_cli_print(cli, &text));
 done:
     plc_table_finish(&table);

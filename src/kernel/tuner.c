@@ -32,6 +32,7 @@ struct plc_tuner {
     plc_tuning known[N_SOURCES]; // FROM_DEFAULT stays empty
     char mapping[PLC_FORMAT_MAX];
     bool paused;
+    bool unwritten; // the last writing failed
     double seconds_left;
     int n_measured;  // in this session
     question *asked; // owned
@@ -221,10 +222,12 @@ void plc_tuner_end_session(pleach_device *device)
 
     if (t->paused)
         return;
-    if (t->n_measured > 0 && t->path &&
-        plc_tuning_write(device, t->path, &t->known[FROM_MEASURED]) != PLEACH_OK)
-        plc_log(device->ctx, PLEACH_LOG_WARNING, "tuning is not kept: %s",
-                pleach_error(device->ctx));
+    if (t->n_measured > 0 && t->path) {
+        t->unwritten = plc_tuning_write(device, t->path, &t->known[FROM_MEASURED]) != PLEACH_OK;
+        if (t->unwritten)
+            plc_log(device->ctx, PLEACH_LOG_WARNING, "tuning is not kept: %s",
+                    pleach_error(device->ctx));
+    }
     t->n_measured = 0;
     t->seconds_left = fast_seconds;
 }
@@ -250,4 +253,9 @@ plc_tuner_answer plc_tuner_get(const plc_tuner *tuner, int index)
 const char *plc_tuner_path(const plc_tuner *tuner)
 {
     return tuner->path;
+}
+
+bool plc_tuner_is_kept(const plc_tuner *tuner)
+{
+    return tuner->path && !tuner->unwritten;
 }

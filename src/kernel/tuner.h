@@ -84,5 +84,7 @@ int plc_tuner_count(const plc_tuner *tuner);
 plc_tuner_answer plc_tuner_get(const plc_tuner *tuner, int index);
 // Path of the user's file, NULL when there is none.
 const char *plc_tuner_path(const plc_tuner *tuner);
+// Whether what was measured could be written there.
+bool plc_tuner_is_kept(const plc_tuner *tuner);
 
 #endif

@@ -169,6 +169,24 @@ static void the_fastest_is_chosen_and_the_file_names_all_times(void **state)
     pleach_device_close(&device);
 }
 
+static void what_cannot_be_written_is_not_said_to_be_kept(void **state)
+{
+    (void)state;
+    const plc_tune_problem problem = make_problem(slow_and_fast_ways, slow_and_fast, 2);
+    pleach_device *device = open_device(PLEACH_TUNE_FAST);
+    char path[192];
+    int chosen = -1;
+
+    snprintf(path, sizeof path, "%s/tuning", cache);
+    assert_ok(plc_file_write_all(ctx, path, "", 0)); // no folder
+    assert_ok(plc_tuner_choose(device, &problem, &chosen));
+    assert_true(plc_tuner_is_kept(device->tuner)); // nothing has failed yet
+    plc_tuner_end_session(device);
+    assert_false(plc_tuner_is_kept(device->tuner));
+    assert_non_null(strstr(warning, "tuning is not kept"));
+    pleach_device_close(&device);
+}
+
 // Asks for candidates of which the first is right; returns the reason of number `index`, "" for none.
 static const char *reason_of(const plc_tune_problem *problem, int mode, int index)
 {
@@ -464,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_fastest_is_chosen_and_the_file_names_all_times, new_cache),
+        cmocka_unit_test_setup(what_cannot_be_written_is_not_said_to_be_kept, new_cache),
         cmocka_unit_test_setup(wrong_candidates_are_rejected_with_the_reason, new_cache),
         cmocka_unit_test_setup(candidates_that_cannot_be_launched_are_rejected, new_cache),
         cmocka_unit_test_setup(off_is_the_first_candidate_and_measures_nothing, new_cache),
