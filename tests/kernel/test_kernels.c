@@ -170,6 +170,37 @@ static void programs_are_counted_by_where_they_came_from(void **state)
     assert_true(cold.seconds > 0 && warm.seconds > 0);
 }
 
+static void count_warning(void *user, pleach_log_level level, const char *text)
+{
+    *(int *)user += level == PLEACH_LOG_WARNING && strstr(text, "kernels are not cached");
+}
+
+static void a_cache_that_cannot_be_written_is_told_once(void **state)
+{
+    fixture *f = *state;
+    char folder[96];
+    const pleach_device_opts opts = {.cache_dir = folder};
+    pleach_device *device = NULL;
+    plc_launch_list list;
+    plc_launch *launch = NULL;
+    int n_warnings = 0;
+
+    write_counting_kernel(f);
+    setenv("PLEACH_CL_DIR", f->sources, 1);
+    snprintf(folder, sizeof folder, "%s/gone", f->cache);
+    CHECK(pleach_device_open(f->ctx, plc_test_device(), &opts, &device));
+    assert_int_equal(rmdir(folder), 0);
+    pleach_ctx_set_log(f->ctx, count_warning, &n_warnings);
+    plc_launch_list_init(&list, device);
+    CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=8", &launch));
+    CHECK(plc_launch_add(&list, "count", "count", "-DUNIT=9", &launch));
+    assert_int_equal(n_warnings, 1);
+    pleach_ctx_set_log(f->ctx, NULL, NULL);
+    plc_launch_list_finish(&list);
+    pleach_device_close(&device);
+    unsetenv("PLEACH_CL_DIR");
+}
+
 static void a_kernel_that_does_not_build_names_its_file_and_line(void **state)
 {
     fixture *f = *state;
@@ -324,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binaries_are_cached_and_bad_entries_rebuilt),
         cmocka_unit_test(programs_are_counted_by_where_they_came_from),
+        cmocka_unit_test(a_cache_that_cannot_be_written_is_told_once),
         cmocka_unit_test(a_kernel_that_does_not_build_names_its_file_and_line),
         cmocka_unit_test(lines_of_the_joined_text_are_told_as_those_of_its_files),
         cmocka_unit_test(every_embedded_source_expands_to_one_text),
