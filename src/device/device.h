@@ -67,7 +67,7 @@ typedef struct plc_buffer {
     size_t capacity; // of parts
 } plc_buffer;
 
-// Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed, largest allocation, what to reduce.
+// Allocates zeroed memory. Fails with PLEACH_ENOMEM: text gives bytes needed and the largest allocation.
 pleach_status plc_buffer_create(pleach_device *device, const char *name, size_t bytes,
                                 plc_buffer **buffer);
 // The same without clearing: for memory of which everything is written before it is read.

@@ -19,7 +19,7 @@ void plc_put_aside(pleach_ctx *ctx, const char *path);
 // the place; it is not an error.
 pleach_status plc_tuning_read(pleach_ctx *ctx, const char *path, plc_tuning *tuning);
 
-// Writes the file whole, makes its folder. What another process has written there since stays, except
+// Writes the file whole, makes its folder. What another process had written there before stays, except
 // where `tuning` has the same key.
 pleach_status plc_tuning_write(const pleach_device *device, const char *path,
                                const plc_tuning *tuning);

@@ -40,7 +40,7 @@ double plc_latency_rounded(double ms);
 // a warning that gives the place, and what it held is measured again.
 pleach_status plc_latency_table_read(pleach_ctx *ctx, const char *path, plc_latency_table *table);
 
-// Writes the file whole, makes its folder. What another process has written there since stays, except
+// Writes the file whole, makes its folder. What another process had written there before stays, except
 // where `table` has the same key.
 pleach_status plc_latency_table_write(const pleach_device *device, const char *path,
                                       const plc_latency_table *table);
