@@ -283,14 +283,15 @@ pleach_status plc_binary_kernel(const plc_binary *b, pleach_device *device, cons
     const plc_manifest_kernel *found = program ? plc_manifest_find_kernel(program, kernel) : NULL;
 
     if (!found)
-        return plc_fail(device->ctx, PLEACH_EBUILD,
-                        "%s has no kernel '%s' of %s.cl with '%s': it was exported from %s for %s; "
-                        "`pleach fpga export MODEL%s` of this network, with this command's --batch, "
-                        "writes it (batches below %d images have kernels of their own), then build "
-                        "it",
-                        b->path, kernel, file, options, b->manifest.model,
-                        b->manifest.training ? "training" : "inference",
-                        b->manifest.training ? "" : " --training", device->lanes);
+        return plc_fail(
+            device->ctx, PLEACH_EBUILD,
+            "%s has no kernel '%s' of %s.cl with '%s': it was exported from %s for %s; "
+            "`pleach fpga export MODEL%s` of this network, with this command's --batch, "
+            "writes it (batches below %d images have kernels of their own), then build "
+            "it",
+            b->path, kernel, file, options, b->manifest.model,
+            b->manifest.training ? "training" : "inference",
+            b->manifest.training ? "" : " --training", device->lanes);
     *identity = found;
     return create_kernel(b, device, found, object);
 }

@@ -120,9 +120,6 @@ pleach_status plc_run_mark_kept_blocks(plc_run *run, const pleach_graph *graph,
                                        const plc_blocks *blocks, bool *kept);
 
 // masks.c: the pruning phase.
-// Whether the first network has the nodes of --keep, what --score looks at, groups larger than --round-to, and can come
-// down to the targets in computations and parameters: before anything is trained.
-pleach_status plc_run_check_pruning(plc_run *run);
 pleach_status plc_run_start_pruning(plc_run *run);
 void plc_run_finish_pruning(plc_run *run);
 // A digit per class ("1101..." of run->mask) for logs and checkpoints; JSON's null for NULL.
@@ -135,6 +132,11 @@ pleach_status plc_run_update_masks(plc_run *run); // after each step; does somet
 // What masks may leave at `progress` (0 to 1) of the ramp where `target` is left at its end; shares of the dense
 // cost.
 double plc_run_ramp(double target, double progress);
+
+// selection.c: what a mask update selects.
+// Whether the first network has the nodes of --keep, what --score looks at, groups larger than --round-to, and can come
+// down to the targets in computations and parameters: before anything is trained.
+pleach_status plc_run_check_pruning(plc_run *run);
 // A selection for `budgets` with the job's options; `mask` NULL: everything was kept.
 pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,
                              const float *scores, const unsigned char *mask,
