@@ -54,8 +54,8 @@ __kernel void score_taylor(__global const float *restrict weights,
 
 // scores[k] = sum over the other classes j of k's group of the distance of their filters: small where the
 // others could stand in (He et al., "Filter Pruning via Geometric Median", 2019). The classes of a group have
-// slices of the same sizes. peers: lists of classes, one per group; peers_of[k]: which of it is that of k's group, none
-// where it is frozen. Bytes: 8 per weight and peer.
+// slices of the same sizes. peers: lists of classes, one per group; peers_of[k]: where the list of k's group begins and
+// ends, empty where it is frozen. Bytes: 8 per weight and peer.
 __kernel void score_distance(__global const float *restrict weights,
                              __global const prune_slice *restrict slices,
                              __global const int *restrict starts,

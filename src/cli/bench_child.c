@@ -225,14 +225,17 @@ static void explain(const child *c, char why[WHY_MAX])
 static bool has_succeeded(const device_run *run, const step *s, const child *c, const json_t *root,
                           char why[WHY_MAX])
 {
-    static const char failed[] = "failed: ";
+    static const char failed[] = "failed: ",
+                      passed[] = "passed"; // all parts, or those that could be tested
     const char *said = s->tests ? verdict(root, run->outcome->id) : NULL;
+    const bool ended = c->result.end == PLC_PROCESS_EXITED && c->result.code == 0;
 
-    if (c->result.end == PLC_PROCESS_EXITED && c->result.code == 0)
-        if (s->tests ? said != NULL : root != NULL)
-            return true;
+    if (ended && (s->tests ? said && strncmp(said, passed, strlen(passed)) == 0 : root != NULL))
+        return true;
     if (said && strncmp(said, failed, strlen(failed)) == 0)
         snprintf(why, WHY_MAX, "%s", said + strlen(failed));
+    else if (said && ended)
+        snprintf(why, WHY_MAX, "%s", said);
     else
         explain(c, why);
     return false;

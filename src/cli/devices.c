@@ -153,10 +153,9 @@ done:
 // Whether one that nobody named is tested.
 static bool is_worth_a_test(const plc_device_table *devices, int row)
 {
-    char why[PLC_OBSTACLE_MAX];
 
     return !plc_device_is_emulator(&devices->list.items[row]) &&
-           !plc_device_has_obstacle(devices, row, why);
+           !plc_device_has_obstacle(devices, row, NULL);
 }
 
 static pleach_status find_results(plc_cli *cli, listing *l)

@@ -239,66 +239,64 @@ bool plc_device_is_emulator(const pleach_device_info *info)
 bool plc_device_has_obstacle(const plc_device_table *table, int row, char why[PLC_OBSTACLE_MAX])
 {
     const char *version = table->list.items[row].cl_version;
+    const size_t size = why ? PLC_OBSTACLE_MAX : 0;
     int major = 0, minor = 0;
 
     if (table->unavailable && table->unavailable[row]) {
-        snprintf(why, PLC_OBSTACLE_MAX, "is not available");
+        snprintf(why, size, "is not available");
         return true;
     }
     if (!version || sscanf(version, "OpenCL %d.%d", &major, &minor) != 2 || major > 1 || minor > 1)
         return false;
-    snprintf(why, PLC_OBSTACLE_MAX, "offers OpenCL %d.%d, 1.2 is needed", major, minor);
+    snprintf(why, size, "offers OpenCL %d.%d, 1.2 is needed", major, minor);
     return true;
 }
 
 static int find_first(const plc_device_table *table, const char *kind, bool emulates,
                       bool has_obstacle)
 {
-    char why[PLC_OBSTACLE_MAX];
-
     for (int i = 0; i < table->list.n_items; i++)
         if (strcmp(table->list.items[i].kind, kind) == 0 &&
             plc_device_is_emulator(&table->list.items[i]) == emulates &&
-            plc_device_has_obstacle(table, i, why) == has_obstacle)
+            plc_device_has_obstacle(table, i, NULL) == has_obstacle)
             return i;
     return -1;
 }
 
-// Emulators, if at all, where there is nothing else of this kind; what cannot be used last, to be refused by name.
-static int find_kind(const plc_device_table *table, const char *kind, bool emulators)
+// The first of these kinds, those that come first before others. Emulators, if at all, where there is nothing else, also
+// nothing that cannot be used: that is taken last of its like, to be refused by name.
+static int find_kinds(const plc_device_table *table, const char *const *kinds, int n_kinds,
+                      bool emulators)
 {
-    int found = -1;
-
-    for (int obstacle = 0; obstacle < 2 && found < 0; obstacle++)
-        for (int emulates = 0; emulates <= emulators && found < 0; emulates++)
-            found = find_first(table, kind, emulates == 1, obstacle == 1);
-    return found;
+    for (int emulates = 0; emulates <= emulators; emulates++)
+        for (int obstacle = 0; obstacle < 2; obstacle++)
+            for (int k = 0; k < n_kinds; k++) {
+                const int found = find_first(table, kinds[k], emulates == 1, obstacle == 1);
+                if (found >= 0)
+                    return found;
+            }
+    return -1;
 }
 
-static int find_default(const plc_device_table *table)
+static bool has_name(const pleach_device_info *info, bool of_device, const char *part)
 {
-    int found = -1;
-
-    for (int obstacle = 0; obstacle < 2 && found < 0; obstacle++) {
-        found = find_first(table, "gpu", false, obstacle == 1);
-        if (found < 0)
-            found = find_first(table, "cpu", false, obstacle == 1);
-    }
-    return found;
+    return strcasestr(of_device ? info->name : info->platform_name, part) != NULL;
 }
 
 // A part of a name: of the platform before the device's, because PoCL's devices are called after the
 // CPU and its vendor; emulators last, because nobody who says "intel" means one.
-static int find_name(const pleach_device_list *list, const char *part)
+static int find_name(const plc_device_table *table, const char *part)
 {
-    for (int emulates = 0; emulates < 2; emulates++)
-        for (int of_device = 0; of_device < 2; of_device++)
-            for (int i = 0; i < list->n_items; i++) {
-                const pleach_device_info *info = &list->items[i];
-                if (plc_quirks_of(info).emulates == (emulates == 1) &&
-                    strcasestr(of_device ? info->name : info->platform_name, part))
-                    return i;
-            }
+    enum { EMULATES = 4, HAS_OBSTACLE = 2, OF_DEVICE = 1 };
+
+    for (int rank = 0; rank < 8; rank++)
+        for (int i = 0; i < table->list.n_items; i++) {
+            const pleach_device_info *info = &table->list.items[i];
+            if (plc_device_is_emulator(info) == ((rank & EMULATES) != 0) &&
+                plc_device_has_obstacle(table, i, NULL) == ((rank & HAS_OBSTACLE) != 0) &&
+                has_name(info, rank & OF_DEVICE, part))
+                return i;
+        }
     return -1;
 }
 
@@ -314,12 +312,20 @@ static int find_choice(const plc_device_table *table, const char *choice)
         return -1;
     }
     if (strcasecmp(choice, "gpu") == 0)
-        return find_kind(table, "gpu", false);
+        return find_kinds(table, (const char *const[]){"gpu"}, 1, false);
     if (strcasecmp(choice, "cpu") == 0)
-        return find_kind(table, "cpu", false);
+        return find_kinds(table, (const char *const[]){"cpu"}, 1, false);
     if (strcasecmp(choice, "fpga") == 0 || strcasecmp(choice, "accelerator") == 0)
-        return find_kind(table, "accelerator", true);
-    return find_name(list, choice);
+        return find_kinds(table, (const char *const[]){"accelerator"}, 1, true);
+    return find_name(table, choice);
+}
+
+// A number as other programs count devices. Some name has its digits; longer ones, as "4090", are parts of names.
+static bool is_index(const char *choice)
+{
+    enum { MOST_DIGITS = 2 };
+
+    return choice[strspn(choice, "0123456789")] == '\0' && strlen(choice) <= MOST_DIGITS;
 }
 
 pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *table,
@@ -333,14 +339,14 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                         "pocl-opencl-icd` (any CPU), intel-opencl-icd (Intel GPUs), "
                         "mesa-opencl-icd (AMD GPUs) or your vendor's driver");
     if (choice == NULL || choice[0] == '\0') {
-        *chosen = find_default(table);
+        *chosen = find_kinds(table, (const char *const[]){"gpu", "cpu"}, 2, false);
         if (*chosen < 0)
             return plc_fail(ctx, PLEACH_EDEVICE,
                             "no GPU and no CPU device, only others; name one with --device "
                             "(`pleach devices` lists them)");
         return PLEACH_OK;
     }
-    if (choice[strspn(choice, "0123456789")] == '\0') // some name has any digit in it
+    if (is_index(choice))
         return plc_fail(ctx, PLEACH_EUSAGE,
                         "device '%s' is a number alone; write PLATFORM:INDEX as `pleach devices` "
                         "lists them",

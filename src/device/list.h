@@ -21,7 +21,7 @@ void plc_device_table_destroy(plc_device_table **table);
 // An emulator computes as slowly as it likes: it is taken only when it is asked for.
 bool plc_device_is_emulator(const pleach_device_info *info);
 
-// Whether nothing can run on the device of a row; `why`: "is not available" or "offers OpenCL 1.1, 1.2 is needed".
+// Whether nothing can run on the device of a row; `why` (may be NULL): "is not available" or "offers OpenCL 1.1, 1.2 is needed".
 enum { PLC_OBSTACLE_MAX = 64 };
 bool plc_device_has_obstacle(const plc_device_table *table, int row, char why[PLC_OBSTACLE_MAX]);
 

@@ -51,7 +51,7 @@ static void advise_less(const pleach_session *s, bool channel_lanes, char *advic
         snprintf(advice, ADVICE_MAX, "use smaller images");
 }
 
-// Where `images` are known to fit.
+// Where `images` of this buffer are known to fit; another may need more.
 static void advise_fitting(int images_of_step, size_t images, char *advice)
 {
     const size_t step = (size_t)images_of_step;
@@ -60,9 +60,9 @@ static void advise_fitting(int images_of_step, size_t images, char *advice)
     while (2 * lanes <= images)
         lanes *= 2;
     if (images >= step)
-        snprintf(advice, ADVICE_MAX, "a --batch of %zu fits", images / step * step);
+        snprintf(advice, ADVICE_MAX, "use a --batch of at most %zu", images / step * step);
     else if (images >= LEAST_LANES)
-        snprintf(advice, ADVICE_MAX, "a --batch of %zu with --lanes %zu fits", lanes, lanes);
+        snprintf(advice, ADVICE_MAX, "use a --batch of at most %zu with --lanes %zu", lanes, lanes);
     else
         snprintf(advice, ADVICE_MAX, "use smaller images");
 }

@@ -277,12 +277,17 @@ static pleach_status check_lifetimes(const pleach_session *s, const plc_lifetime
 {
     pleach_status status = PLEACH_OK;
     const size_t slab = plc_slab_bytes(s->device);
+    const plc_buffer *widest = NULL; // whose limit is that of all
 
     for (int i = 0; i < n_items; i++) {
         const plc_buffer *buffer = items[i].buffer;
-        TRY(is_sums(s, buffer) ? plc_check_floats(s, buffer, slab)
-                               : plc_check_value(s, buffer, slab, channel_lanes));
+        if (is_sums(s, buffer))
+            TRY(plc_check_floats(s, buffer, slab));
+        else if (widest == NULL || buffer->bytes > widest->bytes)
+            widest = buffer;
     }
+    if (widest)
+        TRY(plc_check_value(s, widest, slab, channel_lanes));
 done:
     return status;
 }

@@ -92,7 +92,7 @@ pleach_status plc_session_set_teacher(pleach_session *session, pleach_session *t
                                       float weight);
 
 // From the next step on all batch norms' running statistics move to each batch's with this momentum; 0: each with its
-// own again.
+// own again. For a session that trains.
 pleach_status plc_session_set_momentum(pleach_session *session, float momentum);
 
 // Enqueues augmentation and the forward pass in training mode: batch norms take the batch's

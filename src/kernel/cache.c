@@ -136,7 +136,8 @@ done:
     return status;
 }
 
-bool plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program)
+bool plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program,
+                     bool told)
 {
     pleach_status status = PLEACH_OK;
     size_t bytes = 0;
@@ -160,8 +161,8 @@ bool plc_cache_store(pleach_device *device, const char *folder, const char *key,
 done:
     plc_file_close(&file);
     if (status != PLEACH_OK)
-        plc_log(device->ctx, PLEACH_LOG_WARNING, "kernels are not cached: %s",
-                pleach_error(device->ctx));
+        plc_log(device->ctx, told ? PLEACH_LOG_DEBUG : PLEACH_LOG_WARNING,
+                "kernels are not cached: %s", pleach_error(device->ctx));
     free(path);
     free(binary);
     return status == PLEACH_OK;

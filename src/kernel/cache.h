@@ -26,8 +26,8 @@ pleach_status plc_cache_load(pleach_device *device, const char *folder, const ch
 // The binary inside the bytes of an entry; NULL when the entry is not whole.
 const unsigned char *plc_cache_find_binary(const char *entry, size_t bytes, size_t *binary_bytes);
 
-// False where it cannot be written: a warning has said so.
-bool plc_cache_store(pleach_device *device, const char *folder, const char *key,
-                     cl_program program);
+// False where it cannot be kept, which a warning says, or where one is `told` already a line for debugging.
+bool plc_cache_store(pleach_device *device, const char *folder, const char *key, cl_program program,
+                     bool told);
 
 #endif

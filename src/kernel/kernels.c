@@ -34,7 +34,7 @@ struct plc_kernels {
     pleach_device *device; // borrowed
     char *folder;          // owned: of all that is cached, NULL: nothing is
     char *cache_folder;    // borrowed: `folder`, NULL: binaries are not cached
-    bool read_only;        // the cache could not be written: no further warning
+    bool store_failed;     // a binary could not be cached, which was told
     plc_binary *binary;    // owned: built ahead, NULL: kernels are compiled
     program *programs;     // owned
     int n_programs;
@@ -183,8 +183,9 @@ static pleach_status build(plc_kernels *kernels, const char *file, const char *o
     plc_device_tell(device, "building programs", kernels->counts.n_compiled + 1, 0);
     TRY(plc_program_compile(device, name, source, all_options, &built));
     kernels->counts.n_compiled++;
-    if (kernels->cache_folder && !kernels->read_only)
-        kernels->read_only = !plc_cache_store(device, kernels->cache_folder, key, built);
+    if (kernels->cache_folder &&
+        !plc_cache_store(device, kernels->cache_folder, key, built, kernels->store_failed))
+        kernels->store_failed = true;
 built_one:
     *out = built;
     built = NULL;

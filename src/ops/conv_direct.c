@@ -110,7 +110,7 @@ static pleach_status append_rows(plc_lower *lower, const char *kernel, const cha
         p->rows =
             tile_row * n_rows < VECTOR_GROUP_WORK ? n_rows : (int)(VECTOR_GROUP_WORK / tile_row);
     if (!lower->device->vector_lanes && lower->device->fixed_tile.n_out == 0) {
-        p->strips = plc_conv_parts(n_columns, tile.n_pixels);
+        p->strips = plc_conv_within(plc_conv_parts(n_columns, tile.n_pixels), 1, GROUPS_MAX);
         p->rows = plc_conv_parts(n_rows, plc_conv_within(GROUPS_MAX / p->strips, 1, n_rows));
     }
     TRY(plc_launch_add(lower->list, "conv", kernel, options, launch));

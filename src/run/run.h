@@ -134,8 +134,8 @@ pleach_status plc_run_update_masks(plc_run *run); // after each step; does somet
 double plc_run_ramp(double target, double progress);
 
 // selection.c: what a mask update selects.
-// Whether the first network has the nodes of --keep, what --score looks at, groups larger than --round-to, and can come
-// down to the targets in computations and parameters: before anything is trained.
+// Whether the first network has the nodes of --keep, what --score looks at, and can come down to the targets in
+// computations and parameters: before anything is trained.
 pleach_status plc_run_check_pruning(plc_run *run);
 // A selection for `budgets` with the job's options; `mask` NULL: everything was kept.
 pleach_status plc_run_select(plc_run *run, const pleach_graph *graph, const plc_channels *channels,

@@ -70,7 +70,7 @@ done:
 }
 
 // A group of no more than N channels keeps all of them or, inside a branch, none.
-static pleach_status check_round_to(const plc_run *run, const plc_channels *channels)
+static void warn_of_round_to(const plc_run *run, const plc_channels *channels)
 {
     int largest = 0;
 
@@ -79,12 +79,11 @@ static pleach_status check_round_to(const plc_run *run, const plc_channels *chan
         if (!group->frozen && group->n_classes > largest)
             largest = group->n_classes;
     }
-    if (run->opts.round_to == 1 || run->opts.round_to < largest)
-        return PLEACH_OK;
-    return plc_fail(run->ctx, PLEACH_EUSAGE,
-                    "--round-to %d: the largest group of '%s' has %d channels, so none can lose a "
-                    "part of them; give less",
-                    run->opts.round_to, run->session->graph->name, largest);
+    if (run->opts.round_to > 1 && run->opts.round_to >= largest)
+        plc_log(run->ctx, PLEACH_LOG_WARNING,
+                "--round-to %d: the largest group of '%s' has %d channels, so none can lose a part "
+                "of them; only whole branches can go",
+                run->opts.round_to, run->session->graph->name, largest);
 }
 
 pleach_status plc_run_check_pruning(plc_run *run)
@@ -97,7 +96,7 @@ pleach_status plc_run_check_pruning(plc_run *run)
     TRY(plc_run_check_keep(run));
     TRY(plc_score_parse(run->ctx, run->opts.score, &score));
     TRY(plc_channels_create(run->ctx, run->session->graph, &channels));
-    TRY(check_round_to(run, channels));
+    warn_of_round_to(run, channels);
     TRY(plc_scorer_create(run->session, channels, score, run->opts.seed, &scorer));
     TRY(check_targets(run));
 done:

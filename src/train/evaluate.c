@@ -97,13 +97,11 @@ done:
 pleach_status plc_estimate_statistics(pleach_session *session, const plc_split *split,
                                       int n_batches, unsigned long long seed)
 {
-    pleach_status status = PLEACH_OK;
     const plc_loader_opts opts = {
         .batch = session->batch, .seed = seed, .shuffle = true, .drop_last = true, .vary = true};
     const float own = 0;
 
-    TRY(for_each_batch(session, split, &opts, n_batches, forward, NULL));
-    TRY(plc_session_set_momentum(session, own));
-done:
-    return status;
+    const pleach_status status = for_each_batch(session, split, &opts, n_batches, forward, NULL);
+    const pleach_status reset = plc_session_set_momentum(session, own);
+    return status == PLEACH_OK ? reset : status;
 }

@@ -88,6 +88,14 @@ static void what_cannot_be_used_is_taken_only_by_its_own_name(void **state)
     listed[3].cl_version = "OpenCL 1.1 old";
     assert_ok(plc_device_table_choose(ctx, &table, "cpu", &chosen)); // which opening refuses
     assert_int_equal(listed[chosen].platform, 1);
+    unavailable[4] = true;
+    assert_ok(plc_device_table_choose(ctx, &table, "fpga", &chosen)); // no emulator for a board
+    assert_int_equal(listed[chosen].platform, 4);
+    assert_ok(plc_device_table_choose(ctx, &table, "portable", &chosen));
+    assert_int_equal(listed[chosen].platform, 1);
+    listed[3].cl_version = NULL;
+    assert_ok(plc_device_table_choose(ctx, &table, "xeon", &chosen));
+    assert_int_equal(listed[chosen].platform, 3);
     unavailable[1] = false;
     assert_ok(plc_device_table_choose(ctx, &table, "cpu", &chosen));
     assert_int_equal(listed[chosen].platform, 1);
@@ -101,7 +109,8 @@ static void kinds_are_words_of_any_case_and_numbers_are_no_names(void **state)
     assert_int_equal(platform_of("GPU", N_LISTED), -1);
     assert_int_equal(platform_of("Fpga", N_WITH_BOARD), 4);
     assert_int_equal(platform_of("u250", N_WITH_BOARD), 4);
-    assert_int_equal(platform_of("250", N_WITH_BOARD), -1);
+    assert_int_equal(platform_of("250", N_WITH_BOARD), 4);
+    assert_int_equal(platform_of("2", N_WITH_BOARD), -1);
     assert_non_null(strstr(pleach_error(ctx), "PLATFORM:INDEX"));
 }
 

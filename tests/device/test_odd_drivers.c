@@ -115,7 +115,7 @@ static void what_is_older_than_the_kernels_is_refused(void **state)
     assert_int_equal(plc_live_objects, 0);
 }
 
-static void texts_that_are_no_utf_8_stand_in_json_all_the_same(void **state)
+static void texts_that_are_no_utf_8_are_mended(void **state)
 {
     plc_cl cl = plc_faulty_cl;
     pleach_device *device = NULL;
@@ -227,7 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_that_cannot_be_are_put_right_or_refused),
         cmocka_unit_test(what_is_older_than_the_kernels_is_refused),
-        cmocka_unit_test(texts_that_are_no_utf_8_stand_in_json_all_the_same),
+        cmocka_unit_test(texts_that_are_no_utf_8_are_mended),
         cmocka_unit_test(without_devices_the_text_says_what_to_install),
         cmocka_unit_test(a_broken_platform_does_not_hide_the_others),
         cmocka_unit_test(opening_names_the_call_that_failed),

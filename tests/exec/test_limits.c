@@ -18,12 +18,14 @@ enum {
 
 static pleach_graph *make_graph(void)
 {
-    const plc_attrs conv = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = CHANNELS},
+    const plc_attrs narrower = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = CHANNELS - 1},
+                    conv = {.kernel = {3, 3}, .pad = {1, 1}, .out_channels = CHANNELS},
                     linear = {.out_channels = 3, .bias = true};
     pleach_graph *graph = NULL;
     int at = 0;
 
     assert_ok(plc_graph_create(ctx, "wide", (plc_shape){1, SIDE, SIDE}, &graph));
+    assert_ok(plc_graph_add(ctx, graph, "conv", "narrower", &at, 1, &narrower, &at));
     assert_ok(plc_graph_add(ctx, graph, "conv", "conv", &at, 1, &conv, &at));
     assert_ok(plc_graph_add(ctx, graph, "global_avg_pool", "pool", &at, 1, NULL, &at));
     assert_ok(plc_graph_add(ctx, graph, "flatten", "flat", &at, 1, NULL, &at));
@@ -70,10 +72,10 @@ static void the_batch_that_a_message_advises_fits(void **state)
         const char *advice;
         int fits, fitting_lanes; // the advice; 0: none that keeps the images
     } cases[] = {
-        {PLEACH_MAPPING_VECTOR, 4, 16, 10, "a --batch of 8 fits", 8, 4},
-        {PLEACH_MAPPING_WORK_ITEM, 8, 32, 31, "a --batch of 24 fits", 24, 8},
-        {PLEACH_MAPPING_VECTOR, 8, 5, 3, "a --batch of 3 fits", 3, 8}, // on channel lanes
-        {PLEACH_MAPPING_WORK_ITEM, 8, 8, 6, "a --batch of 4 with --lanes 4 fits", 4, 4},
+        {PLEACH_MAPPING_VECTOR, 4, 16, 10, "use a --batch of at most 8", 8, 4},
+        {PLEACH_MAPPING_WORK_ITEM, 8, 32, 31, "use a --batch of at most 24", 24, 8},
+        {PLEACH_MAPPING_VECTOR, 8, 5, 3, "use a --batch of at most 3", 3, 8}, // on channel lanes
+        {PLEACH_MAPPING_WORK_ITEM, 8, 8, 6, "use a --batch of at most 4 with --lanes 4", 4, 4},
         {PLEACH_MAPPING_VECTOR, 4, 4, 3, "use smaller images", 0, 0},
     };
 
@@ -107,7 +109,7 @@ static void images_that_do_not_fit_are_told_with_a_batch_that_does(void **state)
     (void)state;
     assert_int_equal(create(PLEACH_MAPPING_VECTOR, 4, BATCH, MOST_KIB), PLEACH_ENOMEM);
     assert_text("one batch of images needs 409600 bytes");
-    assert_text("a --batch of 99 fits");
+    assert_text("use a --batch of at most 99");
 }
 
 // Enough of a session for a limit.
@@ -128,7 +130,7 @@ static void a_value_beyond_the_kernels_indexes_is_named_so(void **state)
     (void)state;
     value.bytes = value.bytes / 64 * 64; // whole images
     assert_int_equal(plc_check_value(&session, &value, SIZE_MAX, false), PLEACH_ENOMEM);
-    assert_text("kernels index 8589934588; a --batch of 32 fits");
+    assert_text("kernels index 8589934588; use a --batch of at most 32");
     pleach_device_close(&device);
 }
 

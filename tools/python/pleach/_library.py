@@ -149,7 +149,7 @@ class _Owned:
 
     def __init__(self, destroy, lender):
         self.pointer, self.destroy, self.lender, self.borrowers = c_void_p(), destroy, lender, set()
-        self.n_users = 0  # functions of the library that run with it
+        self.n_users = 0  # jobs that run with it
         if lender:
             lender.borrowers.add(self)
 
