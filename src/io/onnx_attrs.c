@@ -43,7 +43,8 @@ pleach_status plc_onnx_string(plc_onnx_reader *r, const Onnx__NodeProto *n, cons
         return PLEACH_OK;
     if (!attr->has_s || attr->s.len >= size)
         return plc_onnx_fail(r, n, "attribute '%s' is no text of fewer than %zu bytes", name, size);
-    memcpy(value, attr->s.data, attr->s.len);
+    if (attr->s.len > 0) // an empty text has no data
+        memcpy(value, attr->s.data, attr->s.len);
     value[attr->s.len] = '\0';
     return PLEACH_OK;
 }
