@@ -153,7 +153,6 @@ done:
 // Whether one that nobody named is tested.
 static bool is_worth_a_test(const plc_device_table *devices, int row)
 {
-
     return !plc_device_is_emulator(&devices->list.items[row]) &&
            !plc_device_has_obstacle(devices, row, NULL);
 }

@@ -6,7 +6,7 @@
 #include <base/memory.h>
 
 enum { FLOAT_BYTES = 4, HALF_BYTES = 2 };
-enum { GPU_LANES = 32, LEAST_CPU_LANES = 4, MOST_CPU_LANES = 16 };
+enum { GPU_LANES = 32, MOST_CPU_LANES = 16 };
 
 // OpenCL's largest type, long16, to which every device aligns; the least allocation of its profiles.
 enum { LARGEST_TYPE_BYTES = 128, LEAST_ALLOCATION_BYTES = 1 << 20 };
@@ -14,7 +14,7 @@ enum { LARGEST_TYPE_BYTES = 128, LEAST_ALLOCATION_BYTES = 1 << 20 };
 // The largest power of two up to n, within the bounds of a CPU's lanes: devices may report any width.
 static int cpu_lanes(int n)
 {
-    int lanes = LEAST_CPU_LANES;
+    int lanes = PLC_LEAST_LANES;
 
     while (lanes < MOST_CPU_LANES && 2 * lanes <= n)
         lanes *= 2;
@@ -34,10 +34,10 @@ pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info 
              : is_gpu && !*vector_lanes ? GPU_LANES
                                         : cpu_lanes(info->vector_width_float);
     const int most = *vector_lanes ? MOST_CPU_LANES : 64;
-    if (*lanes < LEAST_CPU_LANES || *lanes > most || (*lanes & (*lanes - 1)) != 0)
+    if (*lanes < PLC_LEAST_LANES || *lanes > most || (*lanes & (*lanes - 1)) != 0)
         return plc_fail(ctx, PLEACH_EUSAGE,
                         "%d lanes: the %s mapping takes a power of two from %d to %d", *lanes,
-                        *vector_lanes ? "vector" : "work-item", LEAST_CPU_LANES, most);
+                        *vector_lanes ? "vector" : "work-item", PLC_LEAST_LANES, most);
     if (!*vector_lanes && (size_t)*lanes > info->max_work_group_size)
         return plc_fail(
             ctx, PLEACH_EDEVICE,

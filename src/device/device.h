@@ -37,6 +37,8 @@ struct pleach_device {
     struct plc_tuner *tuner;             // owned: src/kernel
 };
 
+enum { PLC_LEAST_LANES = 4 };
+
 // Lanes and mapping that a device gets with `opts`: as they say, else as its facts suggest. Fails with
 // PLEACH_EUSAGE where opts ask for what the mapping has not, PLEACH_EDEVICE for what the device has not.
 pleach_status plc_device_choose_lanes(pleach_ctx *ctx, const pleach_device_info *info,

@@ -263,6 +263,10 @@ static int find_first(const plc_device_table *table, const char *kind, bool emul
     return -1;
 }
 
+// What is taken where nobody says more, in this order.
+static const char *const usual_kinds[] = {"gpu", "cpu"};
+enum { N_USUAL_KINDS = sizeof usual_kinds / sizeof *usual_kinds };
+
 // The first of these kinds, those that come first before others. Emulators, if at all, where there is nothing else, also
 // nothing that cannot be used: that is taken last of its like, to be refused by name.
 static int find_kinds(const plc_device_table *table, const char *const *kinds, int n_kinds,
@@ -311,10 +315,9 @@ static int find_choice(const plc_device_table *table, const char *choice)
                 return i;
         return -1;
     }
-    if (strcasecmp(choice, "gpu") == 0)
-        return find_kinds(table, (const char *const[]){"gpu"}, 1, false);
-    if (strcasecmp(choice, "cpu") == 0)
-        return find_kinds(table, (const char *const[]){"cpu"}, 1, false);
+    for (int k = 0; k < N_USUAL_KINDS; k++)
+        if (strcasecmp(choice, usual_kinds[k]) == 0)
+            return find_kinds(table, &usual_kinds[k], 1, false);
     if (strcasecmp(choice, "fpga") == 0 || strcasecmp(choice, "accelerator") == 0)
         return find_kinds(table, (const char *const[]){"accelerator"}, 1, true);
     return find_name(table, choice);
@@ -339,7 +342,7 @@ pleach_status plc_device_table_choose(pleach_ctx *ctx, const plc_device_table *t
                         "pocl-opencl-icd` (any CPU), intel-opencl-icd (Intel GPUs), "
                         "mesa-opencl-icd (AMD GPUs) or your vendor's driver");
     if (choice == NULL || choice[0] == '\0') {
-        *chosen = find_kinds(table, (const char *const[]){"gpu", "cpu"}, 2, false);
+        *chosen = find_kinds(table, usual_kinds, N_USUAL_KINDS, false);
         if (*chosen < 0)
             return plc_fail(ctx, PLEACH_EDEVICE,
                             "no GPU and no CPU device, only others; name one with --device "

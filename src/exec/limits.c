@@ -29,8 +29,7 @@ static pleach_status refuse_buffer(const pleach_session *s, const plc_buffer *bu
                     buffer->name, buffer->bytes, most.bytes, s->device->info->name, advice);
 }
 
-// The fewest that plc_device_choose_lanes takes.
-enum { LEAST_LANES = 4, ADVICE_MAX = 80 };
+enum { ADVICE_MAX = 80 };
 
 // Images by which values grow.
 static int step_of_values(const pleach_session *s, bool channel_lanes)
@@ -45,7 +44,7 @@ static void advise_less(const pleach_session *s, bool channel_lanes, char *advic
     if (s->batch > step)
         snprintf(advice, ADVICE_MAX, "use a smaller --batch than %d",
                  (s->batch - 1) / step * step + 1);
-    else if (step > LEAST_LANES)
+    else if (step > PLC_LEAST_LANES)
         snprintf(advice, ADVICE_MAX, "use fewer --lanes than %d or smaller images", step);
     else
         snprintf(advice, ADVICE_MAX, "use smaller images");
@@ -55,13 +54,13 @@ static void advise_less(const pleach_session *s, bool channel_lanes, char *advic
 static void advise_fitting(int images_of_step, size_t images, char *advice)
 {
     const size_t step = (size_t)images_of_step;
-    size_t lanes = LEAST_LANES;
+    size_t lanes = PLC_LEAST_LANES;
 
     while (2 * lanes <= images)
         lanes *= 2;
     if (images >= step)
         snprintf(advice, ADVICE_MAX, "use a --batch of at most %zu", images / step * step);
-    else if (images >= LEAST_LANES)
+    else if (images >= PLC_LEAST_LANES)
         snprintf(advice, ADVICE_MAX, "use a --batch of at most %zu with --lanes %zu", lanes, lanes);
     else
         snprintf(advice, ADVICE_MAX, "use smaller images");

@@ -58,9 +58,9 @@ typedef struct plc_bench_result {
     long long macs; // of an image
     double gflops;  // 2 macs an image, in training three times
     long long least_bytes_per_step;
-    long long
-        device_peak_bytes; // of the workload's buffers, which are there from its start to its end
-    double wall_ms;        // of a step at the best speed
+    // Of the workload's buffers alone, which are there from its start to its end.
+    long long device_peak_bytes;
+    double wall_ms; // of a step at the best speed
     double joules_per_image;
     plc_bench_kernel *profile; // by kernel, longest first; only with --profile
     size_t n_profile, profile_capacity;
